@@ -1,0 +1,76 @@
+"""The plan of the two networks, as data: which layers follow each other, and how wide they are.
+
+The encoder is VGG19 up to relu4_1, the decoder its mirror. `model` turns the plan into Keras
+layers, `engine` into an OpenVINO graph, `weights` checks files against it. Every "conv" is a 3 x 3
+convolution with reflect padding followed by a ReLU (except the decoder's last, which makes the
+picture); "pool" is 2 x 2 max pooling; "upsample" doubles rows and columns by repeating them.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from adain.errors import OptionError
+
+ENCODER_PLAN = (
+    "conv1_1", "conv1_2", "pool",
+    "conv2_1", "conv2_2", "pool",
+    "conv3_1", "conv3_2", "conv3_3", "conv3_4", "pool",
+    "conv4_1",
+)
+# The same names in reverse: the decoder's conv3_1 undoes the encoder's conv3_1.
+DECODER_PLAN = tuple("upsample" if step == "pool" else step for step in reversed(ENCODER_PLAN))
+DECODER_OUTPUT = DECODER_PLAN[-1]
+
+ENCODER_LAYERS = tuple(step for step in ENCODER_PLAN if step.startswith("conv"))
+DECODER_LAYERS = tuple(step for step in DECODER_PLAN if step.startswith("conv"))
+
+STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
+CONTENT_LAYER = "relu4_1"
+
+# Three poolings: features exist for blocks of 8 x 8 pixels.
+STRIDE = 8
+# Pixels that see each other across a tile border, rounded up to the stride: 30 px for the encoder
+# and 30 px for the decoder. The tests show that 56 px are not enough for both.
+ENCODER_HALO = 32
+HALO = 64
+
+
+class Preset(NamedTuple):
+    """A named size of the architecture."""
+
+    widths: tuple[int, int, int, int]  # channels of the four blocks
+    trains_encoder: bool  # False: the encoder is the frozen ImageNet VGG19
+    tile_size: int  # pixels; larger pictures are computed in tiles, which bounds the memory
+
+
+PRESETS = {
+    "vgg19": Preset((64, 128, 256, 512), trains_encoder=False, tile_size=768),
+    "compact": Preset((16, 32, 64, 128), trains_encoder=True, tile_size=1536),
+}
+DEFAULT_PRESET = "vgg19"
+
+
+def preset(name: str) -> Preset:
+    """Return the preset of that name; OptionError lists the names there are."""
+    if name not in PRESETS:
+        raise OptionError(f"model must be one of {', '.join(PRESETS)}; received {name}.")
+    return PRESETS[name]
+
+
+def relu(layer: str) -> str:
+    """Return the name of a convolution's activation: relu4_1 for conv4_1."""
+    return layer.replace("conv", "relu")
+
+
+def encoder_channels(layer: str, widths: tuple[int, ...]) -> tuple[int, int]:
+    """Return (input channels, output channels) of an encoder convolution such as conv3_1."""
+    block, index = int(layer[4]), int(layer[6])
+    before = (3, *widths)[block - 1]
+    return (before if index == 1 else widths[block - 1]), widths[block - 1]
+
+
+def decoder_channels(layer: str, widths: tuple[int, ...]) -> tuple[int, int]:
+    """Return (input channels, output channels) of a decoder convolution: the encoder's, swapped."""
+    inputs, outputs = encoder_channels(layer, widths)
+    return outputs, inputs

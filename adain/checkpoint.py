@@ -1,0 +1,118 @@
+"""Checkpoints: folders step_0000100/ with model.npz, optimizer.npz and config.json.
+
+They are plain arrays and text: loading one runs no code and needs no framework. A checkpoint is
+written beside its name and renamed, so every folder of that name is complete.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from adain import weights
+from adain.errors import WeightsError
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One complete checkpoint folder."""
+
+    path: Path
+    config: dict[str, Any]
+
+    @property
+    def step(self) -> int:
+        return self.config["step"]
+
+    @property
+    def model(self) -> str:
+        return self.config["options"]["model"]
+
+    def encoder(self) -> weights.Weights:
+        """Return the encoder: the trained one, or the VGG19 that this decoder was trained with."""
+        if weights.preset(self.model).trains_encoder:
+            encoder = weights.read_npz(self.path / "model.npz", "encoder")
+            weights.check(encoder, "encoder", self.model, self.path)
+            return encoder
+        return weights.load_encoder(self.model, self.config["options"]["vgg_path"])
+
+    def decoder(self) -> weights.Weights:
+        decoder = weights.read_npz(self.path / "model.npz", "decoder")
+        weights.check(decoder, "decoder", self.model, self.path)
+        return decoder
+
+    def optimizer(self) -> list[np.ndarray]:
+        """Return the optimizer's variables in its own order."""
+        try:
+            with np.load(self.path / "optimizer.npz", allow_pickle=False) as arrays:
+                return [arrays[f"{index:04d}"] for index in range(len(arrays.files))]
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            raise WeightsError(f"{self.path}/optimizer.npz is not readable: {error}.") from None
+
+
+def name(step: int) -> str:
+    return f"step_{step:07d}"
+
+
+def save(folder: Path, config: dict[str, Any], encoder: weights.Weights | None,
+         decoder: weights.Weights, optimizer: list[np.ndarray], keep: int) -> Path:
+    """Write a checkpoint into `folder` and remove all but the newest `keep`; return its path.
+
+    config needs "step" and "options"; encoder is None where it is frozen.
+    """
+    arrays = weights.to_arrays(decoder, "decoder")
+    if encoder is not None:
+        arrays |= weights.to_arrays(encoder, "encoder")
+    path = folder / name(config["step"])
+    beside = folder / f".{path.name}.partial"
+    try:
+        shutil.rmtree(beside, ignore_errors=True)
+        beside.mkdir(parents=True)
+        np.savez(beside / "model.npz", **arrays)
+        np.savez(beside / "optimizer.npz",
+                 **{f"{index:04d}": array for index, array in enumerate(optimizer)})
+        (beside / "config.json").write_text(
+            json.dumps({"format": FORMAT, **config}, indent=2) + "\n")
+        shutil.rmtree(path, ignore_errors=True)
+        beside.rename(path)
+    except OSError as error:
+        raise WeightsError(f"checkpoint {path} cannot be written: "
+                           f"{error.strerror or error}.") from None
+    for old in list_all(folder)[:-keep]:
+        shutil.rmtree(old, ignore_errors=True)
+    return path
+
+
+def list_all(folder: Path) -> list[Path]:
+    """Return the complete checkpoints in a folder, oldest first."""
+    return sorted(path for path in folder.glob("step_*") if (path / "config.json").is_file())
+
+
+def load(path: str | Path) -> Checkpoint:
+    """Return the checkpoint at `path`, or the newest one in that folder."""
+    path = Path(path)
+    if not path.is_dir():
+        raise WeightsError(f"checkpoint folder {path} does not exist.")
+    if not (path / "config.json").is_file():
+        found = list_all(path)
+        if not found:
+            raise WeightsError(f"{path} has no checkpoint: no folder like {name(100)} with a "
+                               "config.json, as train.py writes them.")
+        path = found[-1]
+    try:
+        config = json.loads((path / "config.json").read_text())
+        known = config["format"] == FORMAT and isinstance(config["step"], int)
+        known = known and config["options"]["model"] in weights.PRESETS
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise WeightsError(f"{path}/config.json is not readable: {error!r}.") from None
+    if not known:
+        raise WeightsError(f"{path}/config.json is of another format or an unknown model.")
+    return Checkpoint(path, config)

@@ -1,0 +1,28 @@
+"""The commands' shared manners: one line for a user's error, a progress bar, argument types."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+
+from adain.errors import AdaINError
+
+
+def run(main: Callable[[], int | None]) -> None:
+    """Call main() and exit; our own errors become one line on stderr and exit code 1."""
+    try:
+        code = main()
+    except AdaINError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        code = 1
+    except BrokenPipeError:  # `... | head` has seen enough
+        sys.stderr.close()
+        code = 1
+    sys.exit(code)
+
+
+def progress(items: Iterable, unit: str) -> Iterable:
+    """Return the items behind a progress bar on stderr, which only a terminal shows."""
+    from tqdm import tqdm
+
+    return tqdm(items, unit=f" {unit}", disable=None, leave=False)

@@ -1,0 +1,164 @@
+"""adain-train: fit a decoder (vgg19) or the slim pair (compact) on photographs and paintings."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from adain import __version__
+from adain.architecture import DEFAULT_PRESET, PRESETS
+from adain.commands import run
+from adain.devices import DEVICES, TRAIN_PRECISIONS, hide_gpus
+from adain.errors import OptionError
+
+EPILOG = """\
+Running the same command again resumes at the newest checkpoint in --checkpoint.
+Watch a run with: tensorboard --logdir CHECKPOINT/logs
+Stylise with the result: python stylize.py --checkpoint CHECKPOINT --content-path ... --style-path ...
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser; every option that is not listed in main() is a field of TrainConfig."""
+    root = argparse.ArgumentParser(
+        prog="train.py", description=__doc__.partition(": ")[2], epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    root.add_argument("--version", action="version", version=f"adain {__version__}")
+
+    files = root.add_argument_group("files")
+    files.add_argument("--content-path", required=True, metavar="DIR",
+                       help="folder of photographs, e.g. COCO; subfolders count")
+    files.add_argument("--style-path", required=True, metavar="DIR",
+                       help="folder of paintings, e.g. WikiArt; subfolders count")
+    files.add_argument("--checkpoint", default="checkpoints", metavar="DIR",
+                       help="folder for checkpoints and previews (default checkpoints)")
+    files.add_argument("--log-path", metavar="DIR",
+                       help="folder for TensorBoard (default CHECKPOINT/logs)")
+    files.add_argument("--vgg-path", metavar="FILE",
+                       help="VGG19 from a Keras notop .h5 or vgg_normalised.t7 (default: shipped)")
+
+    model = root.add_argument_group("model and data")
+    model.add_argument("--model", choices=PRESETS, default=DEFAULT_PRESET,
+                       help=f"what to train (default {DEFAULT_PRESET})")
+    model.add_argument("--batch-size", type=int, default=8, help="pairs a step (default 8)")
+    model.add_argument("--image-size", type=int, default=512,
+                       help="pictures are resized to this shorter side (default 512)")
+    model.add_argument("--crop-size", type=int, default=256,
+                       help="and cropped at random to this square (default 256)")
+
+    loss = root.add_argument_group("losses")
+    loss.add_argument("--content-weight", type=float, default=1.0, help="default 1")
+    loss.add_argument("--style-weight", type=float, default=1e-2, help="default 1e-2")
+    loss.add_argument("--tv-weight", type=float, default=0.0,
+                      help="total variation, smooths (default 0)")
+    loss.add_argument("--gram", action="store_true",
+                      help="style loss of Gram matrices instead of means and deviations")
+    loss.add_argument("--content-target", choices=("adain", "content"), default="adain",
+                      help="compare content with the AdaIN output as in the paper (default), "
+                           "or with the photograph's own features")
+    loss.add_argument("--reconstruction-iter", type=int, default=0, metavar="STEPS",
+                      help="first learn to reproduce the photograph for so many steps (default 0)")
+    loss.add_argument("--style-weight-ramp", type=int, default=0, metavar="STEPS",
+                      help="then raise the style weight from 0 over so many steps (default 0)")
+
+    optimizer = root.add_argument_group("optimizer")
+    optimizer.add_argument("--learning-rate", type=float, default=1e-4, help="default 1e-4")
+    optimizer.add_argument("--lr-decay", type=float, default=5e-5,
+                           help="rate = learning rate / (1 + decay * step) (default 5e-5)")
+    optimizer.add_argument("--lr-schedule", choices=("inverse", "cosine"), default="inverse",
+                           help="inverse uses --lr-decay; cosine falls to 1%% at --max-iter")
+    optimizer.add_argument("--beta-2", type=float, default=0.999, help="of Adam (default 0.999)")
+    optimizer.add_argument("--clip-norm", type=float, metavar="NORM",
+                           help="clip the gradient's norm (default: not)")
+    optimizer.add_argument("--max-iter", type=int, default=160_000, help="steps (default 160000)")
+
+    running = root.add_argument_group("running")
+    running.add_argument("--save-iter", type=int, default=1000,
+                         help="steps between checkpoints (default 1000)")
+    running.add_argument("--summary-iter", type=int, default=20,
+                         help="steps between summaries (default 20)")
+    running.add_argument("--keep", type=int, default=5, help="checkpoints to keep (default 5)")
+    running.add_argument("--precision", choices=TRAIN_PRECISIONS, default="auto",
+                         help="auto: mixed_bfloat16 where the hardware has it, else float32")
+    running.add_argument("--device", choices=DEVICES, default="auto",
+                         help="auto: a GPU if there is one; gpu: fail without one")
+    running.add_argument("--seed", type=int, default=0, help="default 0")
+    return root
+
+
+def main(arguments: list[str] | None = None) -> None:
+    options = vars(parser().parse_args(arguments))
+    content_path, style_path = options.pop("content_path"), options.pop("style_path")
+    folder, log_path = Path(options.pop("checkpoint")), options.pop("log_path")
+    device = options.pop("device")
+    if folder.exists() and not folder.is_dir():
+        raise OptionError(f"--checkpoint {folder} is not a folder.")
+    if device == "cpu":
+        hide_gpus()
+    try:
+        with hidden_native_stderr():
+            from adain import data, devices, trainer
+
+            devices.gpus()
+    except ModuleNotFoundError as error:
+        if error.name not in ("keras", "tensorflow", "tensorboard"):
+            raise
+        raise OptionError(f"training needs {error.name}: pip install 'adain[train]'") from None
+
+    config = trainer.TrainConfig(**options)
+    source = data.PairSource(content_path, style_path, config.seed, config.image_size,
+                             config.crop_size, report=say)
+    warning = devices.warning(device)
+    if warning:
+        print(f"\n{'!' * 79}\n{warning}\n{'!' * 79}\n", file=sys.stderr, flush=True)
+    say(f"trains {config.model} on {devices.describe_device()}, "
+        f"{devices.choose_precision(config.precision)}, keras on {keras_backend()}: "
+        f"{len(source.content.files)} photographs, {len(source.style.files)} paintings, "
+        f"{config.batch_size} pairs of {config.crop_size} x {config.crop_size} a step")
+    previews = trainer.np.stack([source.pair(index) for index in range(trainer.PREVIEW_PAIRS)])
+    trainer.train(config, lambda first, last: data.dataset(source, config.batch_size, first, last),
+                  previews, folder, log_path, report=say)
+    say(f"done: python stylize.py --checkpoint {folder} --content-path ... --style-path ...")
+
+
+@contextmanager
+def hidden_native_stderr() -> Iterator[None]:
+    """Hide what C++ code prints on stderr, unless an error is raised.
+
+    TensorFlow's start prints a page of notices there that no setting of it turns off; they would
+    bury the lines that say where this run trains.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as hidden:
+        os.dup2(hidden.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            hidden.seek(0)
+            os.write(kept, hidden.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+def keras_backend() -> str:
+    import keras
+
+    return keras.backend.backend()
+
+
+def say(line: str) -> None:
+    """Print a line at once: a log file of a night's run must not lag behind."""
+    print(line, flush=True)
+
+
+def entry_point() -> None:
+    run(main)

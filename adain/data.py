@@ -1,0 +1,123 @@
+"""Two folders -> an endless stream of (content, style) crops for training.
+
+Which files form pair number i, and where they are cropped, is a pure function of the seed and i.
+So a run that resumes at step n sees what an uninterrupted run would have seen from step n on, and
+no iterator state has to be saved.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from adain import images
+from adain.errors import ImageError, OptionError
+
+
+class Pictures:
+    """The pictures of one folder, in an endless shuffled order; each epoch uses every file once.
+
+    A file that cannot be read is reported once, remembered, and replaced by the next one.
+    """
+
+    def __init__(self, path: str | Path, seed: int, image_size: int, crop_size: int,
+                 report: Callable[[str], None] = print) -> None:
+        self.files = find_nested(path)
+        self.path = Path(path)
+        self._seed, self._image_size, self._crop_size = seed, image_size, crop_size
+        self._report = report
+        self._bad: set[Path] = set()
+        self._lock = threading.Lock()
+
+    def crop(self, index: int) -> np.ndarray:
+        """Return crop number `index` of the stream: uint8 RGB (crop_size, crop_size, 3)."""
+        for attempt in range(len(self.files)):
+            file = self._file(index + attempt)
+            if file in self._bad:
+                continue
+            try:
+                image = images.read(file, shorter_side=self._image_size)
+            except ImageError as error:
+                self._remember(file, error)
+                continue
+            generator = np.random.default_rng((self._seed, index))
+            return random_crop(images.resize_shorter_side(image, self._image_size),
+                               self._crop_size, generator)
+        raise ImageError(f"none of the {len(self.files)} pictures in {self.path} can be read.")
+
+    def _file(self, index: int) -> Path:
+        epoch, place = divmod(index, len(self.files))
+        return self.files[_permutation(len(self.files), self._seed, epoch)[place]]
+
+    def _remember(self, file: Path, error: ImageError) -> None:
+        with self._lock:
+            if file not in self._bad:
+                self._bad.add(file)
+                self._report(f"skipped {error}")
+
+
+@lru_cache(maxsize=8)
+def _permutation(count: int, seed: int, epoch: int) -> np.ndarray:
+    return np.random.default_rng((seed, epoch, count)).permutation(count)
+
+
+def find_nested(path: str | Path) -> list[Path]:
+    """Return all picture files below a folder, sorted; ImageError when there is none."""
+    path = Path(path)
+    if not path.is_dir():
+        raise ImageError(f"{path} is not a folder of pictures.")
+    found = sorted(file for file in path.rglob("*")
+                   if file.suffix.lower() in images.READ_SUFFIXES and file.is_file())
+    if not found:
+        raise ImageError(f"{path} has no pictures; looked for {' '.join(images.READ_SUFFIXES)}.")
+    return found
+
+
+def random_crop(image: np.ndarray, size: int, generator: np.random.Generator) -> np.ndarray:
+    """Return a square crop at a random place; the picture must be at least that large."""
+    top, left = (int(generator.integers(side - size + 1)) for side in image.shape[:2])
+    return image[top:top + size, left:left + size]
+
+
+class PairSource:
+    """Pairs of a content and a style crop, by number."""
+
+    def __init__(self, content_path: str | Path, style_path: str | Path, seed: int = 0,
+                 image_size: int = 512, crop_size: int = 256,
+                 report: Callable[[str], None] = print) -> None:
+        if crop_size % 8 or crop_size < 16:
+            raise OptionError(f"crop size must be a multiple of 8, 16 or more; received {crop_size}.")
+        if image_size < crop_size:
+            raise OptionError(f"image size {image_size} is smaller than crop size {crop_size}.")
+        self.crop_size = crop_size
+        # Two seeds: otherwise folders of equal length would always meet in the same pairs.
+        self.content = Pictures(content_path, 2 * seed, image_size, crop_size, report)
+        self.style = Pictures(style_path, 2 * seed + 1, image_size, crop_size, report)
+
+    def pair(self, index: int) -> np.ndarray:
+        """Return pair number `index`: uint8 (2, crop_size, crop_size, 3), content first."""
+        return np.stack([self.content.crop(index), self.style.crop(index)])
+
+
+def dataset(source: PairSource, batch_size: int, start_step: int, stop_step: int):
+    """Return a tf.data.Dataset of the batches of steps start_step .. stop_step - 1.
+
+    Each is uint8 (batch_size, 2, crop_size, crop_size, 3). Pictures are decoded and resized by
+    Pillow and OpenCV in parallel threads, both of which release Python's lock while they work.
+    """
+    import tensorflow as tf
+
+    shape = (2, source.crop_size, source.crop_size, 3)
+
+    def load(index):
+        pair = tf.numpy_function(lambda i: source.pair(int(i)), [index], tf.uint8, stateful=False)
+        return tf.ensure_shape(pair, shape)
+
+    return (tf.data.Dataset.range(start_step * batch_size, stop_step * batch_size)
+            .map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+            .batch(batch_size, drop_remainder=True)
+            .prefetch(2))

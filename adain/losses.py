@@ -1,0 +1,48 @@
+"""The losses, as pure functions of tensors; each returns a float32 scalar, the mean over the batch.
+
+Their scale is that of the original Torch code, so that its `--style-weight 1e-2` means the same:
+content is a mean over everything, style a *sum* over channels.
+"""
+
+from __future__ import annotations
+
+from keras import ops
+
+from adain.ops import Tensor, gram_matrix
+from adain.stats import ChannelStats
+
+
+def content_loss(features: Tensor, target: Tensor) -> Tensor:
+    """Mean squared error of features (Huang & Belongie 2017, equation 12)."""
+    return ops.mean(ops.square(ops.cast(features, "float32") - ops.cast(target, "float32")))
+
+
+def style_loss(stylized: ChannelStats, style: ChannelStats) -> Tensor:
+    """Squared differences of one layer's means and deviations (equation 13), summed over channels.
+
+    Each statistic is (batch, 1, 1, channels).
+    """
+    squares = ops.square(stylized.mean - style.mean) + ops.square(stylized.std - style.std)
+    return ops.mean(ops.sum(squares, axis=-1))
+
+
+def gram_loss(stylized: Tensor, style: Tensor) -> Tensor:
+    """Squared difference of one layer's Gram matrices (Gatys 2016), summed over its entries.
+
+    Divided by the number of channels, which brings it near style_loss in size. The features are
+    (batch, rows, columns, channels) and may differ in rows and columns.
+    """
+    difference = gram_matrix(stylized) - gram_matrix(style)
+    return ops.mean(ops.sum(ops.square(difference), axis=(1, 2))) / style.shape[-1]
+
+
+def total_variation_loss(images: Tensor) -> Tensor:
+    """Mean squared difference of neighbouring pixels, down plus across."""
+    down = ops.mean(ops.square(images[:, 1:] - images[:, :-1]))
+    across = ops.mean(ops.square(images[:, :, 1:] - images[:, :, :-1]))
+    return down + across
+
+
+def pixel_loss(images: Tensor, target: Tensor) -> Tensor:
+    """Mean squared error of pictures in [0, 1]."""
+    return ops.mean(ops.square(images - target))

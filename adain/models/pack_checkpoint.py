@@ -1,0 +1,43 @@
+"""Turn a checkpoint of train.py into the weights file that ships with the package.
+
+    python adain/models/pack_checkpoint.py CHECKPOINT [--out-path FILE]
+
+The vgg19 decoder becomes 8-bit codes with a table of 256 values per layer (3.5 MB instead of 14),
+the compact pair 16-bit floats (0.9 MB). Prints each layer's relative error.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+import numpy as np
+
+from adain import checkpoint, weights
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("checkpoint", help="folder written by train.py")
+    parser.add_argument("--out-path", help="default: the model's file in adain/models")
+    options = parser.parse_args()
+    found = checkpoint.load(options.checkpoint)
+    parts = {"decoder": found.decoder()}
+    if weights.preset(found.model).trains_encoder:
+        parts["encoder"] = found.encoder()
+        path = options.out_path or weights.MODELS / f"{found.model}.npz"
+        arrays = {key: array for part, network in parts.items()
+                  for key, array in weights.to_arrays(network, part, np.float16).items()}
+    else:
+        path = options.out_path or weights.MODELS / f"{found.model}_decoder.npz"
+        arrays = weights.to_coded_arrays(parts["decoder"], "decoder")
+    np.savez_compressed(path, **arrays)
+    for part, network in parts.items():
+        packed = weights.read_npz(path, part)
+        for layer, (kernel, _) in network.items():
+            error = np.linalg.norm(packed[layer][0] - kernel) / np.linalg.norm(kernel)
+            print(f"{part} {layer}: relative error {error:.2%}")
+    print(f"step {found.step} -> {path}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""The tensor operations of the method, on keras.ops: they run on every Keras backend."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras import KerasTensor, layers, ops
+
+from adain.stats import EPSILON, ChannelStats
+
+Tensor = Any
+
+
+def channel_stats(features: Tensor) -> ChannelStats:
+    """Return the mean and deviation of every channel over rows and columns.
+
+    features: (batch, rows, columns, channels); the statistics have shape (batch, 1, 1, channels)
+    and are always float32, because squares overflow float16 and drown in bfloat16.
+    """
+    features = ops.cast(features, "float32")
+    mean, variance = ops.moments(features, axes=(1, 2), keepdims=True)
+    return ChannelStats(mean, ops.sqrt(variance + EPSILON))
+
+
+def gram_matrix(features: Tensor) -> Tensor:
+    """Return the channels' mean products, (batch, channels, channels), in float32 (Gatys 2016).
+
+    Divided by rows * columns, so pictures of different sizes compare.
+    """
+    batch, rows, columns, channels = ops.shape(features)
+    flat = ops.reshape(ops.cast(features, "float32"), (batch, rows * columns, channels))
+    return ops.matmul(ops.transpose(flat, (0, 2, 1)), flat) / ops.cast(rows * columns, "float32")
+
+
+def reflect_pad(x: Tensor) -> Tensor:
+    """Return x (batch, rows, columns, channels) with a border of 1 mirrored around it.
+
+    The border pixel itself is not repeated; rows and columns must be at least 2.
+    """
+    return ops.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], mode="reflect")
+
+
+def upsample(x: Tensor) -> Tensor:
+    """Return x with every row and column twice (nearest neighbour)."""
+    return ops.repeat(ops.repeat(x, 2, axis=1), 2, axis=2)
+
+
+class ReflectConv2D(layers.Conv2D):
+    """A 3 x 3 convolution with reflect padding: same size out as in, no dark frame."""
+
+    def __init__(self, filters: int, **options: Any) -> None:
+        super().__init__(filters, 3, padding="valid", **options)
+
+    def call(self, x: Tensor) -> Tensor:
+        return super().call(reflect_pad(x))
+
+    def compute_output_spec(self, x: KerasTensor) -> KerasTensor:
+        return KerasTensor((*x.shape[:-1], self.filters), dtype=self.compute_dtype)

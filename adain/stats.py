@@ -1,0 +1,92 @@
+"""A style is two vectors: the channel means and deviations of its features at relu4_1.
+
+Everything here is plain arithmetic, so it takes NumPy arrays and the tensors of any framework
+alike, and imports neither. The functions that *measure* statistics live where the features do:
+`ops.channel_stats` for tensors, `StatsAccumulator` for arrays that arrive tile by tile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from adain.errors import OptionError
+
+# Added to the variance, under the square root, and nowhere else: the statistics that adain()
+# removes and those that interpolate() blends are then the same numbers, so alpha = 0 returns the
+# features unchanged and mixing statistics equals mixing feature maps exactly.
+EPSILON = 1e-5
+
+
+class ChannelStats(NamedTuple):
+    """Mean and standard deviation of every channel; each of shape (..., channels)."""
+
+    mean: Any
+    std: Any
+
+
+def interpolate(content: ChannelStats, style: ChannelStats, alpha: float) -> ChannelStats:
+    """Return the statistics alpha of the way from content (0) to style (1).
+
+    One AdaIN with the result equals blending the content's features with the stylized ones by
+    alpha (Huang & Belongie 2017, equation 14), because AdaIN is linear in the target statistics.
+    """
+    return ChannelStats(
+        (1 - alpha) * content.mean + alpha * style.mean,
+        (1 - alpha) * content.std + alpha * style.std,
+    )
+
+
+def merge(styles: Sequence[ChannelStats], weights: Sequence[float]) -> ChannelStats:
+    """Return the weighted mean of several styles; the weights are scaled to sum to 1.
+
+    One AdaIN with the result equals the weighted mean of the features stylized by each style
+    (equation 15 of the paper), at the price of a single decode.
+    """
+    if len(styles) != len(weights) or not styles:
+        raise OptionError(f"{len(styles)} styles need as many weights; received {len(weights)}.")
+    total = float(sum(weights))
+    if not total > 0 or min(weights) < 0:
+        raise OptionError(f"style weights must be >= 0 and not all 0; received {list(weights)}.")
+    shares = [weight / total for weight in weights]
+    return ChannelStats(
+        sum(share * style.mean for share, style in zip(shares, styles)),
+        sum(share * style.std for share, style in zip(shares, styles)),
+    )
+
+
+def adain(features: Any, content: ChannelStats, target: ChannelStats) -> Any:
+    """Return the features with the content statistics replaced by the target ones (equation 8).
+
+    features: (..., channels); content: the statistics of these features (of the whole picture
+    where the features are one tile of it); target: those the result shall have.
+    """
+    return (features - content.mean) * (target.std / content.std) + target.mean
+
+
+class StatsAccumulator:
+    """Channel statistics of features that arrive in pieces, summed in float64.
+
+    The result does not depend on how the features were cut, up to rounding in float64.
+    """
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._sum: Any = 0.0
+        self._sum_of_squares: Any = 0.0
+
+    def add(self, features: np.ndarray) -> None:
+        """Take in features of shape (rows, columns, channels)."""
+        flat = features.reshape(-1, features.shape[-1]).astype(np.float64)
+        self._count += len(flat)
+        self._sum = self._sum + flat.sum(axis=0)
+        self._sum_of_squares = self._sum_of_squares + np.einsum("nc,nc->c", flat, flat)
+
+    def result(self) -> ChannelStats:
+        """Return the statistics so far, as float32 vectors of shape (channels,)."""
+        mean = self._sum / self._count
+        variance = np.maximum(self._sum_of_squares / self._count - mean**2, 0)
+        return ChannelStats(mean.astype(np.float32),
+                            np.sqrt(variance + EPSILON).astype(np.float32))

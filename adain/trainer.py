@@ -1,0 +1,333 @@
+"""Training: the configuration, the Keras model whose compute_loss is the paper, and train()."""
+
+from __future__ import annotations
+
+import dataclasses
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from adain import __version__, checkpoint, images, losses
+from adain.architecture import STYLE_LAYERS, preset
+from adain.checkpoint import Checkpoint
+from adain.devices import choose_precision, describe_device
+from adain.errors import AdaINError, OptionError
+from adain.events import EventWriter
+from adain.model import Decoder, Encoder, StyleTransfer, get_weights, set_weights
+from adain.ops import Tensor, channel_stats
+from adain.weights import load_encoder
+
+CONTENT_TARGETS = ("adain", "content")
+SCHEDULES = ("inverse", "cosine")
+PREVIEW_PAIRS = 4
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything that a run depends on; written into each checkpoint's config.json.
+
+    The defaults are the paper's. `content_target`, `reconstruction_iter` and `style_weight_ramp`
+    are departures from it that make short runs converge sooner: see the README.
+    """
+
+    model: str = "vgg19"
+    vgg_path: str | None = None
+    batch_size: int = 8
+    image_size: int = 512
+    crop_size: int = 256
+    content_weight: float = 1.0
+    style_weight: float = 1e-2
+    tv_weight: float = 0.0
+    gram: bool = False
+    content_target: str = "adain"  # or "content": the photograph's own features
+    reconstruction_iter: int = 0  # steps that only learn to reproduce the content picture
+    style_weight_ramp: int = 0  # steps after those, over which the style weight rises from 0
+    learning_rate: float = 1e-4
+    lr_decay: float = 5e-5
+    lr_schedule: str = "inverse"
+    beta_2: float = 0.999
+    clip_norm: float | None = None
+    max_iter: int = 160_000
+    save_iter: int = 1000
+    summary_iter: int = 20
+    keep: int = 5
+    precision: str = "auto"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        preset(self.model)
+        for name, minimum in (("batch_size", 1), ("max_iter", 1), ("save_iter", 1),
+                              ("summary_iter", 1), ("keep", 1), ("content_weight", 0),
+                              ("style_weight", 0), ("tv_weight", 0), ("lr_decay", 0),
+                              ("reconstruction_iter", 0), ("style_weight_ramp", 0), ("seed", 0)):
+            if not getattr(self, name) >= minimum:
+                raise OptionError(f"{_flag(name)} must be at least {minimum}; "
+                                  f"received {getattr(self, name)}.")
+        if not self.learning_rate > 0:
+            raise OptionError(f"--learning-rate must be above 0; received {self.learning_rate}.")
+        for name, choices in (("content_target", CONTENT_TARGETS), ("lr_schedule", SCHEDULES)):
+            if getattr(self, name) not in choices:
+                raise OptionError(f"{_flag(name)} must be one of {', '.join(choices)}; "
+                                  f"received {getattr(self, name)}.")
+
+    def schedule(self) -> keras.optimizers.schedules.LearningRateSchedule:
+        """Return learning_rate / (1 + lr_decay * step), or a half cosine down to 1 %."""
+        if self.lr_schedule == "cosine":
+            return keras.optimizers.schedules.CosineDecay(self.learning_rate, self.max_iter,
+                                                          alpha=0.01)
+        return keras.optimizers.schedules.InverseTimeDecay(self.learning_rate, 1, self.lr_decay)
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+class TrainingModel(keras.Model):
+    """Style transfer with the losses of the paper, for Keras' fit().
+
+    A batch is one tensor of pairs: uint8 (batch, 2, rows, columns, 3), content first.
+    """
+
+    def __init__(self, config: TrainConfig, vgg: Encoder, encoder: Encoder,
+                 decoder: Decoder) -> None:
+        super().__init__(dtype=decoder.dtype_policy)
+        self.config = config
+        self.vgg = vgg  # measures the losses, frozen; the vgg19 preset also encodes with it
+        self.vgg.trainable = False
+        self.transfer = StyleTransfer(encoder, decoder)
+        names = ["content", "style", "tv", "pixel", *(f"style/{name}" for name in STYLE_LAYERS)]
+        self.trackers = {name: keras.metrics.Mean(name=name) for name in names}
+        self.built = True  # its parts are, and it has no weights of its own
+
+    def call(self, pairs: Tensor) -> dict[str, Any]:
+        content, style = self.split(pairs)
+        content_features, style_features = self.vgg(content)[-1], self.vgg(style)
+        encoder = self.transfer.encoder
+        if encoder is self.vgg:
+            target = self.transfer.blend(content_features, style_features[-1])
+            stylized = self.transfer.decoder(target)
+        else:
+            target = self.transfer.blend(content_features, style_features[-1])
+            stylized = self.transfer(content, style)
+        if self.config.content_target == "content":
+            target = content_features
+        return {"content": content, "target": target, "style_features": style_features,
+                "stylized": stylized, "stylized_features": self.vgg(stylized)}
+
+    def split(self, pairs: Tensor) -> tuple[Tensor, Tensor]:
+        """Return content and style pictures in [0, 1]; to reconstruct, the style is the content."""
+        pictures = ops.cast(pairs, "float32") / 255.0
+        content, style = pictures[:, 0], pictures[:, 1]
+        if self.config.reconstruction_iter:
+            style = ops.where(self.optimizer.iterations < self.config.reconstruction_iter,
+                              content, style)
+        return content, style
+
+    def style_weight(self) -> Tensor | float:
+        """Return the style weight at the current step."""
+        ramp, start = self.config.style_weight_ramp, self.config.reconstruction_iter
+        if not ramp and not start:
+            return self.config.style_weight
+        progress = ops.cast(self.optimizer.iterations - start, "float32") / max(ramp, 1)
+        return self.config.style_weight * ops.clip(progress, 0.0, 1.0)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        config = self.config
+        content = losses.content_loss(y_pred["stylized_features"][-1], y_pred["target"])
+        style = self.style_losses(y_pred["stylized_features"], y_pred["style_features"])
+        tv = losses.total_variation_loss(y_pred["stylized"])
+        pixel = losses.pixel_loss(y_pred["stylized"], y_pred["content"])
+        values = {"content": content, "style": sum(style.values()), "tv": tv, "pixel": pixel,
+                  **{f"style/{name}": value for name, value in style.items()}}
+        for name, value in values.items():
+            self.trackers[name].update_state(value)
+        total = config.content_weight * content + self.style_weight() * values["style"]
+        if config.tv_weight:
+            total = total + config.tv_weight * tv
+        if config.reconstruction_iter:
+            reconstructing = self.optimizer.iterations < config.reconstruction_iter
+            # Factor 100: brings the pixel error of a blurred picture near the content loss.
+            total = total + ops.where(reconstructing, 100.0 * pixel, 0.0 * pixel)
+        return total
+
+    def style_losses(self, stylized: list[Tensor], style: list[Tensor]) -> dict[str, Tensor]:
+        """Return the style loss of each of STYLE_LAYERS."""
+        if self.config.gram:
+            return {name: losses.gram_loss(ours, theirs)
+                    for name, ours, theirs in zip(STYLE_LAYERS, stylized, style)}
+        return {name: losses.style_loss(channel_stats(ours), channel_stats(theirs))
+                for name, ours, theirs in zip(STYLE_LAYERS, stylized, style)}
+
+    def preview(self, pairs: np.ndarray) -> np.ndarray:
+        """Return rows content | style | stylized of uint8 pairs, as one uint8 picture."""
+        pictures = pairs.astype(np.float32) / 255
+        stylized = ops.convert_to_numpy(self.transfer(pictures[:, 0], pictures[:, 1]))
+        stylized = (np.clip(stylized, 0, 1) * 255 + 0.5).astype(np.uint8)
+        return np.concatenate([np.concatenate([content, style, result], axis=1)
+                               for (content, style), result in zip(pairs, stylized)])
+
+
+def build(config: TrainConfig, resumed: Checkpoint | None = None) -> TrainingModel:
+    """Return a compiled model with fresh weights, or with those and the step of a checkpoint."""
+    keras.utils.set_random_seed(config.seed)
+    policy = choose_precision(config.precision)
+    widths = preset(config.model).widths
+    vgg = Encoder.from_weights(load_encoder("vgg19", config.vgg_path), dtype=policy)
+    encoder = Encoder(widths, dtype=policy) if preset(config.model).trains_encoder else vgg
+    decoder = Decoder(widths, dtype=policy)
+    model = TrainingModel(config, vgg, encoder, decoder)
+    model.compile(keras.optimizers.Adam(config.schedule(), beta_2=config.beta_2,
+                                        global_clipnorm=config.clip_norm))
+    model.optimizer.build(model.trainable_variables)
+    if resumed is not None:
+        _restore(model, resumed)
+    return model
+
+
+def _restore(model: TrainingModel, resumed: Checkpoint) -> None:
+    if resumed.model != model.config.model:
+        raise OptionError(f"{resumed.path} holds the model {resumed.model}, this run trains "
+                          f"{model.config.model}. Use another --checkpoint folder.")
+    set_weights(model.transfer.decoder, resumed.decoder())
+    if model.transfer.encoder is not model.vgg:
+        set_weights(model.transfer.encoder, resumed.encoder())
+    stored, variables = resumed.optimizer(), model.optimizer.variables
+    if [array.shape for array in stored] != [tuple(variable.shape) for variable in variables]:
+        raise OptionError(f"{resumed.path} was written with another optimizer or --precision; "
+                          "use the same options, or another --checkpoint folder.")
+    for variable, array in zip(variables, stored):
+        variable.assign(array)
+
+
+class Recorder(keras.callbacks.Callback):
+    """Summaries, previews and checkpoints while fit() runs; a stop signal saves and ends it."""
+
+    def __init__(self, folder: Path, events: EventWriter, previews: np.ndarray, first_step: int,
+                 seconds_before: float, report: Callable[[str], None]) -> None:
+        super().__init__()
+        self.folder, self.events, self.previews, self.report = folder, events, previews, report
+        self.step = self.saved_step = first_step
+        self.stop = False
+        self.losses: dict[str, float] = {}
+        self._seconds_before, self._started = seconds_before, time.monotonic()
+        self._summary = (first_step, self._started)
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        config, self.step = self.model.config, self.step + 1
+        self.losses = {name: float(value) for name, value in (logs or {}).items()}
+        # All of them: the ReLUs of VGG19 can turn a picture of NaN into a finite total loss.
+        if not all(np.isfinite(value) for value in self.losses.values()):
+            raise AdaINError(f"the losses became {self.losses} at step {self.step}; the last good "
+                             f"checkpoint is of step {self.saved_step}. Lower --learning-rate or "
+                             "--style-weight, or use --precision float32.")
+        last = self.step == config.max_iter or self.stop
+        if self.step % config.summary_iter == 0 or last:
+            self.summarise()
+        if self.step % config.save_iter == 0 or last:
+            self.save()
+        if self.stop:
+            self.model.stop_training = True
+
+    def summarise(self) -> None:
+        """Log and print the means since the last summary."""
+        config, now = self.model.config, time.monotonic()
+        (step, then), self._summary = self._summary, (self.step, now)
+        per_step = (now - then) / (self.step - step)
+        rate = float(ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        values = {("loss/total" if name == "loss" else f"loss/{name}"): value
+                  for name, value in self.losses.items()}
+        self.events.scalars(self.step, {**values, "learning_rate": rate,
+                                        "images_per_second": config.batch_size / per_step})
+        left = (config.max_iter - self.step) * per_step
+        self.report(f"step {self.step}/{config.max_iter}  total {self.losses['loss']:.4g}  "
+                    f"content {self.losses['content']:.4g}  style {self.losses['style']:.4g}  "
+                    f"{config.batch_size / per_step:.1f} images/s  {duration(left)} left")
+        self.model.reset_metrics()
+
+    def save(self) -> None:
+        """Write a checkpoint and a preview named by its step."""
+        model, transfer = self.model, self.model.transfer
+        seconds = self._seconds_before + time.monotonic() - self._started
+        config = {"step": self.step, "seconds": round(seconds, 1), "losses": self.losses,
+                  "options": dataclasses.asdict(model.config), "device": describe_device(),
+                  "versions": {"adain": __version__, "keras": keras.__version__,
+                               keras.backend.backend(): _backend_version()}}
+        checkpoint.save(self.folder, config,
+                        None if transfer.encoder is model.vgg else get_weights(transfer.encoder),
+                        get_weights(transfer.decoder),
+                        [ops.convert_to_numpy(v) for v in model.optimizer.variables],
+                        model.config.keep)
+        self.saved_step = self.step
+        strip = model.preview(self.previews)
+        images.write(self.folder / "previews" / f"{checkpoint.name(self.step)}.jpg", strip)
+        self.events.image(self.step, "content_style_stylized", strip)
+        self.events.flush()
+
+
+def _backend_version() -> str:
+    return getattr(sys.modules.get(keras.backend.backend()), "__version__", "unknown")
+
+
+def duration(seconds: float) -> str:
+    """Return hours, minutes and seconds as hh:mm:ss."""
+    minutes, seconds = divmod(round(seconds), 60)
+    return f"{minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}"
+
+
+def resume_point(folder: Path) -> Checkpoint | None:
+    """Return the newest checkpoint in the folder, or None where a run starts afresh."""
+    return checkpoint.load(folder) if folder.is_dir() and checkpoint.list_all(folder) else None
+
+
+def train(config: TrainConfig, batches: Callable[[int, int], Iterable], previews: np.ndarray,
+          folder: str | Path, log_path: str | Path | None = None,
+          report: Callable[[str], None] = print) -> TrainingModel:
+    """Train up to config.max_iter, from the newest checkpoint in `folder` if it has one.
+
+    batches(first_step, last_step): what fit() takes and yields the batches of those steps, uint8
+    (batch, 2, rows, columns, 3); see data.dataset. previews: a few such pairs, stylized at every
+    checkpoint. SIGINT and SIGTERM save a checkpoint and end the run early.
+    """
+    folder = Path(folder)
+    resumed = resume_point(folder)
+    model = build(config, resumed)
+    first_step = resumed.step if resumed else 0
+    if first_step >= config.max_iter:
+        report(f"{folder} is already at step {first_step} of {config.max_iter}: nothing to do.")
+        return model
+    if resumed:
+        report(f"resumes {resumed.path} at step {first_step}")
+    events = EventWriter(log_path or folder / "logs", first_step)
+    recorder = Recorder(folder, events, previews, first_step,
+                        resumed.config.get("seconds", 0.0) if resumed else 0.0, report)
+    with _stop_signals(recorder):
+        model.fit(batches(first_step, config.max_iter), epochs=1, verbose=0, shuffle=False,
+                  steps_per_epoch=config.max_iter - first_step, callbacks=[recorder])
+    events.close()
+    if recorder.step < config.max_iter:
+        report(f"stopped at step {recorder.step}, saved; run the same command to go on.")
+    return model
+
+
+@contextmanager
+def _stop_signals(recorder: Recorder):
+    def handle(number, frame):
+        recorder.stop = True
+        recorder.report(f"{signal.Signals(number).name}: saving after this step")
+        signal.signal(number, signal.default_int_handler)  # a second one ends it at once
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,62 @@
+"""Small pictures and weights that many tests share; no test reaches the network."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from adain.architecture import (
+    DECODER_LAYERS,
+    ENCODER_LAYERS,
+    decoder_channels,
+    encoder_channels,
+)
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+ROOT = Path(__file__).parent.parent
+NARROW = (4, 6, 8, 10)  # widths for tests: all different, so that a mix-up shows
+
+
+def random_weights(layers, channels, widths, seed=0):
+    """Weights that keep activations near the size of their input (He et al. 2015)."""
+    generator = np.random.default_rng(seed)
+    result = {}
+    for layer in layers:
+        inputs, outputs = channels(layer, widths)
+        kernel = generator.normal(0, np.sqrt(2 / (9 * inputs)), (3, 3, inputs, outputs))
+        bias = generator.normal(0, 0.1, outputs)
+        result[layer] = (kernel.astype(np.float32), bias.astype(np.float32))
+    return result
+
+
+def random_encoder(widths=NARROW, seed=0):
+    return random_weights(ENCODER_LAYERS, encoder_channels, widths, seed)
+
+
+def random_decoder(widths=NARROW, seed=1):
+    return random_weights(DECODER_LAYERS, decoder_channels, widths, seed)
+
+
+def picture(rows=48, columns=64, seed=0):
+    """A smooth, coloured uint8 picture: noise at several scales."""
+    generator = np.random.default_rng(seed)
+    image = np.zeros((rows, columns, 3))
+    for scale in (2, 4, 16):
+        coarse = generator.uniform(0, 1, (rows // scale + 2, columns // scale + 2, 3))
+        image += np.repeat(np.repeat(coarse, scale, 0), scale, 1)[:rows, :columns]
+    return (image / 3 * 255).astype(np.uint8)
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """Two contents and two styles in folders, small enough to train on in seconds."""
+    for kind, seed in (("content", 0), ("style", 10)):
+        (tmp_path / kind).mkdir()
+        for index in range(2):
+            Image.fromarray(picture(40 + 8 * index, 56, seed + index)).save(
+                tmp_path / kind / f"{kind}{index}.png")
+    return tmp_path

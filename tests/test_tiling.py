@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+from conftest import picture, random_decoder, random_encoder
+
+from adain import engine, tiling
+from adain.stats import ChannelStats, interpolate
+
+
+@pytest.fixture(scope="module")
+def networks():
+    return engine.create("openvino", random_encoder(), random_decoder(), "float32")
+
+
+STYLE = ChannelStats(np.linspace(0, 1, 10, dtype=np.float32),
+                     np.linspace(0.5, 2, 10, dtype=np.float32))
+
+
+def stylize(networks, image, tile_size, **options):
+    return tiling.stylize(networks, image, lambda content: interpolate(content, STYLE, 0.9),
+                          tile_size, **options)
+
+
+@pytest.mark.parametrize("length, tile_size", [(16, 8), (200, 64), (64, 64), (8, 512)])
+def test_cores_cover_every_pixel_once(length, tile_size):
+    covered = np.zeros(length, int)
+    for span in tiling.spans(length, tile_size, 64):
+        covered[span.core()] += 1
+        assert 0 <= span.window_start <= span.start < span.stop <= span.window_stop <= length
+    assert (covered == 1).all()
+
+
+def test_core_in_window_counts_pixels_or_features():
+    span = tiling.spans(300 * 8, 512, 64)[1]
+    assert (span.window_start, span.window_stop) == (512 - 64, 1024 + 64)
+    assert span.core_in_window() == slice(64, 64 + 512)
+    assert span.core_in_window(8) == slice(8, 8 + 64)
+
+
+def test_tiles_equal_whole_image(networks):
+    image = picture(264, 328)
+    whole = stylize(networks, image, 1024, dtype=np.float32)
+    tiled = stylize(networks, image, 96, dtype=np.float32)
+    # 1e-5: what float32 convolutions differ by when their work is split in another way
+    np.testing.assert_allclose(tiled, whole, atol=1e-5 * abs(whole).max())
+
+
+def test_too_small_a_halo_differs(networks):
+    image = picture(264, 328)
+    whole = stylize(networks, image, 1024, dtype=np.float32)
+    tiled = stylize(networks, image, 96, halo=32, dtype=np.float32)
+    assert abs(tiled - whole).max() > 1e-3 * abs(whole).max()
+
+
+def test_tiled_statistics_equal_those_of_the_whole(networks):
+    image = picture(264, 328)
+    whole, tiled = tiling.measure(networks, image, 1024), tiling.measure(networks, image, 40)
+    np.testing.assert_allclose(tiled.mean, whole.mean, rtol=1e-5)
+    np.testing.assert_allclose(tiled.std, whole.std, rtol=1e-5)
+
+
+@pytest.mark.parametrize("rows, columns", [(1, 1), (1, 40), (8, 8), (17, 23), (33, 16), (100, 3)])
+def test_result_is_exactly_as_large_as_the_content(networks, rows, columns):
+    result = stylize(networks, picture(rows, columns), 64)
+    assert result.shape == (rows, columns, 3) and result.dtype == np.uint8

@@ -1,0 +1,184 @@
+"""Real training, small: 32 px crops, narrow steps, on the CPU, in float32."""
+
+import dataclasses
+import json
+import os
+import signal
+
+import numpy as np
+import pytest
+from conftest import picture
+from PIL import Image
+
+pytest.importorskip("keras")
+pytest.importorskip("tensorflow")
+from adain import checkpoint, data, trainer  # noqa: E402
+from adain.errors import AdaINError, OptionError, WeightsError  # noqa: E402
+
+CONFIG = trainer.TrainConfig(
+    model="compact", batch_size=2, image_size=40, crop_size=32, learning_rate=1e-3, max_iter=4,
+    save_iter=2, summary_iter=2, precision="float32", style_weight=1e-3)
+
+
+def train(config, folders, name, **options):
+    source = data.PairSource(folders / "content", folders / "style", config.seed,
+                             config.image_size, config.crop_size)
+    lines = []
+    model = trainer.train(
+        config, lambda first, last: data.dataset(source, config.batch_size, first, last),
+        np.stack([source.pair(0), source.pair(1)]), folders / name, report=lines.append, **options)
+    return model, lines
+
+
+def arrays(path):
+    with np.load(path, allow_pickle=False) as file:
+        return {key: file[key] for key in file.files}
+
+
+@pytest.mark.parametrize("model, options", [
+    ("compact", {}), ("vgg19", {}), ("vgg19", {"gram": True, "style_weight": 1e-6}),
+    ("compact", {"content_target": "content", "reconstruction_iter": 2, "style_weight_ramp": 2})],
+    ids=["compact", "vgg19", "gram", "ramp"])
+def test_loss_falls(folders, model, options):
+    config = dataclasses.replace(CONFIG, model=model, max_iter=16, save_iter=16, summary_iter=1,
+                                 **options)
+    _, lines = train(config, folders, "run")
+    content = [float(line.split("content ")[1].split()[0]) for line in lines
+               if line.startswith("step")]
+    assert len(content) == 16
+    assert np.mean(content[-4:]) < 0.9 * np.mean(content[:2])
+
+
+def test_stop_and_resume_equals_uninterrupted(folders):
+    train(CONFIG, folders, "whole")
+    train(dataclasses.replace(CONFIG, max_iter=2), folders, "halves")
+    _, lines = train(CONFIG, folders, "halves")
+    assert "step 2" in lines[0]
+    for name in ("model.npz", "optimizer.npz"):
+        whole = arrays(folders / "whole" / "step_0000004" / name)
+        halves = arrays(folders / "halves" / "step_0000004" / name)
+        assert whole.keys() == halves.keys()
+        for key in whole:
+            np.testing.assert_array_equal(whole[key], halves[key], err_msg=key)
+
+
+def test_a_run_writes_checkpoints_previews_and_tensorboard(folders):
+    train(CONFIG, folders, "run")
+    run = folders / "run"
+    assert [path.name for path in checkpoint.list_all(run)] == ["step_0000002", "step_0000004"]
+    assert sorted(path.name for path in (run / "previews").iterdir()) == [
+        "step_0000002.jpg", "step_0000004.jpg"]
+    config = json.loads((run / "step_0000004" / "config.json").read_text())
+    assert config["step"] == 4 and config["options"]["model"] == "compact"
+
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(run / "logs"))
+    events.Reload()
+    tags = events.Tags()
+    assert {"loss/total", "loss/content", "loss/style", "loss/tv", "learning_rate",
+            "images_per_second", *(f"loss/style/{layer}" for layer in trainer.STYLE_LAYERS)
+            } <= set(tags["scalars"])
+    assert [event.step for event in events.Scalars("loss/total")] == [2, 4]
+    assert tags["images"] == ["content_style_stylized"]
+    total, parts = events.Scalars("loss/total")[0].value, [
+        events.Scalars(f"loss/{name}")[0].value for name in ("content", "style")]
+    assert total == pytest.approx(parts[0] + CONFIG.style_weight * parts[1], rel=1e-4)
+
+
+def test_only_the_newest_checkpoints_are_kept(folders):
+    train(dataclasses.replace(CONFIG, save_iter=1, keep=2), folders, "run")
+    assert [path.name for path in checkpoint.list_all(folders / "run")] == [
+        "step_0000003", "step_0000004"]
+
+
+def test_a_finished_run_says_so(folders):
+    train(CONFIG, folders, "run")
+    _, lines = train(CONFIG, folders, "run")
+    assert "already at step 4 of 4" in lines[0]
+
+
+def test_learning_rate_decays_as_documented():
+    schedule = trainer.TrainConfig(learning_rate=1e-4, lr_decay=1e-2).schedule()
+    assert float(schedule(0)) == pytest.approx(1e-4)
+    assert float(schedule(50)) == pytest.approx(1e-4 / (1 + 1e-2 * 50))
+    cosine = trainer.TrainConfig(learning_rate=1.0, lr_schedule="cosine", max_iter=100).schedule()
+    assert float(cosine(50)) == pytest.approx(0.505) and float(cosine(100)) == pytest.approx(0.01)
+
+
+def test_reconstruction_and_ramp_follow_the_step():
+    model = trainer.build(dataclasses.replace(CONFIG, reconstruction_iter=10,
+                                              style_weight_ramp=4, style_weight=8.0))
+    pairs = np.stack([[picture(32, 32, 0), picture(32, 32, 1)]])
+    for step, weight, reconstructs in ((0, 0, True), (9, 0, True), (11, 2, False), (99, 8, False)):
+        model.optimizer.iterations.assign(step)
+        content, style = map(np.asarray, model.split(pairs))
+        assert float(model.style_weight()) == weight
+        assert (content == style).all() == reconstructs
+
+
+def test_the_vgg19_encoder_stays_as_it_is(folders):
+    model = trainer.build(dataclasses.replace(CONFIG, model="vgg19"))
+    assert len(model.trainable_variables) == 2 * len(trainer.get_weights(model.transfer.decoder))
+
+
+def test_a_folder_of_another_model_is_refused(folders):
+    train(CONFIG, folders, "run")
+    with pytest.raises(OptionError, match="holds the model compact"):
+        train(dataclasses.replace(CONFIG, model="vgg19"), folders, "run")
+
+
+def test_a_loss_that_is_not_a_number_ends_the_run(folders):
+    with pytest.raises(AdaINError, match="last good checkpoint"):
+        train(dataclasses.replace(CONFIG, learning_rate=1e30), folders, "run")
+    assert not checkpoint.list_all(folders / "run")
+
+
+def test_sigterm_saves_and_ends_the_run(folders):
+    source = data.PairSource(folders / "content", folders / "style", 0, 40, 32)
+
+    def batches(first, last):
+        for step in range(first, last):
+            if step == 2:
+                os.kill(os.getpid(), signal.SIGTERM)
+            yield (np.stack([source.pair(2 * step), source.pair(2 * step + 1)]),)
+
+    lines = []
+    trainer.train(dataclasses.replace(CONFIG, max_iter=100, save_iter=100), batches,
+                  source.pair(0)[None], folders / "run", report=lines.append)
+    assert "saved; run the same command to go on" in lines[-1]
+    assert 1 <= checkpoint.load(folders / "run").step < 100
+
+
+@pytest.mark.parametrize("change", [{"batch_size": 0}, {"style_weight": -1}, {"seed": -1},
+                                    {"learning_rate": 0}, {"learning_rate": float("nan")},
+                                    {"model": "vgg16"}, {"content_target": "both"}])
+def test_impossible_options_are_refused(change):
+    with pytest.raises(OptionError, match=f"{list(change)[0].replace('_', '.')}.*received"):
+        dataclasses.replace(CONFIG, **change)
+
+
+def test_checkpoints_that_cannot_be_used_are_one_clear_error(tmp_path):
+    with pytest.raises(WeightsError, match="does not exist"):
+        checkpoint.load(tmp_path / "none")
+    with pytest.raises(WeightsError, match="has no checkpoint"):
+        checkpoint.load(tmp_path)
+    (tmp_path / "step_0000001").mkdir()
+    (tmp_path / "step_0000001" / "config.json").write_text("{")
+    with pytest.raises(WeightsError, match="config.json"):
+        checkpoint.load(tmp_path)
+
+
+def test_an_unfinished_checkpoint_is_not_seen(tmp_path):
+    (tmp_path / ".step_0000009.partial").mkdir()
+    (tmp_path / ".step_0000009.partial" / "config.json").write_text("{}")
+    assert checkpoint.list_all(tmp_path) == []
+
+
+def test_preview_is_rows_of_content_style_and_result(folders):
+    model = trainer.build(CONFIG)
+    pairs = np.stack([[picture(32, 32, seed), picture(32, 32, seed + 1)] for seed in (0, 5)])
+    strip = model.preview(pairs)
+    assert strip.shape == (64, 96, 3)
+    np.testing.assert_array_equal(strip[32:, :64], np.concatenate(pairs[1], axis=1))
+    Image.fromarray(strip)
