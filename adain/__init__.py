@@ -16,7 +16,7 @@ from adain.errors import AdaINError, ImageError, OptionError, WeightsError
 __version__ = "0.1.0"
 _LAZY = {"Stylizer": "adain.stylizer", "ChannelStats": "adain.stats",
          "interpolate": "adain.stats", "merge": "adain.stats",
-         "TrainConfig": "adain.trainer", "train": "adain.trainer"}
+         "TrainConfig": "adain.config", "train": "adain.trainer"}
 __all__ = ["AdaINError", "ImageError", "OptionError", "WeightsError", "__version__", *_LAZY]
 
 

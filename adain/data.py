@@ -90,7 +90,8 @@ class PairSource:
                  image_size: int = 512, crop_size: int = 256,
                  report: Callable[[str], None] = print) -> None:
         if crop_size % 8 or crop_size < 16:
-            raise OptionError(f"crop size must be a multiple of 8, 16 or more; received {crop_size}.")
+            raise OptionError("crop size must be a multiple of 8, 16 or more; "
+                              f"received {crop_size}.")
         if image_size < crop_size:
             raise OptionError(f"image size {image_size} is smaller than crop size {crop_size}.")
         self.crop_size = crop_size

@@ -104,14 +104,14 @@ def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
         return image  # a broken or foreign profile: the numbers are all there is
 
 
-def write(path: str | Path, image: np.ndarray) -> None:
+def write(path: str | Path, image: np.ndarray, quality: int = JPEG_QUALITY) -> None:
     """Write uint8 RGB (rows, columns, 3) in the format of the path's ending.
 
-    JPEG is written at quality 95 without chroma subsampling. The file appears whole or not at all.
+    JPEG is written without chroma subsampling. The file appears whole or not at all.
     """
     path = Path(path)
     check_writable_format(path)
-    options = {"quality": JPEG_QUALITY}
+    options = {"quality": quality}
     if path.suffix.lower() in (".jpg", ".jpeg"):
         options["subsampling"] = 0
     with atomic(path) as beside:

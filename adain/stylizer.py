@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Union
 
 import numpy as np
 from PIL import Image
@@ -16,7 +15,7 @@ from adain.errors import ImageError, OptionError
 from adain.stats import ChannelStats, interpolate
 from adain.weights import load_decoder, load_encoder
 
-Picture = Union[str, Path, Image.Image, np.ndarray]
+Picture = str | Path | Image.Image | np.ndarray
 
 
 class Stylizer:

@@ -1,4 +1,4 @@
-"""Training: the configuration, the Keras model whose compute_loss is the paper, and train()."""
+"""Training: the Keras model whose compute_loss is the paper, what it records, and train()."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from keras import ops
 from adain import __version__, checkpoint, images, losses
 from adain.architecture import STYLE_LAYERS, preset
 from adain.checkpoint import Checkpoint
+from adain.config import TrainConfig
 from adain.devices import choose_precision, describe_device
 from adain.errors import AdaINError, OptionError
 from adain.events import EventWriter
@@ -26,69 +26,15 @@ from adain.model import Decoder, Encoder, StyleTransfer, get_weights, set_weight
 from adain.ops import Tensor, channel_stats
 from adain.weights import load_encoder
 
-CONTENT_TARGETS = ("adain", "content")
-SCHEDULES = ("inverse", "cosine")
 PREVIEW_PAIRS = 4
 
 
-@dataclass(frozen=True)
-class TrainConfig:
-    """Everything that a run depends on; written into each checkpoint's config.json.
-
-    The defaults are the paper's. `content_target`, `reconstruction_iter` and `style_weight_ramp`
-    are departures from it that make short runs converge sooner: see the README.
-    """
-
-    model: str = "vgg19"
-    vgg_path: str | None = None
-    batch_size: int = 8
-    image_size: int = 512
-    crop_size: int = 256
-    content_weight: float = 1.0
-    style_weight: float = 1e-2
-    tv_weight: float = 0.0
-    gram: bool = False
-    content_target: str = "adain"  # or "content": the photograph's own features
-    reconstruction_iter: int = 0  # steps that only learn to reproduce the content picture
-    style_weight_ramp: int = 0  # steps after those, over which the style weight rises from 0
-    learning_rate: float = 1e-4
-    lr_decay: float = 5e-5
-    lr_schedule: str = "inverse"
-    beta_2: float = 0.999
-    clip_norm: float | None = None
-    max_iter: int = 160_000
-    save_iter: int = 1000
-    summary_iter: int = 20
-    keep: int = 5
-    precision: str = "auto"
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        preset(self.model)
-        for name, minimum in (("batch_size", 1), ("max_iter", 1), ("save_iter", 1),
-                              ("summary_iter", 1), ("keep", 1), ("content_weight", 0),
-                              ("style_weight", 0), ("tv_weight", 0), ("lr_decay", 0),
-                              ("reconstruction_iter", 0), ("style_weight_ramp", 0), ("seed", 0)):
-            if not getattr(self, name) >= minimum:
-                raise OptionError(f"{_flag(name)} must be at least {minimum}; "
-                                  f"received {getattr(self, name)}.")
-        if not self.learning_rate > 0:
-            raise OptionError(f"--learning-rate must be above 0; received {self.learning_rate}.")
-        for name, choices in (("content_target", CONTENT_TARGETS), ("lr_schedule", SCHEDULES)):
-            if getattr(self, name) not in choices:
-                raise OptionError(f"{_flag(name)} must be one of {', '.join(choices)}; "
-                                  f"received {getattr(self, name)}.")
-
-    def schedule(self) -> keras.optimizers.schedules.LearningRateSchedule:
-        """Return learning_rate / (1 + lr_decay * step), or a half cosine down to 1 %."""
-        if self.lr_schedule == "cosine":
-            return keras.optimizers.schedules.CosineDecay(self.learning_rate, self.max_iter,
-                                                          alpha=0.01)
-        return keras.optimizers.schedules.InverseTimeDecay(self.learning_rate, 1, self.lr_decay)
-
-
-def _flag(name: str) -> str:
-    return "--" + name.replace("_", "-")
+def learning_rate(config: TrainConfig) -> keras.optimizers.schedules.LearningRateSchedule:
+    """Return learning_rate / (1 + lr_decay * step), or a half cosine down to 1 %."""
+    if config.lr_schedule == "cosine":
+        return keras.optimizers.schedules.CosineDecay(config.learning_rate, config.max_iter,
+                                                      alpha=0.01)
+    return keras.optimizers.schedules.InverseTimeDecay(config.learning_rate, 1, config.lr_decay)
 
 
 class TrainingModel(keras.Model):
@@ -185,7 +131,7 @@ def build(config: TrainConfig, resumed: Checkpoint | None = None) -> TrainingMod
     encoder = Encoder(widths, dtype=policy) if preset(config.model).trains_encoder else vgg
     decoder = Decoder(widths, dtype=policy)
     model = TrainingModel(config, vgg, encoder, decoder)
-    model.compile(keras.optimizers.Adam(config.schedule(), beta_2=config.beta_2,
+    model.compile(keras.optimizers.Adam(learning_rate(config), beta_2=config.beta_2,
                                         global_clipnorm=config.clip_norm))
     model.optimizer.build(model.trainable_variables)
     if resumed is not None:

@@ -211,16 +211,16 @@ def _read_keras_h5(path: Path) -> Weights:
     try:
         import h5py
     except ImportError:
-        raise WeightsError(f"{path}: reading .h5 needs h5py: pip install 'adain[weights]'") from None
+        raise WeightsError(f"{path}: reading .h5 needs h5py: "
+                           "pip install 'adain[weights]'") from None
     weights = {}
     try:
         with h5py.File(path, "r") as file:
             for layer in ENCODER_LAYERS:
                 group = file[f"block{layer[4]}_conv{layer[6]}"]
-                arrays: list[np.ndarray] = []
-                group.visititems(lambda _, item: arrays.append(np.asarray(item, np.float32))
-                                 if isinstance(item, h5py.Dataset) else None)
-                kernel, bias = sorted(arrays, key=np.ndim, reverse=True)
+                names = [name.decode() if isinstance(name, bytes) else name
+                         for name in group.attrs["weight_names"]]
+                kernel, bias = (np.asarray(group[name], np.float32) for name in names)
                 weights[layer] = (kernel, bias)
     except (OSError, KeyError, ValueError) as error:
         raise WeightsError(f"{path} is not a Keras VGG19 notop weights file: {error}.") from None

@@ -218,7 +218,7 @@ def pointillism(height: int, width: int, rng: Rng) -> Array:
                       "44508f 8a78b8 e0a8b0,1c4f97 3e90b8 ffe9a0,1f5a4a 5da04a d8d45a,"
                       "7a3a3c d9883a f7d96a,16304e 2a7040 c2cc4a")
     canvas = finish(cv2.GaussianBlur(colour, (0, 0), 3 * unit) * 0.5 + 110)
-    for gap in (10.0, 9.0, 8.0):
+    for gap in (12.0, 10.5, 9.5):
         points = scatter(height, width, max(gap * unit, 2.5), rng)
         hsv = pick(colour, points)[None].astype(np.float32) / 255
         hsv = cv2.cvtColor(hsv, cv2.COLOR_RGB2HSV)[0]
@@ -251,7 +251,7 @@ def tile_owners(centre: Array, turn: Array, reach: int, shape: tuple[int, int]) 
 
 def mosaic(height: int, width: int, rng: Rng) -> Array:
     """Stone and glass tiles in rows that follow the outlines, set in dark grout."""
-    size = max(15 * min(height, width) / 560, 4)
+    size = max(17 * min(height, width) / 560, 4)
     scene, shape, reach = landscape(height, width, rng), (height, width), int(size * 1.6)
     edges = cv2.morphologyEx(scene.label, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
     away = cv2.distanceTransform((edges == 0).astype(np.uint8), cv2.DIST_L2, 5)
@@ -345,7 +345,7 @@ def ink_hatching(height: int, width: int, rng: Rng) -> Array:
         across = x * np.sin(turn) - y * np.cos(turn) + form
         # The first lines in the sky run around the sun.
         across = np.where((scene.label == SKY) & (limit > 0.9), rings, across) + wobble
-        row = across / max(7.0 * unit, 2.5)
+        row = across / max(8.0 * unit, 2.5)
         # Each line gets its own changes of pressure, so that it reads as drawn by hand.
         strip = noise(256, 64, 1, rng, 1)
         pressure = strip[np.floor(row).astype(int) % 256, (along / (22 * unit)).astype(int) % 64]
@@ -413,8 +413,8 @@ def cubist_facets(height: int, width: int, rng: Rng) -> Array:
         angle[solid] = turn + 1.57
         edges.append(middle + np.array([[sin, -cos], [-sin, cos]]) * half)
     painted = finish(0.4 * brush(colour, angle, rng, 15 * unit, 6 * unit, 14) + 0.6 * colour)
-    for i, ends in enumerate(edges[20::2]):
-        line(painted, ends, tuple(shades[0 if i % 5 else 5].tolist()), (1 + 0.9 * (i % 3)) * unit)
+    for i, ends in enumerate(edges[60:]):  # those of earlier planes lie under later ones
+        line(painted, ends, tuple(shades[0 if i % 6 else 5].tolist()), (0.8 + 0.8 * (i % 3)) * unit)
     for px, py, radius, low, high in ((0.46, 0.66, 0.2, 60, 290), (0.55, 0.38, 0.13, -150, 60),
                                       (0.49, 0.53, 0.06, 0, 250), (0.53, 0.56, 0.06, 180, 420)):
         cv2.ellipse(painted, (int(px * width), int(py * height)), (int(radius * height),) * 2, -20,
@@ -437,7 +437,8 @@ def watercolour_washes(height: int, width: int, rng: Rng) -> Array:
         nonlocal picture
         inward = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5) / unit
         rim = 0.5 * np.exp(-inward / 2.0) + 0.2 * np.exp(-inward / 9)
-        film = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 0.7 * unit) * (density + rim).clip(0)
+        film = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 0.7 * unit)
+        film *= (density + rim).clip(0)
         absorb = -np.log(colours(pigment)[0].clip(4, 250) / 255)
         picture = picture * np.exp(-(film * (0.7 + 0.6 * rough))[..., None] * absorb)
 
@@ -472,8 +473,8 @@ def gold_ornament(height: int, width: int, rng: Rng) -> Array:
         low, high = (point - half).astype(int).tolist(), (point + half).astype(int).tolist()
         cv2.rectangle(canvas, low, high, tuple(map(float, paint)), -1)
 
-    for point in scatter(height, width, 19 * unit, rng):
-        block(point, rng.uniform(4, 10, 2) * unit, ramp(rng.random(), gold))
+    for point in scatter(height, width, 24 * unit, rng):
+        block(point, rng.uniform(5, 13, 2) * unit, ramp(rng.random(), gold))
     turn = np.linspace(0, 5.5 * np.pi, 90)
     for point in scatter(int(height * 0.7), width, 88 * unit, rng, 0.35):
         whirl = rng.uniform(0, 6.3) + rng.choice([-1, 1]) * turn
@@ -481,10 +482,10 @@ def gold_ornament(height: int, width: int, rng: Rng) -> Array:
         coil = point + np.stack([np.cos(whirl), np.sin(whirl)], axis=1) * radius[:, None]
         line(canvas, coil, dark, 7 * unit)
         line(canvas, coil, (158, 90, 30), 4 * unit)
-    for point in scatter(height, width, 27 * unit, rng, 0.2):
+    for point in scatter(height, width, 30 * unit, rng, 0.2):
         if point[1] / height < 0.36 + 2.0 * (point[0] / width - 0.5) ** 2:
             continue
-        half, (paint, inner) = rng.uniform(8, 17, 2) * unit, jewels[rng.integers(0, 8, 2)]
+        half, (paint, inner) = rng.uniform(9, 19, 2) * unit, jewels[rng.integers(0, 8, 2)]
         if rng.random() < 0.6:
             for inset, shade in ((0, dark), (2, paint), (6, inner)):
                 block(point, (half - inset * unit).clip(0.5), shade)
@@ -499,7 +500,7 @@ def gold_ornament(height: int, width: int, rng: Rng) -> Array:
 STYLES: dict[str, tuple[Callable[[int, int, Rng], Array], float, float]] = {
     "cubist_facets": (cubist_facets, 1.0, 0.8),
     "flow_field": (flow_field, 0.8, 1.0),
-    "gold_ornament": (gold_ornament, 1.0, 0.84),
+    "gold_ornament": (gold_ornament, 1.0, 0.8),
     "ink_hatching": (ink_hatching, 0.8, 1.0),
     "mosaic": (mosaic, 0.8, 1.0),
     "pointillism": (pointillism, 0.8, 1.0),
@@ -516,7 +517,7 @@ def draw(name: str, size: int, seed: int) -> Array:
     rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
     picture = style(round(size * rows), round(size * columns), rng)
     # As soft as a scan: hard digital edges only make the file bigger.
-    return cv2.GaussianBlur(picture, (0, 0), 0.6)
+    return cv2.GaussianBlur(picture, (0, 0), 0.5)
 
 
 class Parser(argparse.ArgumentParser):
@@ -529,10 +530,11 @@ class Parser(argparse.ArgumentParser):
 def main() -> int:
     parser = Parser(description="Draw the sample style pictures.")
     parser.add_argument("--out-path", type=Path, default=Path("styles"),
+                        metavar="FOLDER",
                         help="folder for the pictures, made if missing (default: styles)")
-    parser.add_argument("--size", type=int, default=640,
+    parser.add_argument("--size", type=int, default=640, metavar="PIXELS",
                         help="longer side in pixels, 64 to 4096 (default: 640)")
-    parser.add_argument("--seed", type=int, default=0,
+    parser.add_argument("--seed", type=int, default=0, metavar="NUMBER",
                         help="number from 0 up; another seed draws other pictures (default: 0)")
     parser.add_argument("--only", nargs="+", metavar="NAME", default=list(STYLES),
                         choices=list(STYLES), help="draw these only: " + ", ".join(STYLES))

@@ -141,8 +141,8 @@ def test_weights_of_the_wrong_shape(folders):
                           r"WeightsError: .*\(3, 3, 128, 64\).*vgg19 expects .*--model compact")
 
 
-TRAIN = ("--content-weight 1 --style-weight 1e-2 --tv-weight 0 --learning-rate 1e-4 --lr-decay "
-         "1e-5 --save-iter 1 --batch-size 2 --image-size 40 --crop-size 32").split()
+TRAIN = """--content-weight 1 --style-weight 1e-2 --tv-weight 0 --learning-rate 1e-4 --lr-decay 1e-5
+--save-iter 1 --batch-size 2 --image-size 40 --crop-size 32""".split()  # noqa: SIM905
 
 
 def train(folders, *arguments):

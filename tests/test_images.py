@@ -122,10 +122,9 @@ def test_find_takes_a_file_or_a_folder(tmp_path):
 def test_a_failed_write_leaves_nothing_and_keeps_the_old_file(tmp_path):
     images.write(tmp_path / "x.png", picture(8, 8))
     before = (tmp_path / "x.png").read_bytes()
-    with pytest.raises(RuntimeError):
-        with images.atomic(tmp_path / "x.png") as beside:
-            beside.write_bytes(b"half")
-            raise RuntimeError
+    with pytest.raises(RuntimeError), images.atomic(tmp_path / "x.png") as beside:
+        beside.write_bytes(b"half")
+        raise RuntimeError
     assert [entry.name for entry in tmp_path.iterdir()] == ["x.png"]
     assert (tmp_path / "x.png").read_bytes() == before
 

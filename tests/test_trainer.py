@@ -13,9 +13,10 @@ from PIL import Image
 pytest.importorskip("keras")
 pytest.importorskip("tensorflow")
 from adain import checkpoint, data, trainer  # noqa: E402
+from adain.config import TrainConfig
 from adain.errors import AdaINError, OptionError, WeightsError  # noqa: E402
 
-CONFIG = trainer.TrainConfig(
+CONFIG = TrainConfig(
     model="compact", batch_size=2, image_size=40, crop_size=32, learning_rate=1e-3, max_iter=4,
     save_iter=2, summary_iter=2, precision="float32", style_weight=1e-3)
 
@@ -99,10 +100,11 @@ def test_a_finished_run_says_so(folders):
 
 
 def test_learning_rate_decays_as_documented():
-    schedule = trainer.TrainConfig(learning_rate=1e-4, lr_decay=1e-2).schedule()
+    schedule = trainer.learning_rate(TrainConfig(learning_rate=1e-4, lr_decay=1e-2))
     assert float(schedule(0)) == pytest.approx(1e-4)
     assert float(schedule(50)) == pytest.approx(1e-4 / (1 + 1e-2 * 50))
-    cosine = trainer.TrainConfig(learning_rate=1.0, lr_schedule="cosine", max_iter=100).schedule()
+    cosine = trainer.learning_rate(
+        TrainConfig(learning_rate=1.0, lr_schedule="cosine", max_iter=100))
     assert float(cosine(50)) == pytest.approx(0.505) and float(cosine(100)) == pytest.approx(0.01)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import os
 import sys
 import tempfile
@@ -12,20 +11,21 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from adain import __version__
-from adain.architecture import DEFAULT_PRESET, PRESETS
+from adain.architecture import PRESETS
 from adain.commands import run
+from adain.config import CONTENT_TARGETS, SCHEDULES, TrainConfig
 from adain.devices import DEVICES, TRAIN_PRECISIONS, hide_gpus
 from adain.errors import OptionError
 
 EPILOG = """\
 Running the same command again resumes at the newest checkpoint in --checkpoint.
 Watch a run with: tensorboard --logdir CHECKPOINT/logs
-Stylise with the result: python stylize.py --checkpoint CHECKPOINT --content-path ... --style-path ...
+Use the result: python stylize.py --checkpoint CHECKPOINT --content-path ... --style-path ...
 """
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the parser; every option that is not listed in main() is a field of TrainConfig."""
+    """Return the parser; what main() does not take out of its result are TrainConfig's fields."""
     root = argparse.ArgumentParser(
         prog="train.py", description=__doc__.partition(": ")[2], epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -44,51 +44,55 @@ def parser() -> argparse.ArgumentParser:
                        help="VGG19 from a Keras notop .h5 or vgg_normalised.t7 (default: shipped)")
 
     model = root.add_argument_group("model and data")
-    model.add_argument("--model", choices=PRESETS, default=DEFAULT_PRESET,
-                       help=f"what to train (default {DEFAULT_PRESET})")
-    model.add_argument("--batch-size", type=int, default=8, help="pairs a step (default 8)")
-    model.add_argument("--image-size", type=int, default=512,
-                       help="pictures are resized to this shorter side (default 512)")
-    model.add_argument("--crop-size", type=int, default=256,
-                       help="and cropped at random to this square (default 256)")
+    model.add_argument("--model", choices=PRESETS, help="what to train (default %(default)s)")
+    model.add_argument("--batch-size", type=int, help="pairs a step (default %(default)s)")
+    model.add_argument("--image-size", type=int,
+                       help="pictures are resized to this shorter side (default %(default)s)")
+    model.add_argument("--crop-size", type=int,
+                       help="and cropped at random to this square (default %(default)s)")
 
     loss = root.add_argument_group("losses")
-    loss.add_argument("--content-weight", type=float, default=1.0, help="default 1")
-    loss.add_argument("--style-weight", type=float, default=1e-2, help="default 1e-2")
-    loss.add_argument("--tv-weight", type=float, default=0.0,
-                      help="total variation, smooths (default 0)")
+    loss.add_argument("--content-weight", type=float, help="default %(default)s")
+    loss.add_argument("--style-weight", type=float, help="default %(default)s")
+    loss.add_argument("--tv-weight", type=float,
+                      help="total variation, smooths (default %(default)s)")
     loss.add_argument("--gram", action="store_true",
                       help="style loss of Gram matrices instead of means and deviations")
-    loss.add_argument("--content-target", choices=("adain", "content"), default="adain",
+    loss.add_argument("--content-target", choices=CONTENT_TARGETS,
                       help="compare content with the AdaIN output as in the paper (default), "
                            "or with the photograph's own features")
-    loss.add_argument("--reconstruction-iter", type=int, default=0, metavar="STEPS",
-                      help="first learn to reproduce the photograph for so many steps (default 0)")
-    loss.add_argument("--style-weight-ramp", type=int, default=0, metavar="STEPS",
-                      help="then raise the style weight from 0 over so many steps (default 0)")
+    loss.add_argument("--reconstruction-iter", type=int, metavar="STEPS",
+                      help="first learn to reproduce photographs for so many steps "
+                           "(default %(default)s)")
+    loss.add_argument("--style-weight-ramp", type=int, metavar="STEPS",
+                      help="then raise the style weight from 0 over so many steps "
+                           "(default %(default)s)")
 
     optimizer = root.add_argument_group("optimizer")
-    optimizer.add_argument("--learning-rate", type=float, default=1e-4, help="default 1e-4")
-    optimizer.add_argument("--lr-decay", type=float, default=5e-5,
-                           help="rate = learning rate / (1 + decay * step) (default 5e-5)")
-    optimizer.add_argument("--lr-schedule", choices=("inverse", "cosine"), default="inverse",
-                           help="inverse uses --lr-decay; cosine falls to 1%% at --max-iter")
-    optimizer.add_argument("--beta-2", type=float, default=0.999, help="of Adam (default 0.999)")
+    optimizer.add_argument("--learning-rate", type=float, help="of Adam (default %(default)s)")
+    optimizer.add_argument("--lr-decay", type=float,
+                           help="rate = learning rate / (1 + decay * step) (default %(default)s)")
+    optimizer.add_argument("--lr-schedule", choices=SCHEDULES,
+                           help="inverse (default) uses --lr-decay; cosine falls to 1%% at "
+                                "--max-iter")
+    optimizer.add_argument("--beta-2", type=float, help="of Adam (default %(default)s)")
     optimizer.add_argument("--clip-norm", type=float, metavar="NORM",
                            help="clip the gradient's norm (default: not)")
-    optimizer.add_argument("--max-iter", type=int, default=160_000, help="steps (default 160000)")
+    optimizer.add_argument("--max-iter", type=int, help="steps (default %(default)s)")
 
     running = root.add_argument_group("running")
-    running.add_argument("--save-iter", type=int, default=1000,
-                         help="steps between checkpoints (default 1000)")
-    running.add_argument("--summary-iter", type=int, default=20,
-                         help="steps between summaries (default 20)")
-    running.add_argument("--keep", type=int, default=5, help="checkpoints to keep (default 5)")
-    running.add_argument("--precision", choices=TRAIN_PRECISIONS, default="auto",
-                         help="auto: mixed_bfloat16 where the hardware has it, else float32")
+    running.add_argument("--save-iter", type=int,
+                         help="steps between checkpoints (default %(default)s)")
+    running.add_argument("--summary-iter", type=int,
+                         help="steps between summaries (default %(default)s)")
+    running.add_argument("--keep", type=int, help="checkpoints to keep (default %(default)s)")
+    running.add_argument("--precision", choices=TRAIN_PRECISIONS,
+                         help="auto (default): mixed_bfloat16 where the hardware has it, else "
+                              "float32")
     running.add_argument("--device", choices=DEVICES, default="auto",
-                         help="auto: a GPU if there is one; gpu: fail without one")
-    running.add_argument("--seed", type=int, default=0, help="default 0")
+                         help="auto (default): a GPU if there is one; gpu: fail without one")
+    running.add_argument("--seed", type=int, help="default %(default)s")
+    root.set_defaults(**dataclasses.asdict(TrainConfig()))
     return root
 
 
@@ -97,6 +101,7 @@ def main(arguments: list[str] | None = None) -> None:
     content_path, style_path = options.pop("content_path"), options.pop("style_path")
     folder, log_path = Path(options.pop("checkpoint")), options.pop("log_path")
     device = options.pop("device")
+    config = TrainConfig(**options)
     if folder.exists() and not folder.is_dir():
         raise OptionError(f"--checkpoint {folder} is not a folder.")
     if device == "cpu":
@@ -111,7 +116,6 @@ def main(arguments: list[str] | None = None) -> None:
             raise
         raise OptionError(f"training needs {error.name}: pip install 'adain[train]'") from None
 
-    config = trainer.TrainConfig(**options)
     source = data.PairSource(content_path, style_path, config.seed, config.image_size,
                              config.crop_size, report=say)
     warning = devices.warning(device)

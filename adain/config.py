@@ -1,0 +1,63 @@
+"""TrainConfig: everything that a training run depends on, checked before anything starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from adain.architecture import DEFAULT_PRESET, preset
+from adain.errors import OptionError
+
+CONTENT_TARGETS = ("adain", "content")
+SCHEDULES = ("inverse", "cosine")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything that a run depends on; written into each checkpoint's config.json.
+
+    The defaults are the paper's. `content_target`, `reconstruction_iter` and `style_weight_ramp`
+    are departures from it that make short runs converge sooner: see the README.
+    """
+
+    model: str = DEFAULT_PRESET
+    vgg_path: str | None = None
+    batch_size: int = 8
+    image_size: int = 512
+    crop_size: int = 256
+    content_weight: float = 1.0
+    style_weight: float = 1e-2
+    tv_weight: float = 0.0
+    gram: bool = False
+    content_target: str = "adain"  # or "content": the photograph's own features
+    reconstruction_iter: int = 0  # steps that only learn to reproduce the content picture
+    style_weight_ramp: int = 0  # steps after those, over which the style weight rises from 0
+    learning_rate: float = 1e-4
+    lr_decay: float = 5e-5
+    lr_schedule: str = "inverse"
+    beta_2: float = 0.999
+    clip_norm: float | None = None
+    max_iter: int = 160_000
+    save_iter: int = 1000
+    summary_iter: int = 20
+    keep: int = 5
+    precision: str = "auto"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        preset(self.model)
+        for name, minimum in (("batch_size", 1), ("max_iter", 1), ("save_iter", 1),
+                              ("summary_iter", 1), ("keep", 1), ("content_weight", 0),
+                              ("style_weight", 0), ("tv_weight", 0), ("lr_decay", 0),
+                              ("reconstruction_iter", 0), ("style_weight_ramp", 0), ("seed", 0)):
+            if not getattr(self, name) >= minimum:
+                raise OptionError(f"{_flag(name)} must be at least {minimum}; "
+                                  f"received {getattr(self, name)}.")
+        if not self.learning_rate > 0:
+            raise OptionError(f"--learning-rate must be above 0; received {self.learning_rate}.")
+        for name, choices in (("content_target", CONTENT_TARGETS), ("lr_schedule", SCHEDULES)):
+            if getattr(self, name) not in choices:
+                raise OptionError(f"{_flag(name)} must be one of {', '.join(choices)}; "
+                                  f"received {getattr(self, name)}.")
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
