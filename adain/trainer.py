@@ -26,8 +26,6 @@ from adain.model import Decoder, Encoder, StyleTransfer, get_weights, set_weight
 from adain.ops import Tensor, channel_stats
 from adain.weights import load_encoder
 
-PREVIEW_PAIRS = 4
-
 
 def learning_rate(config: TrainConfig) -> keras.optimizers.schedules.LearningRateSchedule:
     """Return learning_rate / (1 + lr_decay * step), or a half cosine down to 1 %."""
@@ -261,6 +259,8 @@ def train(config: TrainConfig, batches: Callable[[int, int], Iterable], previews
     events.close()
     if recorder.step < config.max_iter:
         report(f"stopped at step {recorder.step}, saved; run the same command to go on.")
+    else:
+        report(f"done: python stylize.py --checkpoint {folder} --content-path ... --style-path ...")
     return model
 
 

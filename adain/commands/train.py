@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
 import sys
 import tempfile
@@ -10,13 +11,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from adain import __version__
+import numpy as np
+
+from adain import __version__, data, devices
 from adain.architecture import PRESETS
 from adain.commands import run
 from adain.config import CONTENT_TARGETS, SCHEDULES, TrainConfig
 from adain.devices import DEVICES, TRAIN_PRECISIONS, hide_gpus
 from adain.errors import OptionError
 
+PREVIEW_PAIRS = 4
 EPILOG = """\
 Running the same command again resumes at the newest checkpoint in --checkpoint.
 Watch a run with: tensorboard --logdir CHECKPOINT/logs
@@ -104,20 +108,21 @@ def main(arguments: list[str] | None = None) -> None:
     config = TrainConfig(**options)
     if folder.exists() and not folder.is_dir():
         raise OptionError(f"--checkpoint {folder} is not a folder.")
+    source = data.PairSource(content_path, style_path, config.seed, config.image_size,
+                             config.crop_size, report=say)
+    previews = np.stack([source.pair(index) for index in range(PREVIEW_PAIRS)])
+
     if device == "cpu":
         hide_gpus()
     try:
         with hidden_native_stderr():
-            from adain import data, devices, trainer
+            from adain import trainer
 
             devices.gpus()
     except ModuleNotFoundError as error:
         if error.name not in ("keras", "tensorflow", "tensorboard"):
             raise
         raise OptionError(f"training needs {error.name}: pip install 'adain[train]'") from None
-
-    source = data.PairSource(content_path, style_path, config.seed, config.image_size,
-                             config.crop_size, report=say)
     warning = devices.warning(device)
     if warning:
         print(f"\n{'!' * 79}\n{warning}\n{'!' * 79}\n", file=sys.stderr, flush=True)
@@ -125,10 +130,8 @@ def main(arguments: list[str] | None = None) -> None:
         f"{devices.choose_precision(config.precision)}, keras on {keras_backend()}: "
         f"{len(source.content.files)} photographs, {len(source.style.files)} paintings, "
         f"{config.batch_size} pairs of {config.crop_size} x {config.crop_size} a step")
-    previews = trainer.np.stack([source.pair(index) for index in range(trainer.PREVIEW_PAIRS)])
     trainer.train(config, lambda first, last: data.dataset(source, config.batch_size, first, last),
                   previews, folder, log_path, report=say)
-    say(f"done: python stylize.py --checkpoint {folder} --content-path ... --style-path ...")
 
 
 @contextmanager
