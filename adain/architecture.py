@@ -4,6 +4,9 @@ The encoder is VGG19 up to relu4_1, the decoder its mirror. `model` turns the pl
 layers, `engine` into an OpenVINO graph, `weights` checks files against it. Every "conv" is a 3 x 3
 convolution with reflect padding followed by a ReLU (except the decoder's last, which makes the
 picture); "pool" is 2 x 2 max pooling; "upsample" doubles rows and columns by repeating them.
+
+AdaIN stands between the two: encoder activations such as relu4_1, with the style's statistics, are
+added to the input of the decoder layer that undoes theirs, conv4_1.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ DECODER_OUTPUT = DECODER_PLAN[-1]
 ENCODER_LAYERS = tuple(step for step in ENCODER_PLAN if step.startswith("conv"))
 DECODER_LAYERS = tuple(step for step in DECODER_PLAN if step.startswith("conv"))
 
-STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
+STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")  # where the style loss is measured
 CONTENT_LAYER = "relu4_1"
 
 # Three poolings: features exist for blocks of 8 x 8 pixels.
@@ -40,13 +43,19 @@ class Preset(NamedTuple):
     """A named size of the architecture."""
 
     widths: tuple[int, int, int, int]  # channels of the four blocks
+    adain_layers: tuple[str, ...]  # encoder activations that go through AdaIN to the decoder
     trains_encoder: bool  # False: the encoder is the frozen ImageNet VGG19
     tile_size: int  # pixels; larger pictures are computed in tiles, which bounds the memory
 
 
 PRESETS = {
-    "vgg19": Preset((64, 128, 256, 512), trains_encoder=False, tile_size=768),
-    "compact": Preset((16, 32, 64, 128), trains_encoder=True, tile_size=1536),
+    # The published system.
+    "vgg19": Preset((64, 128, 256, 512), ("relu4_1",), trains_encoder=False, tile_size=768),
+    # A quarter of the width. What so few channels lose at an eighth of the resolution comes back
+    # from finer activations, which go through AdaIN too and are added where the decoder has
+    # reached their size.
+    "compact": Preset((16, 32, 64, 128), ("relu2_2", "relu3_4", "relu4_1"), trains_encoder=True,
+                      tile_size=1536),
 }
 DEFAULT_PRESET = "vgg19"
 
@@ -61,6 +70,11 @@ def preset(name: str) -> Preset:
 def relu(layer: str) -> str:
     """Return the name of a convolution's activation: relu4_1 for conv4_1."""
     return layer.replace("conv", "relu")
+
+
+def scale(activation: str) -> int:
+    """Return how many pixels wide one feature of an activation is: 8 for relu4_1."""
+    return 2 ** (int(activation[4]) - 1)
 
 
 def encoder_channels(layer: str, widths: tuple[int, ...]) -> tuple[int, int]:

@@ -3,46 +3,75 @@
 OpenVINO runs them on a CPU (starts in a fraction of a second, three to eight times faster than
 TensorFlow here); Keras runs them on whatever it finds, a GPU above all. The OpenVINO graphs are
 built straight from the weight arrays, so there is no export step and a checkpoint works at once.
+
+Statistics are measured, and AdaIN is applied, inside the graphs: features never leave them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from adain.architecture import CONTENT_LAYER, DECODER_OUTPUT, DECODER_PLAN, ENCODER_PLAN, relu
+from adain.architecture import DECODER_OUTPUT, DECODER_PLAN, ENCODER_PLAN, relu, scale
 from adain.errors import OptionError
 from adain.weights import Weights
 
 ENGINES = ("openvino", "keras")
 PRECISIONS = ("auto", "float32", "bfloat16")
+Features = list[Any]  # one an AdaIN layer, in whatever form an engine keeps them
+
+
+class Core(NamedTuple):
+    """The part of a tile that statistics are taken of, in pixels, multiples of 8."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+
+class Encoded(NamedTuple):
+    """What encode() returns; the vectors hold the channels of all AdaIN layers in a row."""
+
+    features: Features
+    mean: np.ndarray  # (channels,) over the core
+    variance: np.ndarray  # (channels,)
 
 
 class Engine(Protocol):
-    """The two networks on some device; pictures and features are float32, channels last."""
+    """The two networks on some device."""
 
     name: str
     device: str
 
-    def encode(self, image: np.ndarray) -> np.ndarray:
-        """(rows, columns, 3) in [0, 1], multiples of 8 -> relu4_1 (rows/8, columns/8, channels)."""
+    def encode(self, image: np.ndarray, core: Core) -> Encoded:
+        """Encode float32 (rows, columns, 3) in [0, 1]; rows and columns are multiples of 8."""
 
-    def decode(self, features: np.ndarray) -> np.ndarray:
-        """Features (rows, columns, channels) -> a picture of 8 times the size, about [0, 1]."""
+    def decode(self, features: Features, scale: np.ndarray, shift: np.ndarray) -> np.ndarray:
+        """Decode features * scale + shift to float32 (rows, columns, 3), about [0, 1].
+
+        scale and shift are (channels,) float32, in the order of Encoded.mean.
+        """
 
 
-def create(name: str, encoder: Weights, decoder: Weights, precision: str = "auto") -> Engine:
-    """Return the engine of that name; OptionError says what to install where it is missing."""
+def create(name: str, encoder: Weights, decoder: Weights, adain_layers: Sequence[str],
+           precision: str = "auto") -> Engine:
+    """Return the engine of that name; OptionError lists the names there are."""
     if precision not in PRECISIONS:
         raise OptionError(f"precision must be one of {', '.join(PRECISIONS)}; "
                           f"received {precision}.")
-    if name == "openvino":
-        return OpenVINOEngine(encoder, decoder, precision)
-    if name == "keras":
-        return KerasEngine(encoder, decoder, precision)
-    raise OptionError(f"engine must be one of {', '.join(ENGINES)}; received {name}.")
+    if name not in ENGINES:
+        raise OptionError(f"engine must be one of {', '.join(ENGINES)}; received {name}.")
+    engine = OpenVINOEngine if name == "openvino" else KerasEngine
+    return engine(encoder, decoder, adain_layers, precision)
+
+
+def split_levels(vector: np.ndarray, encoder: Weights, adain_layers: Sequence[str]) -> list:
+    """Cut a vector of all AdaIN layers' channels into one a layer."""
+    widths = [encoder[name.replace("relu", "conv")][1].size for name in adain_layers]
+    return np.split(vector, np.cumsum(widths)[:-1])
 
 
 class OpenVINOEngine:
@@ -50,58 +79,101 @@ class OpenVINOEngine:
 
     name = "openvino"
 
-    def __init__(self, encoder: Weights, decoder: Weights, precision: str = "auto") -> None:
-        self._encoder = compile_graph(encoder_graph(encoder, [CONTENT_LAYER]), precision)
-        self._decoder = compile_graph(decoder_graph(decoder), precision)
+    def __init__(self, encoder: Weights, decoder: Weights, adain_layers: Sequence[str],
+                 precision: str = "auto") -> None:
+        self._split = lambda vector: split_levels(vector, encoder, adain_layers)
+        self._encoder = compile_graph(encoder_graph(encoder, adain_layers), precision)
+        self._decoder = compile_graph(decoder_graph(decoder, adain_layers), precision)
         used = self._encoder.get_property("INFERENCE_PRECISION_HINT").get_type_name()
         self.device = "CPU, " + {"bf16": "bfloat16", "f32": "float32"}.get(used, used)
 
-    def encode(self, image: np.ndarray) -> np.ndarray:
-        return self._encoder(image[None])[0][0]
+    def encode(self, image: np.ndarray, core: Core) -> Encoded:
+        *features, mean, variance = self._encoder([image[None], np.array(core)]).values()
+        return Encoded(features, mean, variance)
 
-    def decode(self, features: np.ndarray) -> np.ndarray:
-        return self._decoder(features[None])[0][0]
+    def decode(self, features: Features, scale: np.ndarray, shift: np.ndarray) -> np.ndarray:
+        return self._decoder([*features, *self._split(scale), *self._split(shift)])[0][0]
 
 
-def encoder_graph(weights: Weights, outputs: Sequence[str]):
+def activations_graph(weights: Weights, names: Sequence[str]):
     """Return an openvino.Model: float32 pictures (1, rows, columns, 3) -> the named activations.
 
-    outputs: relu names in the order wanted; each comes out as (1, rows, columns, channels).
+    names: relu names in the order wanted; each comes out as (1, rows, columns, channels).
     """
+    image, found = _encoder(weights, names)
+    return _model([_transpose(found[name], (0, 2, 3, 1)) for name in names], [image])
+
+
+def encoder_graph(weights: Weights, adain_layers: Sequence[str]):
+    """Return an openvino.Model: a picture and its core -> features of each layer, mean, variance.
+
+    The features stay channels first, which is how they are computed.
+    """
+    from openvino import opset13 as op
+
+    image, found = _encoder(weights, adain_layers)
+    core = op.parameter([4], np.int64, name="core")
+    starts, ends = (op.gather(core, np.array(places), np.array(0))
+                    for places in ([0, 2], [1, 3]))
+    means, variances = [], []
+    for name in adain_layers:
+        size = np.array(scale(name))
+        part = op.slice(found[name], op.divide(starts, size), op.divide(ends, size),
+                        np.array([1, 1]), np.array([2, 3]))
+        mean = op.reduce_mean(part, np.array([2, 3]), keep_dims=True)
+        variance = op.reduce_mean(op.power(op.subtract(part, mean), np.float32(2)),
+                                  np.array([2, 3]))
+        means.append(op.squeeze(mean, np.array([0, 2, 3])))
+        variances.append(op.squeeze(variance, np.array([0])))
+    return _model([*(found[name] for name in adain_layers), op.concat(means, 0),
+                   op.concat(variances, 0)], [image, core])
+
+
+def _encoder(weights: Weights, names: Sequence[str]):
+    """Return the input and {name: activation (1, channels, rows, columns)}."""
     from openvino import opset13 as op
 
     image = op.parameter([1, -1, -1, 3], np.float32, name="image")
     x = _transpose(image, (0, 3, 1, 2))
     found = {}
     for step in ENCODER_PLAN:
-        if len(found) == len(set(outputs)):
+        if len(found) == len(set(names)):
             break
         if step == "pool":
             x = op.max_pool(x, [2, 2], [1, 1], [0, 0], [0, 0], [2, 2], "floor").output(0)
             continue
         x = op.relu(_reflect_conv(x, *weights[step]))
-        if relu(step) in outputs:
-            found[relu(step)] = _transpose(x, (0, 2, 3, 1))
-    return _model([found[name] for name in outputs], image, "encoder")
+        if relu(step) in names:
+            found[relu(step)] = x
+    return image, found
 
 
-def decoder_graph(weights: Weights):
-    """Return an openvino.Model: features (1, rows, columns, channels) -> pictures, 8 x the size."""
+def decoder_graph(weights: Weights, adain_layers: Sequence[str]):
+    """Return an openvino.Model: features, scale and shift of each layer -> the picture."""
     from openvino import opset13 as op
 
-    channels = weights[DECODER_PLAN[0]][0].shape[2]
-    features = op.parameter([1, -1, -1, channels], np.float32, name="features")
-    x = _transpose(features, (0, 3, 1, 2))
+    layers = {name: weights[name.replace("relu", "conv")][0].shape[2] for name in adain_layers}
+    features = {name: op.parameter([1, channels, -1, -1], np.float32)
+                for name, channels in layers.items()}
+    scales, shifts = ({name: op.parameter([channels], np.float32)
+                       for name, channels in layers.items()} for _ in range(2))
+    x = None
     for step in DECODER_PLAN:
         if step == "upsample":
             x = op.interpolate(x, np.array([2, 2], np.float32), "nearest", "scales",
                                axes=np.array([2, 3]), coordinate_transformation_mode="asymmetric",
                                nearest_mode="floor")
             continue
+        if relu(step) in features:
+            factor, offset = (op.reshape(vectors[relu(step)], np.array([1, -1, 1, 1]), False)
+                              for vectors in (scales, shifts))
+            restyled = op.add(op.multiply(features[relu(step)], factor), offset)
+            x = restyled if x is None else op.add(x, restyled)
         x = _reflect_conv(x, *weights[step])
         if step != DECODER_OUTPUT:
             x = op.relu(x)
-    return _model([_transpose(x, (0, 2, 3, 1))], features, "decoder")
+    return _model([_transpose(x, (0, 2, 3, 1))],
+                  [*features.values(), *scales.values(), *shifts.values()])
 
 
 def compile_graph(model, precision: str = "auto"):
@@ -112,6 +184,12 @@ def compile_graph(model, precision: str = "auto"):
     if precision != "auto":
         options["INFERENCE_PRECISION_HINT"] = {"float32": "f32", "bfloat16": "bf16"}[precision]
     return openvino.Core().compile_model(model, "CPU", options)
+
+
+def _model(outputs, inputs):
+    import openvino
+
+    return openvino.Model(outputs, inputs)
 
 
 def _transpose(x, order: tuple[int, ...]):
@@ -130,28 +208,39 @@ def _reflect_conv(x, kernel: np.ndarray, bias: np.ndarray):
     return op.add(x, op.constant(bias.reshape(1, -1, 1, 1)))
 
 
-def _model(outputs, parameter, name: str):
-    import openvino
-
-    return openvino.Model(outputs, [parameter], name)
-
-
 class KerasEngine:
     """Runs on the device of the Keras backend; needs the extra "train"."""
 
     name = "keras"
 
-    def __init__(self, encoder: Weights, decoder: Weights, precision: str = "auto") -> None:
-        from adain import model
+    def __init__(self, encoder: Weights, decoder: Weights, adain_layers: Sequence[str],
+                 precision: str = "auto") -> None:
+        try:
+            from adain import model
+        except ModuleNotFoundError as error:
+            raise OptionError(f"--engine keras needs {error.name}: "
+                              "pip install 'adain[train]'") from None
         from adain.devices import describe_device
 
         policy = "mixed_bfloat16" if precision == "bfloat16" else "float32"
-        self._encoder = model.Encoder.from_weights(encoder, dtype=policy)
-        self._decoder = model.Decoder.from_weights(decoder, dtype=policy)
-        self.device = f"{describe_device()}, {'bfloat16' if 'bfloat16' in policy else 'float32'}"
+        self._layers = tuple(adain_layers)
+        self._split = lambda vector: split_levels(vector, encoder, adain_layers)
+        self._encoder = model.Encoder.from_weights(encoder, self._layers, dtype=policy)
+        self._decoder = model.Decoder.from_weights(decoder, self._layers, dtype=policy)
+        self.device = f"{describe_device()}, {policy.removeprefix('mixed_')}"
 
-    def encode(self, image: np.ndarray) -> np.ndarray:
-        return np.asarray(self._encoder.predict_on_batch(image[None])[-1][0], np.float32)
+    def encode(self, image: np.ndarray, core: Core) -> Encoded:
+        features = [np.asarray(level, np.float32)
+                    for level in self._encoder.predict_on_batch(image[None])]
+        means, variances = [], []
+        for name, level in zip(self._layers, features):
+            top, bottom, left, right = (place // scale(name) for place in core)
+            part = level[0, top:bottom, left:right]
+            means.append(part.mean(axis=(0, 1)))
+            variances.append(part.var(axis=(0, 1)))
+        return Encoded(features, np.concatenate(means), np.concatenate(variances))
 
-    def decode(self, features: np.ndarray) -> np.ndarray:
-        return np.asarray(self._decoder.predict_on_batch(features[None])[0], np.float32)
+    def decode(self, features: Features, scale: np.ndarray, shift: np.ndarray) -> np.ndarray:
+        restyled = [level * factor + offset for level, factor, offset
+                    in zip(features, self._split(scale), self._split(shift))]
+        return np.asarray(self._decoder.predict_on_batch(restyled)[0], np.float32)

@@ -30,9 +30,9 @@ import numpy as np
 from adain import images
 from adain.architecture import STRIDE, STYLE_LAYERS
 from adain.commands import progress, run
-from adain.engine import compile_graph, encoder_graph
+from adain.engine import activations_graph, compile_graph
 from adain.errors import ImageError, OptionError
-from adain.stats import ChannelStats, StatsAccumulator
+from adain.stats import EPSILON, ChannelStats
 from adain.tiling import to_float
 from adain.weights import load_encoder
 
@@ -55,7 +55,7 @@ class Meter:
         if size < 16:
             raise OptionError(f"--size must be at least 16; received {size}.")
         self._size = size
-        self._network = compile_graph(encoder_graph(load_encoder("vgg19"), STYLE_LAYERS),
+        self._network = compile_graph(activations_graph(load_encoder("vgg19"), STYLE_LAYERS),
                                       "float32")
         self._styles: dict[Path, list[ChannelStats]] = {}
         self._content: tuple[tuple, np.ndarray, np.ndarray] | None = None
@@ -87,9 +87,8 @@ class Meter:
 
 
 def _stats(features: np.ndarray) -> ChannelStats:
-    accumulator = StatsAccumulator()
-    accumulator.add(features)
-    return accumulator.result()
+    flat = features.reshape(-1, features.shape[-1]).astype(np.float64)
+    return ChannelStats(flat.mean(axis=0), np.sqrt(flat.var(axis=0) + EPSILON))
 
 
 def luminance(image: np.ndarray) -> np.ndarray:

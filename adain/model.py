@@ -13,7 +13,6 @@ from adain.architecture import (
     DECODER_PLAN,
     ENCODER_LAYERS,
     ENCODER_PLAN,
-    STYLE_LAYERS,
     decoder_channels,
     encoder_channels,
     relu,
@@ -27,79 +26,85 @@ class Encoder(keras.Model):
     """VGG19 up to relu4_1 with reflect padding.
 
     Takes pictures (batch, rows, columns, 3), RGB in [0, 1], rows and columns multiples of 8 and at
-    least 16. Returns the activations of STYLE_LAYERS as a list; the last one, relu4_1, is what
-    AdaIN works on: (batch, rows/8, columns/8, widths[3]).
+    least 16. Returns the activations named by `outputs`, in that order, which is the network's;
+    relu4_1 is (batch, rows/8, columns/8, widths[3]).
     """
 
-    def __init__(self, widths: tuple[int, ...], **options: Any) -> None:
+    def __init__(self, widths: tuple[int, ...], outputs: tuple[str, ...], **options: Any) -> None:
         super().__init__(**options)
-        self.widths = tuple(widths)
-        self.convs = {layer: ReflectConv2D(encoder_channels(layer, self.widths)[1],
-                                           activation="relu", name=layer, dtype=self.dtype_policy)
+        self.widths, self.outputs_wanted = tuple(widths), tuple(outputs)
+        self.convs = {layer: ReflectConv2D(encoder_channels(layer, widths)[1], activation="relu",
+                                           name=layer, dtype=self.dtype_policy)
                       for layer in ENCODER_LAYERS}
         self.pool = keras.layers.MaxPooling2D(2, dtype=self.dtype_policy)
-        self.build((None, 16, 16, 3))
-
-    def build(self, input_shape: tuple) -> None:
         for layer, conv in self.convs.items():
-            conv.build((None, None, None, encoder_channels(layer, self.widths)[0]))
+            conv.build((None, None, None, encoder_channels(layer, widths)[0]))
         self.built = True
 
     def call(self, images: Tensor) -> list[Tensor]:
-        x, features = images, []
+        x, found = images, []
         for step in ENCODER_PLAN:
             x = self.pool(x) if step == "pool" else self.convs[step](x)
-            if relu(step) in STYLE_LAYERS:
-                features.append(x)
-        return features
+            if relu(step) in self.outputs_wanted:
+                found.append(x)
+        return found
 
     @classmethod
-    def from_weights(cls, weights: Weights, **options: Any) -> Encoder:
+    def from_weights(cls, weights: Weights, outputs: tuple[str, ...], **options: Any) -> Encoder:
         """Return an encoder with these weights, as wide as they are."""
         widths = tuple(weights[f"conv{block}_1"][0].shape[-1] for block in (1, 2, 3, 4))
-        encoder = cls(widths, **options)
+        encoder = cls(widths, outputs, **options)
         set_weights(encoder, weights)
         return encoder
 
 
 class Decoder(keras.Model):
-    """The encoder's mirror: features (batch, rows, columns, widths[3]) -> pictures 8 x the size.
+    """The encoder's mirror: restyled features -> pictures (batch, rows, columns, 3).
 
-    Nearest-neighbour upsampling and convolution instead of transposed convolution, which makes
-    checkerboards. The result is float32, about [0, 1] but not clipped: losses need the gradient.
+    Takes the list of activations named by `inputs`; each is added where the decoder undoes the
+    layer it came from. Nearest-neighbour upsampling and convolution instead of transposed
+    convolution, which makes checkerboards. The result is float32, about [0, 1] but not clipped:
+    losses need the gradient.
     """
 
-    def __init__(self, widths: tuple[int, ...], **options: Any) -> None:
+    def __init__(self, widths: tuple[int, ...], inputs: tuple[str, ...], **options: Any) -> None:
         super().__init__(**options)
-        self.widths = tuple(widths)
-        self.convs = {layer: ReflectConv2D(decoder_channels(layer, self.widths)[1],
+        self.widths, self.inputs_wanted = tuple(widths), tuple(inputs)
+        self.convs = {layer: ReflectConv2D(decoder_channels(layer, widths)[1],
                                            activation=None if layer == DECODER_OUTPUT else "relu",
                                            name=layer, dtype=self.dtype_policy)
                       for layer in DECODER_LAYERS}
-        self.build((None, 2, 2, self.widths[-1]))
-
-    def build(self, input_shape: tuple) -> None:
         for layer, conv in self.convs.items():
-            conv.build((None, None, None, decoder_channels(layer, self.widths)[0]))
+            conv.build((None, None, None, decoder_channels(layer, widths)[0]))
         self.built = True
 
-    def call(self, features: Tensor) -> Tensor:
-        x = features
+    def call(self, features: list[Tensor]) -> Tensor:
+        features = dict(zip(self.inputs_wanted, features))
+        x = None
         for step in DECODER_PLAN:
-            x = upsample(x) if step == "upsample" else self.convs[step](x)
+            if step == "upsample":
+                x = upsample(x)
+                continue
+            if relu(step) in features:
+                restyled = ops.cast(features[relu(step)], self.compute_dtype)
+                x = restyled if x is None else x + restyled
+            x = self.convs[step](x)
         return ops.cast(x, "float32")
 
     @classmethod
-    def from_weights(cls, weights: Weights, **options: Any) -> Decoder:
+    def from_weights(cls, weights: Weights, inputs: tuple[str, ...], **options: Any) -> Decoder:
         """Return a decoder with these weights, as wide as they are."""
         widths = tuple(weights[f"conv{block}_1"][0].shape[2] for block in (1, 2, 3, 4))
-        decoder = cls(widths, **options)
+        decoder = cls(widths, inputs, **options)
         set_weights(decoder, weights)
         return decoder
 
 
 class StyleTransfer(keras.Model):
-    """Content and style pictures -> stylized pictures: encode, AdaIN, decode."""
+    """Content and style pictures -> stylized pictures: encode, AdaIN, decode.
+
+    The encoder may give more activations than the decoder takes.
+    """
 
     def __init__(self, encoder: Encoder, decoder: Decoder, **options: Any) -> None:
         super().__init__(**options)
@@ -108,14 +113,15 @@ class StyleTransfer(keras.Model):
         self.built = True  # its two parts are
 
     def call(self, content: Tensor, style: Tensor) -> Tensor:
-        return self.decoder(self.blend(self.encoder(content)[-1], self.encoder(style)[-1]))
+        features = zip(self.encoder.outputs_wanted, self.encoder(content), self.encoder(style))
+        return self.decoder([blend(ours, theirs) for name, ours, theirs in features
+                             if name in self.decoder.inputs_wanted])
 
-    @staticmethod
-    def blend(content_features: Tensor, style_features: Tensor) -> Tensor:
-        """AdaIN in float32: the content features with the statistics of the style's."""
-        content_features = ops.cast(content_features, "float32")
-        return adain(content_features, channel_stats(content_features),
-                     channel_stats(style_features))
+
+def blend(content_features: Tensor, style_features: Tensor) -> Tensor:
+    """Return the content features with the statistics of the style's: AdaIN, in float32."""
+    content_features = ops.cast(content_features, "float32")
+    return adain(content_features, channel_stats(content_features), channel_stats(style_features))
 
 
 def set_weights(network: Encoder | Decoder, weights: Weights) -> None:

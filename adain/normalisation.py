@@ -18,7 +18,7 @@ from adain import images, weights
 from adain.architecture import ENCODER_LAYERS, STRIDE, relu
 from adain.commands import progress, run
 from adain.data import find_nested
-from adain.engine import compile_graph, encoder_graph
+from adain.engine import activations_graph, compile_graph
 
 
 def measure(files: list[Path], size: int) -> dict[str, np.ndarray]:
@@ -30,7 +30,7 @@ def measure(files: list[Path], size: int) -> dict[str, np.ndarray]:
     names = [relu(layer) for layer in ENCODER_LAYERS]
     raw = weights.fold_preprocessing(
         weights.read_npz(weights.MODELS / "vgg19_encoder.npz", "encoder"))
-    network = compile_graph(encoder_graph(raw, names), "float32")
+    network = compile_graph(activations_graph(raw, names), "float32")
     sums, area = [0.0] * len(names), 0
     for file in progress(files, "pictures"):
         image = images.resize_shorter_side(images.read(file, size), size)

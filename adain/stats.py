@@ -1,8 +1,8 @@
-"""A style is two vectors: the channel means and deviations of its features at relu4_1.
+"""A style is two vectors: the channel means and deviations of its features.
 
 Everything here is plain arithmetic, so it takes NumPy arrays and the tensors of any framework
 alike, and imports neither. The functions that *measure* statistics live where the features do:
-`ops.channel_stats` for tensors, `StatsAccumulator` for arrays that arrive tile by tile.
+`ops.channel_stats` for tensors, the engines for tiles, which `StatsAccumulator` combines.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ EPSILON = 1e-5
 
 
 class ChannelStats(NamedTuple):
-    """Mean and standard deviation of every channel; each of shape (..., channels)."""
+    """Mean and standard deviation of every channel; each of shape (..., channels).
+
+    Where AdaIN acts on several activations, their channels stand one after the other.
+    """
 
     mean: Any
     std: Any
@@ -63,30 +66,37 @@ def adain(features: Any, content: ChannelStats, target: ChannelStats) -> Any:
     features: (..., channels); content: the statistics of these features (of the whole picture
     where the features are one tile of it); target: those the result shall have.
     """
-    return (features - content.mean) * (target.std / content.std) + target.mean
+    scale, shift = affine(content, target)
+    return features * scale + shift
+
+
+def affine(content: ChannelStats, target: ChannelStats) -> tuple[Any, Any]:
+    """Return (scale, shift) so that AdaIN is features * scale + shift."""
+    scale = target.std / content.std
+    return scale, target.mean - content.mean * scale
 
 
 class StatsAccumulator:
-    """Channel statistics of features that arrive in pieces, summed in float64.
+    """Channel statistics of a picture that is seen tile by tile, combined in float64.
 
-    The result does not depend on how the features were cut, up to rounding in float64.
+    The result does not depend on how the picture was cut, up to rounding.
     """
 
     def __init__(self) -> None:
-        self._count = 0
+        self._area = 0
         self._sum: Any = 0.0
         self._sum_of_squares: Any = 0.0
 
-    def add(self, features: np.ndarray) -> None:
-        """Take in features of shape (rows, columns, channels)."""
-        flat = features.reshape(-1, features.shape[-1]).astype(np.float64)
-        self._count += len(flat)
-        self._sum = self._sum + flat.sum(axis=0)
-        self._sum_of_squares = self._sum_of_squares + np.einsum("nc,nc->c", flat, flat)
+    def add(self, area: int, mean: np.ndarray, variance: np.ndarray) -> None:
+        """Take in a tile of so many pixels; mean and variance (channels,) are of its features."""
+        mean = mean.astype(np.float64)
+        self._area += area
+        self._sum = self._sum + area * mean
+        self._sum_of_squares = self._sum_of_squares + area * (variance + mean**2)
 
     def result(self) -> ChannelStats:
         """Return the statistics so far, as float32 vectors of shape (channels,)."""
-        mean = self._sum / self._count
-        variance = np.maximum(self._sum_of_squares / self._count - mean**2, 0)
+        mean = self._sum / self._area
+        variance = np.maximum(self._sum_of_squares / self._area - mean**2, 0)
         return ChannelStats(mean.astype(np.float32),
                             np.sqrt(variance + EPSILON).astype(np.float32))

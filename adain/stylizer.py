@@ -52,7 +52,8 @@ class Stylizer:
         if style_size is not None and style_size < 1:
             raise OptionError(f"style size must be at least 1 pixel; received {style_size}.")
         self.style_size = style_size
-        self.engine = engines.create(engine, encoder, decoder, precision)
+        self.engine = engines.create(engine, encoder, decoder, preset(self.model).adain_layers,
+                                     precision)
 
     def encode_style(self, style: Picture) -> ChannelStats:
         """Return the style of a picture: all that stylize() needs of it, two short vectors.

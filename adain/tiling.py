@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 
 from adain.architecture import ENCODER_HALO, HALO, STRIDE
-from adain.engine import Engine
-from adain.stats import ChannelStats, StatsAccumulator, adain
+from adain.engine import Core, Engine, Features
+from adain.stats import ChannelStats, StatsAccumulator, affine
 
 SMALLEST = 2 * STRIDE  # at 8 px relu4_1 has a single row, which reflect padding cannot mirror
 
@@ -35,10 +35,9 @@ class Span(NamedTuple):
     def core(self) -> slice:
         return slice(self.start, self.stop)
 
-    def core_in_window(self, scale: int = 1) -> slice:
-        """The core's place inside the window; scale 8 counts in features instead of pixels."""
-        return slice((self.start - self.window_start) // scale,
-                     (self.stop - self.window_start) // scale)
+    def core_in_window(self) -> slice:
+        """The core's place inside the window."""
+        return slice(self.start - self.window_start, self.stop - self.window_start)
 
 
 def spans(length: int, tile_size: int, halo: int) -> list[Span]:
@@ -48,9 +47,16 @@ def spans(length: int, tile_size: int, halo: int) -> list[Span]:
             for start in range(0, length, tile_size)]
 
 
-def tiles(rows: int, columns: int, tile_size: int, halo: int) -> list[tuple[Span, Span]]:
-    """Return the (vertical, horizontal) spans of all tiles, row by row."""
-    return [(down, across) for down in spans(rows, tile_size, halo)
+class Tile(NamedTuple):
+    """One tile: its rows and its columns."""
+
+    down: Span
+    across: Span
+
+
+def tiles(rows: int, columns: int, tile_size: int, halo: int) -> list[Tile]:
+    """Return all tiles of a picture, row by row."""
+    return [Tile(down, across) for down in spans(rows, tile_size, halo)
             for across in spans(columns, tile_size, halo)]
 
 
@@ -77,10 +83,19 @@ def measure(engine: Engine, image: np.ndarray, tile_size: int) -> ChannelStats:
     image: uint8 (rows, columns, 3), rows and columns multiples of 8, see `pad`.
     """
     statistics = StatsAccumulator()
-    for down, across in tiles(*image.shape[:2], tile_size, ENCODER_HALO):
-        features = engine.encode(to_float(image[down.window(), across.window()]))
-        statistics.add(features[down.core_in_window(STRIDE), across.core_in_window(STRIDE)])
+    for tile in tiles(*image.shape[:2], tile_size, ENCODER_HALO):
+        encode(engine, image, tile, statistics)
     return statistics.result()
+
+
+def encode(engine: Engine, image: np.ndarray, tile: Tile, statistics: StatsAccumulator) -> Features:
+    """Return the features of a tile's window, and add its core to the statistics."""
+    window = to_float(image[tile.down.window(), tile.across.window()])
+    down, across = tile.down.core_in_window(), tile.across.core_in_window()
+    encoded = engine.encode(window, Core(down.start, down.stop, across.start, across.stop))
+    area = (down.stop - down.start) * (across.stop - across.start)
+    statistics.add(area, encoded.mean, encoded.variance)
+    return encoded.features
 
 
 def stylize(engine: Engine, image: np.ndarray, target: Callable[[ChannelStats], ChannelStats],
@@ -94,19 +109,19 @@ def stylize(engine: Engine, image: np.ndarray, target: Callable[[ChannelStats], 
     finish = to_uint8 if dtype == np.uint8 else np.asarray
     rows, columns = image.shape[:2]
     image = pad(image)
-    plan = tiles(*image.shape[:2], tile_size, halo)
-    if len(plan) == 1:  # the same two passes; the only tile's features need no second encoding
-        features = engine.encode(to_float(image))
-        statistics = StatsAccumulator()
-        statistics.add(features)
-        content = statistics.result()
-        return finish(engine.decode(adain(features, content, target(content))))[:rows, :columns]
-    content = measure(engine, image, tile_size)
-    wanted = target(content)
     result = np.empty(image.shape, dtype)
-    for down, across in plan:
-        features = engine.encode(to_float(image[down.window(), across.window()]))
-        window = engine.decode(adain(features, content, wanted))
-        result[down.core(), across.core()] = finish(
-            window[down.core_in_window(), across.core_in_window()])
+    plan = tiles(*image.shape[:2], tile_size, halo)
+    if len(plan) == 1:  # the features of pass 1 serve pass 2
+        statistics = StatsAccumulator()
+        features = encode(engine, image, plan[0], statistics)
+        content = statistics.result()
+    else:
+        features, content = None, measure(engine, image, tile_size)
+    scale, shift = affine(content, target(content))
+    for tile in plan:
+        if len(plan) > 1:
+            features = encode(engine, image, tile, StatsAccumulator())
+        window = engine.decode(features, scale, shift)
+        result[tile.down.core(), tile.across.core()] = finish(
+            window[tile.down.core_in_window(), tile.across.core_in_window()])
     return result[:rows, :columns]

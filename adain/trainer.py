@@ -22,7 +22,7 @@ from adain.config import TrainConfig
 from adain.devices import choose_precision, describe_device
 from adain.errors import AdaINError, OptionError
 from adain.events import EventWriter
-from adain.model import Decoder, Encoder, StyleTransfer, get_weights, set_weights
+from adain.model import Decoder, Encoder, StyleTransfer, blend, get_weights, set_weights
 from adain.ops import Tensor, channel_stats
 from adain.weights import load_encoder
 
@@ -55,12 +55,10 @@ class TrainingModel(keras.Model):
     def call(self, pairs: Tensor) -> dict[str, Any]:
         content, style = self.split(pairs)
         content_features, style_features = self.vgg(content)[-1], self.vgg(style)
-        encoder = self.transfer.encoder
-        if encoder is self.vgg:
-            target = self.transfer.blend(content_features, style_features[-1])
-            stylized = self.transfer.decoder(target)
+        target = blend(content_features, style_features[-1])
+        if self.transfer.encoder is self.vgg:
+            stylized = self.transfer.decoder([target])
         else:
-            target = self.transfer.blend(content_features, style_features[-1])
             stylized = self.transfer(content, style)
         if self.config.content_target == "content":
             target = content_features
@@ -124,10 +122,11 @@ def build(config: TrainConfig, resumed: Checkpoint | None = None) -> TrainingMod
     """Return a compiled model with fresh weights, or with those and the step of a checkpoint."""
     keras.utils.set_random_seed(config.seed)
     policy = choose_precision(config.precision)
-    widths = preset(config.model).widths
-    vgg = Encoder.from_weights(load_encoder("vgg19", config.vgg_path), dtype=policy)
-    encoder = Encoder(widths, dtype=policy) if preset(config.model).trains_encoder else vgg
-    decoder = Decoder(widths, dtype=policy)
+    plan = preset(config.model)
+    vgg = Encoder.from_weights(load_encoder("vgg19", config.vgg_path), STYLE_LAYERS, dtype=policy)
+    encoder = (Encoder(plan.widths, plan.adain_layers, dtype=policy) if plan.trains_encoder
+               else vgg)
+    decoder = Decoder(plan.widths, plan.adain_layers, dtype=policy)
     model = TrainingModel(config, vgg, encoder, decoder)
     model.compile(keras.optimizers.Adam(learning_rate(config), beta_2=config.beta_2,
                                         global_clipnorm=config.clip_norm))

@@ -3,46 +3,72 @@ import pytest
 from conftest import picture, random_decoder, random_encoder
 
 from adain import engine, weights
-from adain.architecture import STYLE_LAYERS
+from adain.architecture import PRESETS, STYLE_LAYERS
 from adain.errors import OptionError
+
+LAYERS = ("relu2_2", "relu3_4", "relu4_1")
+WHOLE = engine.Core(0, 48, 0, 64)
 
 
 @pytest.mark.parametrize("model", ["narrow", "vgg19", "compact"])
 def test_openvino_equals_keras(model):
     if model == "narrow":
-        encoder, decoder = random_encoder(), random_decoder()
+        networks = random_encoder(), random_decoder(), LAYERS
     else:
-        encoder, decoder = weights.load_encoder(model), weights.load_decoder(model)
-    ours = engine.create("openvino", encoder, decoder, "float32")
-    theirs = engine.create("keras", encoder, decoder, "float32")
+        networks = (weights.load_encoder(model), weights.load_decoder(model),
+                    PRESETS[model].adain_layers)
+    ours = engine.create("openvino", *networks, "float32")
+    theirs = engine.create("keras", *networks, "float32")
     image = picture(48, 64).astype(np.float32) / 255
-    features, expected = ours.encode(image), theirs.encode(image)
-    assert features.shape == (6, 8, encoder["conv4_1"][0].shape[-1])
+    encoded, expected = ours.encode(image, WHOLE), theirs.encode(image, WHOLE)
     # 1e-4 of the largest value: float32 sums of thousands of products in another order
-    np.testing.assert_allclose(features, expected, atol=1e-4 * abs(expected).max())
-    result, expected = ours.decode(features), theirs.decode(features)
-    assert result.shape == (48, 64, 3) and result.dtype == np.float32
-    np.testing.assert_allclose(result, expected, atol=1e-4 * abs(expected).max())
+    for features, reference in zip(encoded.features, expected.features):
+        np.testing.assert_allclose(np.moveaxis(features, 1, -1), reference,
+                                   atol=1e-4 * abs(reference).max())
+    for vector, reference in zip(encoded[1:], expected[1:]):
+        np.testing.assert_allclose(vector, reference, atol=1e-4 * abs(reference).max())
+
+    scale, shift = np.linspace(0.5, 1.5, vector.size), np.linspace(-0.1, 0.1, vector.size)
+    results = [networks.decode(features, scale.astype(np.float32), shift.astype(np.float32))
+               for networks, (features, _, _) in ((ours, encoded), (theirs, expected))]
+    assert results[0].shape == (48, 64, 3) and results[0].dtype == np.float32
+    np.testing.assert_allclose(*results, atol=1e-4 * abs(results[1]).max())
 
 
-def test_encoder_graph_gives_the_activations_asked_for():
-    encoder = random_encoder()
-    graph = engine.encoder_graph(encoder, list(STYLE_LAYERS))
+@pytest.mark.parametrize("name", engine.ENGINES)
+def test_statistics_are_those_of_the_core(name):
+    networks = engine.create(name, random_encoder(), random_decoder(), LAYERS, "float32")
+    image = picture(48, 64).astype(np.float32) / 255
+    encoded = networks.encode(image, engine.Core(8, 40, 16, 64))
+    fine, _, coarse = encoded.features
+    if name == "openvino":
+        fine, coarse = np.moveaxis(fine, 1, -1), np.moveaxis(coarse, 1, -1)
+    assert encoded.mean.shape == encoded.variance.shape == (6 + 8 + 10,)
+    for features, channels, size in ((fine, slice(0, 6), 2), (coarse, slice(14, 24), 8)):
+        core = features[0, 8 // size:40 // size, 16 // size:64 // size]
+        np.testing.assert_allclose(encoded.mean[channels], core.mean((0, 1)), rtol=1e-4)
+        np.testing.assert_allclose(encoded.variance[channels], core.var((0, 1)), rtol=1e-4)
+
+
+def test_activations_graph_gives_the_activations_asked_for():
+    graph = engine.activations_graph(random_encoder(), STYLE_LAYERS)
     outputs = engine.compile_graph(graph, "float32")(np.zeros((1, 32, 48, 3), np.float32))
     assert [outputs[index].shape for index in range(4)] == [
         (1, 32, 48, 4), (1, 16, 24, 6), (1, 8, 12, 8), (1, 4, 6, 10)]
 
 
 def test_results_stay_when_the_engine_runs_again():
-    networks = engine.create("openvino", random_encoder(), random_decoder(), "float32")
-    first = networks.encode(np.zeros((16, 16, 3), np.float32))
-    copy = first.copy()
-    networks.encode(np.ones((16, 16, 3), np.float32))
-    np.testing.assert_array_equal(first, copy)
+    networks = engine.create("openvino", random_encoder(), random_decoder(), LAYERS, "float32")
+    core = engine.Core(0, 16, 0, 16)
+    first = networks.encode(np.zeros((16, 16, 3), np.float32), core)
+    copies = [first.mean.copy(), *(level.copy() for level in first.features)]
+    networks.encode(np.ones((16, 16, 3), np.float32), core)
+    for array, copy in zip([first.mean, *first.features], copies):
+        np.testing.assert_array_equal(array, copy)
 
 
 def test_unknown_names_are_refused():
     with pytest.raises(OptionError, match="openvino, keras"):
-        engine.create("tensorrt", {}, {})
+        engine.create("tensorrt", {}, {}, ())
     with pytest.raises(OptionError, match="float32"):
-        engine.create("openvino", {}, {}, "float8")
+        engine.create("openvino", {}, {}, (), "float8")

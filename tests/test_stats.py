@@ -64,7 +64,8 @@ def test_accumulated_statistics_do_not_depend_on_the_cut():
     pieces = StatsAccumulator()
     for rows in (slice(0, 3), slice(3, 20)):
         for columns in (slice(0, 11), slice(11, 30)):
-            pieces.add(whole[rows, columns])
+            part = whole[rows, columns]
+            pieces.add(part.shape[0] * part.shape[1], part.mean((0, 1)), part.var((0, 1)))
     expected = stats_of(whole.astype(np.float64))
     np.testing.assert_allclose(pieces.result().mean, expected.mean, rtol=1e-6)
     np.testing.assert_allclose(pieces.result().std, expected.std, rtol=1e-6)
@@ -72,5 +73,5 @@ def test_accumulated_statistics_do_not_depend_on_the_cut():
 
 def test_constant_channel_has_deviation_of_epsilon():
     accumulator = StatsAccumulator()
-    accumulator.add(np.full((4, 4, 1), 1000.0, np.float32))
+    accumulator.add(16, np.array([1000.0], np.float32), np.array([0.0], np.float32))
     np.testing.assert_allclose(accumulator.result().std, np.sqrt(EPSILON), rtol=1e-6)

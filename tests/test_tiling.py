@@ -8,11 +8,12 @@ from adain.stats import ChannelStats, interpolate
 
 @pytest.fixture(scope="module")
 def networks():
-    return engine.create("openvino", random_encoder(), random_decoder(), "float32")
+    return engine.create("openvino", random_encoder(), random_decoder(), LAYERS, "float32")
 
 
-STYLE = ChannelStats(np.linspace(0, 1, 10, dtype=np.float32),
-                     np.linspace(0.5, 2, 10, dtype=np.float32))
+LAYERS = ("relu2_2", "relu3_4", "relu4_1")
+STYLE = ChannelStats(np.linspace(0, 1, 6 + 8 + 10, dtype=np.float32),
+                     np.linspace(0.5, 2, 6 + 8 + 10, dtype=np.float32))
 
 
 def stylize(networks, image, tile_size, **options):
@@ -29,19 +30,19 @@ def test_cores_cover_every_pixel_once(length, tile_size):
     assert (covered == 1).all()
 
 
-def test_core_in_window_counts_pixels_or_features():
-    span = tiling.spans(300 * 8, 512, 64)[1]
+def test_a_tile_in_the_middle_has_a_halo_on_both_sides():
+    span = tiling.spans(2400, 512, 64)[1]
     assert (span.window_start, span.window_stop) == (512 - 64, 1024 + 64)
     assert span.core_in_window() == slice(64, 64 + 512)
-    assert span.core_in_window(8) == slice(8, 8 + 64)
 
 
 def test_tiles_equal_whole_image(networks):
     image = picture(264, 328)
     whole = stylize(networks, image, 1024, dtype=np.float32)
     tiled = stylize(networks, image, 96, dtype=np.float32)
-    # 1e-5: what float32 convolutions differ by when their work is split in another way
-    np.testing.assert_allclose(tiled, whole, atol=1e-5 * abs(whole).max())
+    # 1e-4: what float32 sums differ by when the work is split in another way, times the factor
+    # of up to 600 by which AdaIN scales nearly constant channels of this random network
+    np.testing.assert_allclose(tiled, whole, rtol=0, atol=1e-4 * abs(whole).max())
 
 
 def test_too_small_a_halo_differs(networks):
@@ -54,8 +55,8 @@ def test_too_small_a_halo_differs(networks):
 def test_tiled_statistics_equal_those_of_the_whole(networks):
     image = picture(264, 328)
     whole, tiled = tiling.measure(networks, image, 1024), tiling.measure(networks, image, 40)
-    np.testing.assert_allclose(tiled.mean, whole.mean, rtol=1e-5)
-    np.testing.assert_allclose(tiled.std, whole.std, rtol=1e-5)
+    np.testing.assert_allclose(tiled.mean, whole.mean, atol=1e-5 * whole.mean.max())
+    np.testing.assert_allclose(tiled.std, whole.std, atol=1e-5 * whole.std.max())
 
 
 @pytest.mark.parametrize("rows, columns", [(1, 1), (1, 40), (8, 8), (17, 23), (33, 16), (100, 3)])
