@@ -72,6 +72,11 @@ def relu(layer: str) -> str:
     return layer.replace("conv", "relu")
 
 
+def conv(activation: str) -> str:
+    """Return the name of an activation's convolution: conv4_1 for relu4_1."""
+    return activation.replace("relu", "conv")
+
+
 def scale(activation: str) -> int:
     """Return how many pixels wide one feature of an activation is: 8 for relu4_1."""
     return 2 ** (int(activation[4]) - 1)

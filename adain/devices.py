@@ -60,7 +60,7 @@ def warning(wanted: str) -> str | None:
         return None
     if platform.system() == "Windows":
         reason = ("TensorFlow has no GPU support on native Windows. Run the same command in WSL2 "
-                  "(wsl --install, then pip install 'adain[train]' 'tensorflow[and-cuda]').")
+                  "(wsl --install, then pip install -e '.[train]' 'tensorflow[and-cuda]').")
     elif wanted == "gpu" or gpu_expected():
         reason = ("this machine seems to have an NVIDIA GPU, but the framework cannot use it. "
                   if gpu_expected() else "no GPU was found. ")

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from adain.architecture import DECODER_OUTPUT, DECODER_PLAN, ENCODER_PLAN, relu, scale
+from adain.architecture import DECODER_OUTPUT, DECODER_PLAN, ENCODER_PLAN, conv, relu, scale
 from adain.errors import OptionError
 from adain.weights import Weights
 
@@ -70,7 +70,7 @@ def create(name: str, encoder: Weights, decoder: Weights, adain_layers: Sequence
 
 def split_levels(vector: np.ndarray, encoder: Weights, adain_layers: Sequence[str]) -> list:
     """Cut a vector of all AdaIN layers' channels into one a layer."""
-    widths = [encoder[name.replace("relu", "conv")][1].size for name in adain_layers]
+    widths = [encoder[conv(name)][1].size for name in adain_layers]
     return np.split(vector, np.cumsum(widths)[:-1])
 
 
@@ -152,7 +152,7 @@ def decoder_graph(weights: Weights, adain_layers: Sequence[str]):
     """Return an openvino.Model: features, scale and shift of each layer -> the picture."""
     from openvino import opset13 as op
 
-    layers = {name: weights[name.replace("relu", "conv")][0].shape[2] for name in adain_layers}
+    layers = {name: weights[conv(name)][0].shape[2] for name in adain_layers}
     features = {name: op.parameter([1, channels, -1, -1], np.float32)
                 for name, channels in layers.items()}
     scales, shifts = ({name: op.parameter([channels], np.float32)
@@ -219,7 +219,7 @@ class KerasEngine:
             from adain import model
         except ModuleNotFoundError as error:
             raise OptionError(f"--engine keras needs {error.name}: "
-                              "pip install 'adain[train]'") from None
+                              "pip install -e '.[train]'") from None
         from adain.devices import describe_device
 
         policy = "mixed_bfloat16" if precision == "bfloat16" else "float32"

@@ -1,6 +1,6 @@
 """Measure the mean activation of every VGG19 channel over photographs.
 
-    python -m adain.normalisation PHOTOGRAPHS [--count 500] [--size 320] [--out-path FILE]
+    python -m adain.normalisation PHOTOGRAPHS [--count 500] [--size 320] [--out-path means.npz]
 
 The paper's losses are defined on a "normalised" VGG19, whose channels all have mean activation 1
 over photographs (Gatys 2016). `weights.normalise` divides by what this command measures, so the
@@ -52,7 +52,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("path", help="folder of photographs")
     parser.add_argument("--count", type=int, default=500, help="use at most so many (default 500)")
     parser.add_argument("--size", type=int, default=320, help="shorter side (default 320)")
-    parser.add_argument("--out-path", default=weights.MODELS / "vgg19_means.npz")
+    parser.add_argument("--out-path", default="means.npz", help="default means.npz")
     options = parser.parse_args(arguments)
     files = find_nested(options.path)
     means = measure(files[::max(1, len(files) // options.count)][:options.count], options.size)

@@ -10,7 +10,7 @@ from PIL import Image
 from adain import checkpoint as checkpoints
 from adain import engine as engines
 from adain import images, tiling
-from adain.architecture import DEFAULT_PRESET, STRIDE, preset
+from adain.architecture import DEFAULT_PRESET, STRIDE, conv, encoder_channels, preset
 from adain.errors import ImageError, OptionError
 from adain.stats import ChannelStats, interpolate
 from adain.weights import load_decoder, load_encoder
@@ -52,6 +52,8 @@ class Stylizer:
         if style_size is not None and style_size < 1:
             raise OptionError(f"style size must be at least 1 pixel; received {style_size}.")
         self.style_size = style_size
+        self._channels = sum(encoder_channels(conv(name), preset(self.model).widths)[1]
+                             for name in preset(self.model).adain_layers)
         self.engine = engines.create(engine, encoder, decoder, preset(self.model).adain_layers,
                                      precision)
 
@@ -78,6 +80,9 @@ class Stylizer:
         check_alpha(alpha)
         image = as_image(content)
         target = style if isinstance(style, ChannelStats) else self.encode_style(style)
+        if np.shape(target.mean) != (self._channels,):
+            raise OptionError(f"this style has {np.size(target.mean)} channels, the model "
+                              f"{self.model} has {self._channels}: encode it with this model.")
         return tiling.stylize(self.engine, image,
                               lambda found: interpolate(found, target, alpha), self.tile_size)
 

@@ -212,7 +212,7 @@ def _read_keras_h5(path: Path) -> Weights:
         import h5py
     except ImportError:
         raise WeightsError(f"{path}: reading .h5 needs h5py: "
-                           "pip install 'adain[weights]'") from None
+                           "pip install -e '.[weights]'") from None
     weights = {}
     try:
         with h5py.File(path, "r") as file:
@@ -235,7 +235,7 @@ def _read_t7(path: Path) -> list[tuple[np.ndarray, np.ndarray]]:
         import torchfile
     except ImportError:
         raise WeightsError(f"{path}: reading .t7 needs torchfile: "
-                           "pip install 'adain[weights]'") from None
+                           "pip install -e '.[weights]'") from None
 
     def convolutions(module):
         for child in module.modules or ():

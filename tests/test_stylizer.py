@@ -40,6 +40,12 @@ def test_a_style_encoded_once_serves_many_pictures(stylizer):
     assert stylizer.stylize(content, mixed).shape == (30, 50, 3)
 
 
+def test_a_style_of_another_model_is_refused(stylizer):
+    style = Stylizer("vgg19").encode_style(picture())
+    with pytest.raises(OptionError, match="this style has 512 channels, the model compact has 224"):
+        stylizer.stylize(picture(), style)
+
+
 def test_inputs_are_not_modified(stylizer):
     content, style = picture(30, 50, 0), picture(60, 60, 1)
     before = content.copy(), style.copy()

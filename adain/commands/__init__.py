@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from adain.errors import AdaINError
 
@@ -15,14 +15,14 @@ def run(main: Callable[[], int | None]) -> None:
     except AdaINError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         code = 1
-    except BrokenPipeError:  # `... | head` has seen enough
-        sys.stderr.close()
-        code = 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        code = 130
     sys.exit(code)
 
 
-def progress(items: Iterable, unit: str) -> Iterable:
-    """Return the items behind a progress bar on stderr, which only a terminal shows."""
+def progress(items: Sequence, unit: str) -> Iterable:
+    """Return the items behind a progress bar on stderr: if it is a terminal, for two or more."""
     from tqdm import tqdm
 
-    return tqdm(items, unit=f" {unit}", disable=None, leave=False)
+    return tqdm(items, unit=f" {unit}", disable=None if len(items) > 1 else True, leave=False)

@@ -122,7 +122,7 @@ def main(arguments: list[str] | None = None) -> None:
     except ModuleNotFoundError as error:
         if error.name not in ("keras", "tensorflow", "tensorboard"):
             raise
-        raise OptionError(f"training needs {error.name}: pip install 'adain[train]'") from None
+        raise OptionError(f"training needs {error.name}: pip install -e '.[train]'") from None
     warning = devices.warning(device)
     if warning:
         print(f"\n{'!' * 79}\n{warning}\n{'!' * 79}\n", file=sys.stderr, flush=True)
