@@ -21,6 +21,8 @@ from adain.weights import Weights
 ENGINES = ("openvino", "keras")
 PRECISIONS = ("auto", "float32", "bfloat16")
 Features = list[Any]  # one an AdaIN layer, in whatever form an engine keeps them
+# OpenVINO works on the arrays themselves instead of copies of them.
+SHARED = {"share_inputs": True, "share_outputs": True}
 
 
 class Core(NamedTuple):
@@ -35,7 +37,7 @@ class Core(NamedTuple):
 class Encoded(NamedTuple):
     """What encode() returns; the vectors hold the channels of all AdaIN layers in a row."""
 
-    features: Features
+    features: Features  # valid until the next encode(), which may use the same memory
     mean: np.ndarray  # (channels,) over the core
     variance: np.ndarray  # (channels,)
 
@@ -52,7 +54,8 @@ class Engine(Protocol):
     def decode(self, features: Features, scale: np.ndarray, shift: np.ndarray) -> np.ndarray:
         """Decode features * scale + shift to float32 (rows, columns, 3), about [0, 1].
 
-        scale and shift are (channels,) float32, in the order of Encoded.mean.
+        scale and shift are (channels,) float32, in the order of Encoded.mean. The result is valid
+        until the next decode().
         """
 
 
@@ -88,11 +91,12 @@ class OpenVINOEngine:
         self.device = "CPU, " + {"bf16": "bfloat16", "f32": "float32"}.get(used, used)
 
     def encode(self, image: np.ndarray, core: Core) -> Encoded:
-        *features, mean, variance = self._encoder([image[None], np.array(core)]).values()
-        return Encoded(features, mean, variance)
+        results = self._encoder([image[None], np.array(core)], **SHARED)
+        *features, mean, variance = results.values()
+        return Encoded(features, mean.copy(), variance.copy())
 
     def decode(self, features: Features, scale: np.ndarray, shift: np.ndarray) -> np.ndarray:
-        return self._decoder([*features, *self._split(scale), *self._split(shift)])[0][0]
+        return self._decoder([*features, *self._split(scale), *self._split(shift)], **SHARED)[0][0]
 
 
 def activations_graph(weights: Weights, names: Sequence[str]):

@@ -74,7 +74,9 @@ def to_float(image: np.ndarray) -> np.ndarray:
 
 def to_uint8(image: np.ndarray) -> np.ndarray:
     """Float about [0, 1] -> uint8, clipped and rounded."""
-    return (np.clip(image, 0, 1) * 255 + 0.5).astype(np.uint8)
+    scaled = image * np.float32(255)
+    scaled += np.float32(0.5)
+    return np.clip(scaled, 0, 255, out=scaled).astype(np.uint8)
 
 
 def measure(engine: Engine, image: np.ndarray, tile_size: int) -> ChannelStats:

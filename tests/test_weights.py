@@ -133,8 +133,7 @@ def test_quantising_normal_values_reaches_eight_bits():
 
 def test_keras_h5_is_read_as_keras_reads_it(tmp_path):
     """Keras' own VGG19 loads the same file, and every layer gives what our encoder gives."""
-    import keras
-
+    keras = pytest.importorskip("keras")
     from adain.model import Encoder
 
     network = random_weights(ENCODER_LAYERS, encoder_channels, VGG19)
