@@ -24,6 +24,7 @@ class TrainConfig:
     batch_size: int = 8
     image_size: int = 512
     crop_size: int = 256
+    cached_crops: int = 0  # so many fixed places in a picture, whose features are kept; 0: any
     content_weight: float = 1.0
     style_weight: float = 1e-2
     tv_weight: float = 0.0
@@ -48,10 +49,14 @@ class TrainConfig:
         for name, minimum in (("batch_size", 1), ("max_iter", 1), ("save_iter", 1),
                               ("summary_iter", 1), ("keep", 1), ("content_weight", 0),
                               ("style_weight", 0), ("tv_weight", 0), ("lr_decay", 0),
-                              ("reconstruction_iter", 0), ("style_weight_ramp", 0), ("seed", 0)):
+                              ("reconstruction_iter", 0), ("style_weight_ramp", 0), ("seed", 0),
+                              ("cached_crops", 0)):
             if not getattr(self, name) >= minimum:
                 raise OptionError(f"{_flag(name)} must be at least {minimum}; "
                                   f"received {getattr(self, name)}.")
+        if self.gram and self.cached_crops:
+            raise OptionError("--cached-crops keeps means and deviations, which --gram does not "
+                              "use: leave out one of the two.")
         if not self.learning_rate > 0:
             raise OptionError(f"--learning-rate must be above 0; received {self.learning_rate}.")
         for name, choices in (("content_target", CONTENT_TARGETS), ("lr_schedule", SCHEDULES)):

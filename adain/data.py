@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,40 +19,56 @@ from adain import images
 from adain.errors import ImageError, OptionError
 
 
+class Place(NamedTuple):
+    """Where a crop is cut: which file, and the random numbers that choose the place in it."""
+
+    file: Path
+    randomness: tuple[int, ...]
+
+
 class Pictures:
     """The pictures of one folder, in an endless shuffled order; each epoch uses every file once.
 
     A file that cannot be read is reported once, remembered, and replaced by the next one.
+    fixed_crops: cut every picture at so many places only, whose crops recur; None: anywhere.
     """
 
     def __init__(self, path: str | Path, seed: int, image_size: int, crop_size: int,
-                 report: Callable[[str], None] = print) -> None:
+                 report: Callable[[str], None] = print, fixed_crops: int | None = None) -> None:
         self.files = find_nested(path)
         self.path = Path(path)
         self._seed, self._image_size, self._crop_size = seed, image_size, crop_size
-        self._report = report
+        self._report, self._fixed_crops = report, fixed_crops
         self._bad: set[Path] = set()
         self._lock = threading.Lock()
 
     def crop(self, index: int) -> np.ndarray:
         """Return crop number `index` of the stream: uint8 RGB (crop_size, crop_size, 3)."""
+        return self.draw(index)[1]
+
+    def draw(self, index: int) -> tuple[Place, np.ndarray]:
+        """Return crop number `index` and its place; equal places have equal crops."""
         for attempt in range(len(self.files)):
-            file = self._file(index + attempt)
-            if file in self._bad:
+            place = self.place(index, attempt)
+            if place.file in self._bad:
                 continue
             try:
-                image = images.read(file, shorter_side=self._image_size)
+                image = images.read(place.file, shorter_side=self._image_size)
             except ImageError as error:
-                self._remember(file, error)
+                self._remember(place.file, error)
                 continue
-            generator = np.random.default_rng((self._seed, index))
-            return random_crop(images.resize_shorter_side(image, self._image_size),
-                               self._crop_size, generator)
+            return place, random_crop(images.resize_shorter_side(image, self._image_size),
+                                      self._crop_size, np.random.default_rng(place.randomness))
         raise ImageError(f"none of the {len(self.files)} pictures in {self.path} can be read.")
 
-    def _file(self, index: int) -> Path:
-        epoch, place = divmod(index, len(self.files))
-        return self.files[_permutation(len(self.files), self._seed, epoch)[place]]
+    def place(self, index: int, attempt: int = 0) -> Place:
+        """Return where crop number `index` is cut, if the files of earlier attempts were bad."""
+        epoch, turn = divmod(index + attempt, len(self.files))
+        number = int(_permutation(len(self.files), self._seed, epoch)[turn])
+        if self._fixed_crops is None:
+            return Place(self.files[number], (self._seed, index))
+        choice = int(np.random.default_rng((self._seed, index)).integers(self._fixed_crops))
+        return Place(self.files[number], (self._seed, number, choice))
 
     def _remember(self, file: Path, error: ImageError) -> None:
         with self._lock:
@@ -88,7 +105,7 @@ class PairSource:
 
     def __init__(self, content_path: str | Path, style_path: str | Path, seed: int = 0,
                  image_size: int = 512, crop_size: int = 256,
-                 report: Callable[[str], None] = print) -> None:
+                 report: Callable[[str], None] = print, fixed_crops: int | None = None) -> None:
         if crop_size % 8 or crop_size < 16:
             raise OptionError("crop size must be a multiple of 8, 16 or more; "
                               f"received {crop_size}.")
@@ -96,8 +113,9 @@ class PairSource:
             raise OptionError(f"image size {image_size} is smaller than crop size {crop_size}.")
         self.crop_size = crop_size
         # Two seeds: otherwise folders of equal length would always meet in the same pairs.
-        self.content = Pictures(content_path, 2 * seed, image_size, crop_size, report)
-        self.style = Pictures(style_path, 2 * seed + 1, image_size, crop_size, report)
+        self.content, self.style = (
+            Pictures(path, stream, image_size, crop_size, report, fixed_crops)
+            for path, stream in ((content_path, 2 * seed), (style_path, 2 * seed + 1)))
 
     def pair(self, index: int) -> np.ndarray:
         """Return pair number `index`: uint8 (2, crop_size, crop_size, 3), content first."""
@@ -117,6 +135,13 @@ def dataset(source: PairSource, batch_size: int, start_step: int, stop_step: int
     def load(index):
         pair = tf.numpy_function(lambda i: source.pair(int(i)), [index], tf.uint8, stateful=False)
         return tf.ensure_shape(pair, shape)
+
+    return batches(load, batch_size, start_step, stop_step)
+
+
+def batches(load: Callable, batch_size: int, start_step: int, stop_step: int):
+    """Return a tf.data.Dataset that loads the pairs of some steps, in parallel and in order."""
+    import tensorflow as tf
 
     return (tf.data.Dataset.range(start_step * batch_size, stop_step * batch_size)
             .map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)

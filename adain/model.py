@@ -18,7 +18,7 @@ from adain.architecture import (
     relu,
 )
 from adain.ops import ReflectConv2D, Tensor, channel_stats, upsample
-from adain.stats import adain
+from adain.stats import ChannelStats, adain
 from adain.weights import Weights
 
 
@@ -114,14 +114,14 @@ class StyleTransfer(keras.Model):
 
     def call(self, content: Tensor, style: Tensor) -> Tensor:
         features = zip(self.encoder.outputs_wanted, self.encoder(content), self.encoder(style))
-        return self.decoder([blend(ours, theirs) for name, ours, theirs in features
+        return self.decoder([blend(ours, channel_stats(theirs)) for name, ours, theirs in features
                              if name in self.decoder.inputs_wanted])
 
 
-def blend(content_features: Tensor, style_features: Tensor) -> Tensor:
-    """Return the content features with the statistics of the style's: AdaIN, in float32."""
+def blend(content_features: Tensor, style: ChannelStats) -> Tensor:
+    """Return the content features with the statistics of a style: AdaIN, in float32."""
     content_features = ops.cast(content_features, "float32")
-    return adain(content_features, channel_stats(content_features), channel_stats(style_features))
+    return adain(content_features, channel_stats(content_features), style)
 
 
 def set_weights(network: Encoder | Decoder, weights: Weights) -> None:

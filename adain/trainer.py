@@ -16,7 +16,7 @@ import numpy as np
 from keras import ops
 
 from adain import __version__, checkpoint, images, losses
-from adain.architecture import STYLE_LAYERS, preset
+from adain.architecture import PRESETS, STYLE_LAYERS, preset
 from adain.checkpoint import Checkpoint
 from adain.config import TrainConfig
 from adain.devices import choose_precision, describe_device
@@ -24,6 +24,7 @@ from adain.errors import AdaINError, OptionError
 from adain.events import EventWriter
 from adain.model import Decoder, Encoder, StyleTransfer, blend, get_weights, set_weights
 from adain.ops import Tensor, channel_stats
+from adain.stats import ChannelStats
 from adain.weights import load_encoder
 
 
@@ -38,12 +39,14 @@ def learning_rate(config: TrainConfig) -> keras.optimizers.schedules.LearningRat
 class TrainingModel(keras.Model):
     """Style transfer with the losses of the paper, for Keras' fit().
 
-    A batch is one tensor of pairs: uint8 (batch, 2, rows, columns, 3), content first.
+    A batch is one tensor of pairs: uint8 (batch, 2, rows, columns, 3), content first; or a dict
+    that also has their features, see features.dataset.
     """
 
     def __init__(self, config: TrainConfig, vgg: Encoder, encoder: Encoder,
                  decoder: Decoder) -> None:
-        super().__init__(dtype=decoder.dtype_policy)
+        # Its parts cast their inputs themselves; statistics that come with a batch stay float32.
+        super().__init__(dtype=decoder.dtype_policy, autocast=False)
         self.config = config
         self.vgg = vgg  # measures the losses, frozen; the vgg19 preset also encodes with it
         self.vgg.trainable = False
@@ -52,27 +55,53 @@ class TrainingModel(keras.Model):
         self.trackers = {name: keras.metrics.Mean(name=name) for name in names}
         self.built = True  # its parts are, and it has no weights of its own
 
-    def call(self, pairs: Tensor) -> dict[str, Any]:
-        content, style = self.split(pairs)
-        content_features, style_features = self.vgg(content)[-1], self.vgg(style)
-        target = blend(content_features, style_features[-1])
+    def call(self, batch: Tensor | dict[str, Tensor]) -> dict[str, Any]:
+        features = batch if isinstance(batch, dict) else {"pairs": batch}
+        content, style = self.split(features["pairs"])
+        if "content_features" in features:
+            content_features = features["content_features"]
+            style_stats = self.unpack(features["style_stats"], content_features)
+        else:
+            content_features = self.vgg(content)[-1]
+            style_features = self.vgg(style)
+            style_stats = [channel_stats(layer) for layer in style_features]
+        target = blend(content_features, style_stats[-1])
         if self.transfer.encoder is self.vgg:
             stylized = self.transfer.decoder([target])
         else:
             stylized = self.transfer(content, style)
         if self.config.content_target == "content":
             target = content_features
-        return {"content": content, "target": target, "style_features": style_features,
-                "stylized": stylized, "stylized_features": self.vgg(stylized)}
+        result = {"content": content, "target": target, "style_stats": style_stats,
+                  "stylized": stylized, "stylized_features": self.vgg(stylized)}
+        return {**result, "style_features": style_features} if self.config.gram else result
+
+    def reconstructs(self) -> Tensor:
+        """Tell whether the current step learns to reproduce the content."""
+        return self.optimizer.iterations < self.config.reconstruction_iter
 
     def split(self, pairs: Tensor) -> tuple[Tensor, Tensor]:
         """Return content and style pictures in [0, 1]; to reconstruct, the style is the content."""
         pictures = ops.cast(pairs, "float32") / 255.0
         content, style = pictures[:, 0], pictures[:, 1]
         if self.config.reconstruction_iter:
-            style = ops.where(self.optimizer.iterations < self.config.reconstruction_iter,
-                              content, style)
+            style = ops.where(self.reconstructs(), content, style)
         return content, style
+
+    def unpack(self, packed: Tensor, content_features: Tensor) -> list[ChannelStats]:
+        """Return the statistics of each of STYLE_LAYERS from features.FeatureCache's rows.
+
+        To reconstruct, those of relu4_1 are the content's; the others have no weight then.
+        """
+        cuts = np.cumsum(PRESETS["vgg19"].widths)[:-1].tolist()
+        means, stds = (ops.split(packed[:, row][:, None, None, :], cuts, axis=-1)
+                       for row in (0, 1))
+        stats = [ChannelStats(mean, std) for mean, std in zip(means, stds)]
+        if self.config.reconstruction_iter:
+            own = channel_stats(content_features)
+            stats[-1] = ChannelStats(*(ops.where(self.reconstructs(), ours, theirs)
+                                       for ours, theirs in zip(own, stats[-1])))
+        return stats
 
     def style_weight(self) -> Tensor | float:
         """Return the style weight at the current step."""
@@ -85,7 +114,7 @@ class TrainingModel(keras.Model):
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         config = self.config
         content = losses.content_loss(y_pred["stylized_features"][-1], y_pred["target"])
-        style = self.style_losses(y_pred["stylized_features"], y_pred["style_features"])
+        style = self.style_losses(y_pred)
         tv = losses.total_variation_loss(y_pred["stylized"])
         pixel = losses.pixel_loss(y_pred["stylized"], y_pred["content"])
         values = {"content": content, "style": sum(style.values()), "tv": tv, "pixel": pixel,
@@ -96,18 +125,18 @@ class TrainingModel(keras.Model):
         if config.tv_weight:
             total = total + config.tv_weight * tv
         if config.reconstruction_iter:
-            reconstructing = self.optimizer.iterations < config.reconstruction_iter
             # Factor 100: brings the pixel error of a blurred picture near the content loss.
-            total = total + ops.where(reconstructing, 100.0 * pixel, 0.0 * pixel)
+            total = total + ops.where(self.reconstructs(), 100.0 * pixel, 0.0 * pixel)
         return total
 
-    def style_losses(self, stylized: list[Tensor], style: list[Tensor]) -> dict[str, Tensor]:
+    def style_losses(self, y_pred: dict[str, Any]) -> dict[str, Tensor]:
         """Return the style loss of each of STYLE_LAYERS."""
+        stylized = y_pred["stylized_features"]
         if self.config.gram:
-            return {name: losses.gram_loss(ours, theirs)
-                    for name, ours, theirs in zip(STYLE_LAYERS, stylized, style)}
-        return {name: losses.style_loss(channel_stats(ours), channel_stats(theirs))
-                for name, ours, theirs in zip(STYLE_LAYERS, stylized, style)}
+            values = map(losses.gram_loss, stylized, y_pred["style_features"])
+        else:
+            values = map(losses.style_loss, map(channel_stats, stylized), y_pred["style_stats"])
+        return dict(zip(STYLE_LAYERS, values))
 
     def preview(self, pairs: np.ndarray) -> np.ndarray:
         """Return rows content | style | stylized of uint8 pairs, as one uint8 picture."""

@@ -34,6 +34,16 @@ def test_every_epoch_uses_every_file_once_in_another_order(tmp_path):
     assert len({tuple(epoch) for epoch in epochs}) > 1
 
 
+def test_fixed_crops_recur(folders):
+    pictures = data.Pictures(folders / "content", 0, image_size=40, crop_size=32, fixed_crops=2)
+    crops = {}
+    for index in range(40):
+        place, crop = pictures.draw(index)
+        assert place == pictures.place(index)
+        np.testing.assert_array_equal(crops.setdefault(place, crop), crop)
+    assert len(crops) == 2 * 2
+
+
 def test_bad_files_are_reported_once_and_replaced(folders):
     (folders / "content" / "broken.jpg").write_bytes(b"\xff\xd8\xff not a jpeg")
     (folders / "content" / "empty.png").touch()

@@ -18,6 +18,7 @@ LAYERS = [
     {"weights", "ops", "config"},
     {"engine", "model", "losses", "data", "checkpoint", "devices", "events"},
     {"tiling"},
+    {"features"},
     {"stylizer", "trainer"},
     {"commands", "normalisation", "metrics"},
 ]

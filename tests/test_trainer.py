@@ -12,23 +12,35 @@ from PIL import Image
 
 pytest.importorskip("keras")
 pytest.importorskip("tensorflow")
-from adain import checkpoint, data, trainer  # noqa: E402
+from adain import checkpoint, data, features, trainer  # noqa: E402
 from adain.config import TrainConfig
-from adain.errors import AdaINError, OptionError, WeightsError  # noqa: E402
+from adain.errors import AdaINError, OptionError, WeightsError
+from adain.weights import load_encoder
 
 CONFIG = TrainConfig(
     model="compact", batch_size=2, image_size=40, crop_size=32, learning_rate=1e-3, max_iter=4,
     save_iter=2, summary_iter=2, precision="float32", style_weight=1e-3)
 
 
-def train(config, folders, name, **options):
+def train(config, folders, name, fixed_crops=None, **options):
     source = data.PairSource(folders / "content", folders / "style", config.seed,
-                             config.image_size, config.crop_size)
+                             config.image_size, config.crop_size, fixed_crops=fixed_crops)
     lines = []
     model = trainer.train(
         config, lambda first, last: data.dataset(source, config.batch_size, first, last),
         np.stack([source.pair(0), source.pair(1)]), folders / name, report=lines.append, **options)
     return model, lines
+
+
+def train_cached(config, folders, name):
+    source = data.PairSource(folders / "content", folders / "style", config.seed,
+                             config.image_size, config.crop_size, fixed_crops=config.cached_crops)
+    cache = features.FeatureCache(source, load_encoder("vgg19"))
+    lines = []
+    trainer.train(config, lambda first, last: features.dataset(cache, config.batch_size, first,
+                                                               last),
+                  source.pair(0)[None], folders / name, report=lines.append)
+    return cache, lines
 
 
 def arrays(path):
@@ -61,6 +73,35 @@ def test_stop_and_resume_equals_uninterrupted(folders):
         assert whole.keys() == halves.keys()
         for key in whole:
             np.testing.assert_array_equal(whole[key], halves[key], err_msg=key)
+
+
+@pytest.mark.parametrize("model, options", [
+    ("vgg19", {"reconstruction_iter": 1, "style_weight_ramp": 1}), ("compact", {})])
+def test_cached_features_train_as_computed_ones(folders, model, options):
+    config = dataclasses.replace(CONFIG, model=model, cached_crops=2, summary_iter=1, max_iter=3,
+                                 learning_rate=1e-6, **options)
+    cache, cached = train_cached(config, folders, "cached")
+    _, computed = train(config, folders, "computed", fixed_crops=2)
+    losses = [[[float(line.split(f"{name} ")[1].split()[0]) for name in ("content", "style")]
+               for line in lines if line.startswith("step")] for lines in (cached, computed)]
+    # The cache computes in bfloat16 where the CPU has it, and keeps float16.
+    np.testing.assert_allclose(*losses, rtol=0.03)
+    assert len(losses[0]) == 3
+
+
+def test_cached_features_are_computed_once_and_right(folders):
+    source = data.PairSource(folders / "content", folders / "style", 0, 40, 32, fixed_crops=2)
+    cache = features.FeatureCache(source, load_encoder("vgg19"))
+    pairs, content_features, style_stats = cache.pair(3)
+    np.testing.assert_array_equal(pairs, source.pair(3))
+    assert content_features.shape == (4, 4, 512) and style_stats.shape == (2, 960)
+    model = trainer.build(dataclasses.replace(CONFIG, model="vgg19"))
+    relu4_1 = np.asarray(model.vgg(pairs[:1] / np.float32(255))[-1][0])
+    np.testing.assert_allclose(content_features, relu4_1, atol=0.03 * relu4_1.max())
+    stats = trainer.channel_stats(model.vgg(pairs[1:] / np.float32(255))[0])
+    np.testing.assert_allclose(style_stats[:, :64], np.stack(stats)[:, 0, 0, 0], atol=0.03)
+    for index in range(40):
+        assert cache.pair(index)[1] is cache.pair(index)[1]
 
 
 def test_a_run_writes_checkpoints_previews_and_tensorboard(folders):
@@ -154,7 +195,8 @@ def test_sigterm_saves_and_ends_the_run(folders):
 
 @pytest.mark.parametrize("change", [{"batch_size": 0}, {"style_weight": -1}, {"seed": -1},
                                     {"learning_rate": 0}, {"learning_rate": float("nan")},
-                                    {"model": "vgg16"}, {"content_target": "both"}])
+                                    {"model": "vgg16"}, {"content_target": "both"},
+                                    {"cached_crops": -1}])
 def test_impossible_options_are_refused(change):
     with pytest.raises(OptionError, match=f"{list(change)[0].replace('_', '.')}.*received"):
         dataclasses.replace(CONFIG, **change)

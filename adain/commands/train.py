@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import os
 import sys
 import tempfile
@@ -13,12 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
-from adain import __version__, data, devices
+from adain import __version__, data, devices, features
 from adain.architecture import PRESETS
 from adain.commands import run
 from adain.config import CONTENT_TARGETS, SCHEDULES, TrainConfig
 from adain.devices import DEVICES, TRAIN_PRECISIONS, hide_gpus
 from adain.errors import OptionError
+from adain.weights import load_encoder
 
 PREVIEW_PAIRS = 4
 EPILOG = """\
@@ -54,6 +56,10 @@ def parser() -> argparse.ArgumentParser:
                        help="pictures are resized to this shorter side (default %(default)s)")
     model.add_argument("--crop-size", type=int,
                        help="and cropped at random to this square (default %(default)s)")
+    model.add_argument("--cached-crops", type=int, metavar="N",
+                       help="crop every picture at N fixed places and keep their VGG19 features in "
+                            "memory: steps take half the time on a CPU, but need some 0.4 MB for "
+                            "each crop of 128 x 128 (default 0: crop anywhere)")
 
     loss = root.add_argument_group("losses")
     loss.add_argument("--content-weight", type=float, help="default %(default)s")
@@ -109,7 +115,8 @@ def main(arguments: list[str] | None = None) -> None:
     if folder.exists() and not folder.is_dir():
         raise OptionError(f"--checkpoint {folder} is not a folder.")
     source = data.PairSource(content_path, style_path, config.seed, config.image_size,
-                             config.crop_size, report=say)
+                             config.crop_size, report=say,
+                             fixed_crops=config.cached_crops or None)
     previews = np.stack([source.pair(index) for index in range(PREVIEW_PAIRS)])
 
     if device == "cpu":
@@ -130,8 +137,12 @@ def main(arguments: list[str] | None = None) -> None:
         f"{devices.choose_precision(config.precision)}, keras on {keras_backend()}: "
         f"{len(source.content.files)} photographs, {len(source.style.files)} paintings, "
         f"{config.batch_size} pairs of {config.crop_size} x {config.crop_size} a step")
-    trainer.train(config, lambda first, last: data.dataset(source, config.batch_size, first, last),
-                  previews, folder, log_path, report=say)
+    if config.cached_crops:
+        cache = features.FeatureCache(source, load_encoder("vgg19", config.vgg_path))
+        batches = functools.partial(features.dataset, cache, config.batch_size)
+    else:
+        batches = functools.partial(data.dataset, source, config.batch_size)
+    trainer.train(config, batches, previews, folder, log_path, report=say)
 
 
 @contextmanager

@@ -1,0 +1,77 @@
+"""Training pairs together with their VGG19 features, each computed once.
+
+Two thirds of a training step's arithmetic is VGG19 on content and style pictures, which never
+change. Where every picture is cropped at a few fixed places only (`fixed_crops` of
+`data.PairSource`), the same crops recur, and their features can be kept: about 0.3 MB a content
+crop and 0.06 MB a style crop of 128 x 128, four times that at 256 x 256.
+"""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+
+from adain.architecture import CONTENT_LAYER, PRESETS, STYLE_LAYERS
+from adain.data import PairSource, Pictures, Place, batches
+from adain.engine import Core, activations_graph, compile_graph, encoder_graph
+from adain.stats import EPSILON
+from adain.tiling import to_float
+from adain.weights import Weights
+
+
+class FeatureCache:
+    """Computes what the losses need of a pair, once for every place that a crop is cut at."""
+
+    def __init__(self, source: PairSource, vgg: Weights) -> None:
+        self.source = source
+        self._content_network = compile_graph(activations_graph(vgg, [CONTENT_LAYER]))
+        self._style_network = compile_graph(encoder_graph(vgg, STYLE_LAYERS))
+        self._found: dict[Place, tuple[np.ndarray, np.ndarray]] = {}
+        self._lock = threading.Lock()  # a network computes one picture at a time, on all cores
+
+    def pair(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return pair number `index` with its features.
+
+        The pair is uint8 (2, size, size, 3); the content's relu4_1 float16 (size/8, size/8, 512);
+        the style's means and deviations of all STYLE_LAYERS in a row float32 (2, 960).
+        """
+        content, content_features = self._crop(self.source.content, index, self._relu4_1)
+        style, style_stats = self._crop(self.source.style, index, self._stats)
+        return np.stack([content, style]), content_features, style_stats
+
+    def _crop(self, pictures: Pictures, index: int, compute) -> tuple[np.ndarray, np.ndarray]:
+        known = self._found.get(pictures.place(index))
+        if known is not None:
+            return known
+        place, crop = pictures.draw(index)
+        if place not in self._found:
+            with self._lock:
+                self._found[place] = crop.copy(), compute(crop)
+        return self._found[place]
+
+    def _relu4_1(self, crop: np.ndarray) -> np.ndarray:
+        return self._content_network(to_float(crop)[None])[0][0].astype(np.float16)
+
+    def _stats(self, crop: np.ndarray) -> np.ndarray:
+        core = np.array(Core(0, crop.shape[0], 0, crop.shape[1]))
+        *_, mean, variance = self._style_network([to_float(crop)[None], core]).values()
+        return np.stack([mean, np.sqrt(variance + EPSILON)]).astype(np.float32)
+
+
+def dataset(cache: FeatureCache, batch_size: int, start_step: int, stop_step: int):
+    """Return a tf.data.Dataset of batches as data.dataset, with the features beside the pairs."""
+    import tensorflow as tf
+
+    size, widths = cache.source.crop_size, PRESETS["vgg19"].widths
+
+    def load(index):
+        pairs, content_features, style_stats = tf.numpy_function(
+            lambda i: cache.pair(int(i)), [index], [tf.uint8, tf.float16, tf.float32],
+            stateful=False)
+        return {"pairs": tf.ensure_shape(pairs, (2, size, size, 3)),
+                "content_features": tf.ensure_shape(content_features,
+                                                    (size // 8, size // 8, widths[-1])),
+                "style_stats": tf.ensure_shape(style_stats, (2, sum(widths)))}
+
+    return batches(load, batch_size, start_step, stop_step)
