@@ -64,6 +64,18 @@ def test_alpha_goes_from_content_to_style(stylizer):
     assert full[..., 0].mean() - full[..., 2].mean() > plain[..., 0].mean() - plain[..., 2].mean()
 
 
+@pytest.mark.parametrize("model", ["compact", "vgg19"])
+def test_red_stays_red(model):
+    """Taking RGB for BGR somewhere is the field's most frequent bug."""
+    content = np.full((64, 128, 3), 40, np.uint8)
+    content[:, :64, 0] = content[:, 64:, 2] = 210
+    plain = Stylizer(model).stylize(content, picture(64, 64), alpha=0).astype(float)
+    red, _, blue = plain[16:48, 16:48].mean(axis=(0, 1))
+    assert red > blue + 60
+    red, _, blue = plain[16:48, 80:112].mean(axis=(0, 1))
+    assert blue > red + 60
+
+
 def test_large_styles_are_shrunk_to_the_style_size():
     small = Stylizer("compact", precision="float32", style_size=32)
     as_is = Stylizer("compact", precision="float32", style_size=None)
