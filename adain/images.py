@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import os
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,14 +51,11 @@ def read(path: str | Path, shorter_side: int | None = None) -> np.ndarray:
     Raises ImageError that names the file and what is wrong with it.
     """
     try:
-        with warnings.catch_warnings():
-            # Pillow warns at half the size that it refuses; prints are that large.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                if shorter_side is not None:
-                    _draft(image, shorter_side)
-                image.load()
-                return to_array(image)
+        with Image.open(path) as image:
+            if shorter_side is not None:
+                _draft(image, shorter_side)
+            image.load()
+            return to_array(image)
     except FileNotFoundError:
         raise ImageError(f"{path} does not exist.") from None
     except Image.DecompressionBombError as error:

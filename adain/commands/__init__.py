@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Sequence
+
+from PIL import Image
 
 from adain.errors import AdaINError
 
 
 def run(main: Callable[[], int | None]) -> None:
     """Call main() and exit; our own errors become one line on stderr and exit code 1."""
+    # Pillow warns at half the size that it refuses; prints are that large. Set once, here: changing
+    # the filters around each picture would change them under the feet of other threads.
+    warnings.simplefilter("ignore", Image.DecompressionBombWarning)
     try:
         code = main()
     except AdaINError as error:
