@@ -10,6 +10,7 @@ Statistics are measured, and AdaIN is applied, inside the graphs: features never
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -187,7 +188,10 @@ def compile_graph(model, precision: str = "auto"):
     options = {"PERFORMANCE_HINT": "LATENCY"}
     if precision != "auto":
         options["INFERENCE_PRECISION_HINT"] = {"float32": "f32", "bfloat16": "bf16"}[precision]
-    return openvino.Core().compile_model(model, "CPU", options)
+    # In a thread of its own, because on CPUs with AMX OpenVINO gives the thread that compiles a
+    # signal stack too small for Python's handlers: Ctrl-C would then be a segmentation fault.
+    with ThreadPoolExecutor(1) as executor:
+        return executor.submit(openvino.Core().compile_model, model, "CPU", options).result()
 
 
 def _model(outputs, inputs):

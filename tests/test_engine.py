@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from conftest import picture, random_decoder, random_encoder
@@ -74,3 +77,17 @@ def test_unknown_names_are_refused():
         engine.create("tensorrt", {}, {}, ())
     with pytest.raises(OptionError, match="float32"):
         engine.create("openvino", {}, {}, (), "float8")
+
+
+def test_signals_are_still_handled_after_openvino_has_started():
+    program = """if True:
+        import os, signal
+        import numpy as np
+        from adain import Stylizer
+        Stylizer("compact").stylize(*np.zeros((2, 64, 64, 3), np.uint8))
+        signal.signal(signal.SIGTERM, lambda number, frame: print("handled"))
+        os.kill(os.getpid(), signal.SIGTERM)
+        print("alive")
+    """
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == "handled\nalive\n" and done.returncode == 0
