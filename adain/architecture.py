@@ -11,22 +11,42 @@ added to the input of the decoder layer that undoes theirs, conv4_1.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from adain.errors import OptionError
 
-ENCODER_PLAN = (
-    "conv1_1", "conv1_2", "pool",
-    "conv2_1", "conv2_2", "pool",
-    "conv3_1", "conv3_2", "conv3_3", "conv3_4", "pool",
-    "conv4_1",
-)
-# The same names in reverse: the decoder's conv3_1 undoes the encoder's conv3_1.
-DECODER_PLAN = tuple("upsample" if step == "pool" else step for step in reversed(ENCODER_PLAN))
-DECODER_OUTPUT = DECODER_PLAN[-1]
+BLOCKS = (1, 2, 3, 4)  # at whole, half, quarter and eighth resolution
+Four = tuple[int, int, int, int]  # a number for each of them
 
-ENCODER_LAYERS = tuple(step for step in ENCODER_PLAN if step.startswith("conv"))
-DECODER_LAYERS = tuple(step for step in DECODER_PLAN if step.startswith("conv"))
+
+def encoder_plan(depths: Four) -> tuple[str, ...]:
+    """Return the encoder's steps; depths: convolutions in each block, at least one."""
+    steps = []
+    for block, depth in zip(BLOCKS, depths):
+        steps += [f"conv{block}_{index + 1}" for index in range(depth)] + ["pool"]
+    return tuple(steps[:-1])
+
+
+def decoder_plan(depths: Four) -> tuple[str, ...]:
+    """Return the decoder's steps: its conv3_1 undoes the encoder's conv3_1."""
+    return tuple("upsample" if step == "pool" else step for step in reversed(encoder_plan(depths)))
+
+
+def convolutions(plan: Iterable[str]) -> tuple[str, ...]:
+    """Return the steps that are convolutions."""
+    return tuple(step for step in plan if step.startswith("conv"))
+
+
+def depths_of(layers: Iterable[str]) -> Four:
+    """Return the depths of the network that has these convolutions."""
+    blocks = [layer[4] for layer in layers]
+    return tuple(blocks.count(str(block)) for block in BLOCKS)
+
+
+DECODER_OUTPUT = "conv1_1"  # the decoder's last step, without a ReLU
+VGG19_DEPTHS = (2, 2, 4, 1)  # VGG19 as far as it is used
+VGG19_LAYERS = convolutions(encoder_plan(VGG19_DEPTHS))
 
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")  # where the style loss is measured
 CONTENT_LAYER = "relu4_1"
@@ -42,7 +62,8 @@ HALO = 64
 class Preset(NamedTuple):
     """A named size of the architecture."""
 
-    widths: tuple[int, int, int, int]  # channels of the four blocks
+    widths: Four  # channels in each block
+    depths: Four  # convolutions in each block
     adain_layers: tuple[str, ...]  # encoder activations that go through AdaIN to the decoder
     trains_encoder: bool  # False: the encoder is the frozen ImageNet VGG19
     tile_size: int  # pixels; larger pictures are computed in tiles, which bounds the memory
@@ -50,12 +71,14 @@ class Preset(NamedTuple):
 
 PRESETS = {
     # The published system.
-    "vgg19": Preset((64, 128, 256, 512), ("relu4_1",), trains_encoder=False, tile_size=768),
-    # A quarter of the width. What so few channels lose at an eighth of the resolution comes back
-    # from finer activations, which go through AdaIN too and are added where the decoder has
-    # reached their size.
-    "compact": Preset((16, 32, 64, 128), ("relu2_2", "relu3_4", "relu4_1"), trains_encoder=True,
-                      tile_size=1536),
+    "vgg19": Preset((64, 128, 256, 512), VGG19_DEPTHS, ("relu4_1",), trains_encoder=False,
+                    tile_size=768),
+    # A quarter of the width, half of the convolutions: those left out are slow, being at high
+    # resolution, and learnt no faster. What so few channels lose at an eighth of the resolution
+    # comes back from finer activations, which go through AdaIN too and are added where the decoder
+    # has reached their size.
+    "compact": Preset((16, 32, 64, 128), (1, 2, 2, 1), ("relu2_2", "relu3_2", "relu4_1"),
+                      trains_encoder=True, tile_size=1536),
 }
 DEFAULT_PRESET = "vgg19"
 
@@ -82,14 +105,14 @@ def scale(activation: str) -> int:
     return 2 ** (int(activation[4]) - 1)
 
 
-def encoder_channels(layer: str, widths: tuple[int, ...]) -> tuple[int, int]:
+def encoder_channels(layer: str, widths: Four) -> tuple[int, int]:
     """Return (input channels, output channels) of an encoder convolution such as conv3_1."""
     block, index = int(layer[4]), int(layer[6])
     before = (3, *widths)[block - 1]
     return (before if index == 1 else widths[block - 1]), widths[block - 1]
 
 
-def decoder_channels(layer: str, widths: tuple[int, ...]) -> tuple[int, int]:
+def decoder_channels(layer: str, widths: Four) -> tuple[int, int]:
     """Return (input channels, output channels) of a decoder convolution: the encoder's, swapped."""
     inputs, outputs = encoder_channels(layer, widths)
     return outputs, inputs

@@ -14,7 +14,7 @@ import numpy as np
 
 from adain.architecture import CONTENT_LAYER, PRESETS, STYLE_LAYERS
 from adain.data import PairSource, Pictures, Place, batches
-from adain.engine import Core, activations_graph, compile_graph, encoder_graph
+from adain.engine import Core, activations_graph, compile_graph, statistics_graph
 from adain.stats import EPSILON
 from adain.tiling import to_float
 from adain.weights import Weights
@@ -26,7 +26,7 @@ class FeatureCache:
     def __init__(self, source: PairSource, vgg: Weights) -> None:
         self.source = source
         self._content_network = compile_graph(activations_graph(vgg, [CONTENT_LAYER]))
-        self._style_network = compile_graph(encoder_graph(vgg, STYLE_LAYERS))
+        self._style_network = compile_graph(statistics_graph(vgg, STYLE_LAYERS))
         self._found: dict[Place, tuple[np.ndarray, np.ndarray]] = {}
         self._lock = threading.Lock()  # a network computes one picture at a time, on all cores
 
@@ -55,7 +55,7 @@ class FeatureCache:
 
     def _stats(self, crop: np.ndarray) -> np.ndarray:
         core = np.array(Core(0, crop.shape[0], 0, crop.shape[1]))
-        *_, mean, variance = self._style_network([to_float(crop)[None], core]).values()
+        mean, variance = self._style_network([to_float(crop)[None], core]).values()
         return np.stack([mean, np.sqrt(variance + EPSILON)]).astype(np.float32)
 
 

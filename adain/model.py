@@ -8,13 +8,14 @@ import keras
 from keras import ops
 
 from adain.architecture import (
-    DECODER_LAYERS,
     DECODER_OUTPUT,
-    DECODER_PLAN,
-    ENCODER_LAYERS,
-    ENCODER_PLAN,
+    Four,
+    convolutions,
     decoder_channels,
+    decoder_plan,
+    depths_of,
     encoder_channels,
+    encoder_plan,
     relu,
 )
 from adain.ops import ReflectConv2D, Tensor, channel_stats, upsample
@@ -23,19 +24,20 @@ from adain.weights import Weights
 
 
 class Encoder(keras.Model):
-    """VGG19 up to relu4_1 with reflect padding.
+    """VGG19 up to relu4_1, or a smaller network of its kind, with reflect padding.
 
     Takes pictures (batch, rows, columns, 3), RGB in [0, 1], rows and columns multiples of 8 and at
     least 16. Returns the activations named by `outputs`, in that order, which is the network's;
     relu4_1 is (batch, rows/8, columns/8, widths[3]).
     """
 
-    def __init__(self, widths: tuple[int, ...], outputs: tuple[str, ...], **options: Any) -> None:
+    def __init__(self, widths: Four, depths: Four, outputs: tuple[str, ...],
+                 **options: Any) -> None:
         super().__init__(**options)
-        self.widths, self.outputs_wanted = tuple(widths), tuple(outputs)
+        self.plan, self.outputs_wanted = encoder_plan(depths), tuple(outputs)
         self.convs = {layer: ReflectConv2D(encoder_channels(layer, widths)[1], activation="relu",
                                            name=layer, dtype=self.dtype_policy)
-                      for layer in ENCODER_LAYERS}
+                      for layer in convolutions(self.plan)}
         self.pool = keras.layers.MaxPooling2D(2, dtype=self.dtype_policy)
         for layer, conv in self.convs.items():
             conv.build((None, None, None, encoder_channels(layer, widths)[0]))
@@ -43,7 +45,7 @@ class Encoder(keras.Model):
 
     def call(self, images: Tensor) -> list[Tensor]:
         x, found = images, []
-        for step in ENCODER_PLAN:
+        for step in self.plan:
             x = self.pool(x) if step == "pool" else self.convs[step](x)
             if relu(step) in self.outputs_wanted:
                 found.append(x)
@@ -51,9 +53,9 @@ class Encoder(keras.Model):
 
     @classmethod
     def from_weights(cls, weights: Weights, outputs: tuple[str, ...], **options: Any) -> Encoder:
-        """Return an encoder with these weights, as wide as they are."""
+        """Return an encoder with these weights, as wide and deep as they are."""
         widths = tuple(weights[f"conv{block}_1"][0].shape[-1] for block in (1, 2, 3, 4))
-        encoder = cls(widths, outputs, **options)
+        encoder = cls(widths, depths_of(weights), outputs, **options)
         set_weights(encoder, weights)
         return encoder
 
@@ -67,13 +69,14 @@ class Decoder(keras.Model):
     losses need the gradient.
     """
 
-    def __init__(self, widths: tuple[int, ...], inputs: tuple[str, ...], **options: Any) -> None:
+    def __init__(self, widths: Four, depths: Four, inputs: tuple[str, ...],
+                 **options: Any) -> None:
         super().__init__(**options)
-        self.widths, self.inputs_wanted = tuple(widths), tuple(inputs)
+        self.plan, self.inputs_wanted = decoder_plan(depths), tuple(inputs)
         self.convs = {layer: ReflectConv2D(decoder_channels(layer, widths)[1],
                                            activation=None if layer == DECODER_OUTPUT else "relu",
                                            name=layer, dtype=self.dtype_policy)
-                      for layer in DECODER_LAYERS}
+                      for layer in convolutions(self.plan)}
         for layer, conv in self.convs.items():
             conv.build((None, None, None, decoder_channels(layer, widths)[0]))
         self.built = True
@@ -81,7 +84,7 @@ class Decoder(keras.Model):
     def call(self, features: list[Tensor]) -> Tensor:
         features = dict(zip(self.inputs_wanted, features))
         x = None
-        for step in DECODER_PLAN:
+        for step in self.plan:
             if step == "upsample":
                 x = upsample(x)
                 continue
@@ -93,9 +96,9 @@ class Decoder(keras.Model):
 
     @classmethod
     def from_weights(cls, weights: Weights, inputs: tuple[str, ...], **options: Any) -> Decoder:
-        """Return a decoder with these weights, as wide as they are."""
+        """Return a decoder with these weights, as wide and deep as they are."""
         widths = tuple(weights[f"conv{block}_1"][0].shape[2] for block in (1, 2, 3, 4))
-        decoder = cls(widths, inputs, **options)
+        decoder = cls(widths, depths_of(weights), inputs, **options)
         set_weights(decoder, weights)
         return decoder
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from adain import images, weights
-from adain.architecture import ENCODER_LAYERS, STRIDE, relu
+from adain.architecture import STRIDE, VGG19_LAYERS, relu
 from adain.commands import progress, run
 from adain.data import find_nested
 from adain.engine import activations_graph, compile_graph
@@ -27,7 +27,7 @@ def measure(files: list[Path], size: int) -> dict[str, np.ndarray]:
     Every picture is resized to `size` pixels on its shorter side and counts by its area. The
     network is the shipped VGG19, before normalisation, in float32.
     """
-    names = [relu(layer) for layer in ENCODER_LAYERS]
+    names = [relu(layer) for layer in VGG19_LAYERS]
     raw = weights.fold_preprocessing(
         weights.read_npz(weights.MODELS / "vgg19_encoder.npz", "encoder"))
     network = compile_graph(activations_graph(raw, names), "float32")

@@ -17,9 +17,12 @@ def channel_stats(features: Tensor) -> ChannelStats:
     features: (batch, rows, columns, channels); the statistics have shape (batch, 1, 1, channels)
     and are always float32, because squares overflow float16 and drown in bfloat16.
     """
-    features = ops.cast(features, "float32")
-    mean, variance = ops.moments(features, axes=(1, 2), keepdims=True)
-    return ChannelStats(mean, ops.sqrt(variance + EPSILON))
+    batch, rows, columns, channels = ops.shape(features)
+    flat = ops.reshape(ops.cast(features, "float32"), (batch, rows * columns, channels))
+    average = ops.ones((1, 1, rows * columns)) / (rows * columns)
+    mean = ops.matmul(average, flat)
+    variance = ops.maximum(ops.matmul(average, ops.square(flat)) - ops.square(mean), 0.0)
+    return ChannelStats(mean[:, None], ops.sqrt(variance + EPSILON)[:, None])
 
 
 def gram_matrix(features: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from adain import engine as engines
 from adain import images, tiling
 from adain.architecture import DEFAULT_PRESET, STRIDE, conv, encoder_channels, preset
 from adain.errors import ImageError, OptionError
-from adain.stats import ChannelStats, interpolate
+from adain.stats import ChannelStats
 from adain.weights import load_decoder, load_encoder
 
 Picture = str | Path | Image.Image | np.ndarray
@@ -83,8 +83,7 @@ class Stylizer:
         if np.shape(target.mean) != (self._channels,):
             raise OptionError(f"this style has {np.size(target.mean)} channels, the model "
                               f"{self.model} has {self._channels}: encode it with this model.")
-        return tiling.stylize(self.engine, image,
-                              lambda found: interpolate(found, target, alpha), self.tile_size)
+        return tiling.stylize(self.engine, image, target, alpha, self.tile_size)
 
 
 def check_alpha(alpha: float) -> None:

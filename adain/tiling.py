@@ -9,14 +9,13 @@ in the whole picture. The result equals that of the whole picture at once, up to
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from adain.architecture import ENCODER_HALO, HALO, STRIDE
-from adain.engine import Core, Engine, Features
-from adain.stats import ChannelStats, StatsAccumulator, affine
+from adain.engine import Core, Engine
+from adain.stats import ChannelStats, StatsAccumulator
 
 SMALLEST = 2 * STRIDE  # at 8 px relu4_1 has a single row, which reflect padding cannot mirror
 
@@ -35,9 +34,9 @@ class Span(NamedTuple):
     def core(self) -> slice:
         return slice(self.start, self.stop)
 
-    def core_in_window(self) -> slice:
-        """The core's place inside the window."""
-        return slice(self.start - self.window_start, self.stop - self.window_start)
+    def core_in_window(self) -> tuple[int, int]:
+        """The core's first pixel inside the window, and the one after its last."""
+        return self.start - self.window_start, self.stop - self.window_start
 
 
 def spans(length: int, tile_size: int, halo: int) -> list[Span]:
@@ -85,45 +84,30 @@ def measure(engine: Engine, image: np.ndarray, tile_size: int) -> ChannelStats:
     image: uint8 (rows, columns, 3), rows and columns multiples of 8, see `pad`.
     """
     statistics = StatsAccumulator()
-    for tile in tiles(*image.shape[:2], tile_size, ENCODER_HALO):
-        encode(engine, image, tile, statistics)
+    for down, across in tiles(*image.shape[:2], tile_size, ENCODER_HALO):
+        core = Core(*down.core_in_window(), *across.core_in_window())
+        mean, variance = engine.measure(to_float(image[down.window(), across.window()]), core)
+        statistics.add((core.bottom - core.top) * (core.right - core.left), mean, variance)
     return statistics.result()
 
 
-def encode(engine: Engine, image: np.ndarray, tile: Tile, statistics: StatsAccumulator) -> Features:
-    """Return the features of a tile's window, and add its core to the statistics."""
-    window = to_float(image[tile.down.window(), tile.across.window()])
-    down, across = tile.down.core_in_window(), tile.across.core_in_window()
-    encoded = engine.encode(window, Core(down.start, down.stop, across.start, across.stop))
-    area = (down.stop - down.start) * (across.stop - across.start)
-    statistics.add(area, encoded.mean, encoded.variance)
-    return encoded.features
-
-
-def stylize(engine: Engine, image: np.ndarray, target: Callable[[ChannelStats], ChannelStats],
-            tile_size: int, halo: int = HALO, dtype: type = np.uint8) -> np.ndarray:
+def stylize(engine: Engine, image: np.ndarray, style: ChannelStats, alpha: float, tile_size: int,
+            halo: int = HALO, dtype: type = np.uint8) -> np.ndarray:
     """Return the stylized picture, exactly as large as `image` (both passes).
 
-    image: uint8 (rows, columns, 3), 1 x 1 or larger; target: from the content's statistics to
-    those that the result shall have; dtype: np.uint8, or np.float32 for the decoder's own values,
-    about [0, 1] and not clipped.
+    image: uint8 (rows, columns, 3), 1 x 1 or larger; dtype: np.uint8, or np.float32 for the
+    decoder's own values, about [0, 1] and not clipped.
     """
     finish = to_uint8 if dtype == np.uint8 else np.asarray
     rows, columns = image.shape[:2]
     image = pad(image)
     result = np.empty(image.shape, dtype)
     plan = tiles(*image.shape[:2], tile_size, halo)
-    if len(plan) == 1:  # the features of pass 1 serve pass 2
-        statistics = StatsAccumulator()
-        features = encode(engine, image, plan[0], statistics)
-        content = statistics.result()
-    else:
-        features, content = None, measure(engine, image, tile_size)
-    scale, shift = affine(content, target(content))
-    for tile in plan:
-        if len(plan) > 1:
-            features = encode(engine, image, tile, StatsAccumulator())
-        window = engine.decode(features, scale, shift)
-        result[tile.down.core(), tile.across.core()] = finish(
-            window[tile.down.core_in_window(), tile.across.core_in_window()])
+    # A single tile needs no pass of its own to know its statistics.
+    content = measure(engine, image, tile_size) if len(plan) > 1 else None
+    for down, across in plan:
+        window, _ = engine.transfer(to_float(image[down.window(), across.window()]), style, alpha,
+                                    content)
+        result[down.core(), across.core()] = finish(
+            window[slice(*down.core_in_window()), slice(*across.core_in_window())])
     return result[:rows, :columns]

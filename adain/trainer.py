@@ -153,9 +153,9 @@ def build(config: TrainConfig, resumed: Checkpoint | None = None) -> TrainingMod
     policy = choose_precision(config.precision)
     plan = preset(config.model)
     vgg = Encoder.from_weights(load_encoder("vgg19", config.vgg_path), STYLE_LAYERS, dtype=policy)
-    encoder = (Encoder(plan.widths, plan.adain_layers, dtype=policy) if plan.trains_encoder
-               else vgg)
-    decoder = Decoder(plan.widths, plan.adain_layers, dtype=policy)
+    network = plan.widths, plan.depths, plan.adain_layers
+    encoder = Encoder(*network, dtype=policy) if plan.trains_encoder else vgg
+    decoder = Decoder(*network, dtype=policy)
     model = TrainingModel(config, vgg, encoder, decoder)
     model.compile(keras.optimizers.Adam(learning_rate(config), beta_2=config.beta_2,
                                         global_clipnorm=config.clip_norm))

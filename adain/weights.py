@@ -16,11 +16,14 @@ from pathlib import Path
 import numpy as np
 
 from adain.architecture import (
-    DECODER_LAYERS,
-    ENCODER_LAYERS,
     PRESETS,
+    VGG19_DEPTHS,
+    VGG19_LAYERS,
+    convolutions,
     decoder_channels,
+    decoder_plan,
     encoder_channels,
+    encoder_plan,
     preset,
     relu,
 )
@@ -54,11 +57,12 @@ def load_encoder(model: str = "vgg19", vgg_path: str | Path | None = None) -> We
 def load_decoder(model: str = "vgg19", decoder_path: str | Path | None = None) -> Weights:
     """Return the decoder of a preset as shipped, or one from the authors' decoder.t7."""
     if decoder_path is not None:
-        convolutions = _read_t7(Path(decoder_path))
-        if len(convolutions) != len(DECODER_LAYERS):
-            raise WeightsError(f"{decoder_path} has {len(convolutions)} convolutions; a decoder "
-                               f"has {len(DECODER_LAYERS)}. Is it the authors' decoder.t7?")
-        weights = dict(zip(DECODER_LAYERS, convolutions))
+        found = _read_t7(Path(decoder_path))
+        layers = convolutions(decoder_plan(VGG19_DEPTHS))
+        if len(found) != len(layers):
+            raise WeightsError(f"{decoder_path} has {len(found)} convolutions; a decoder has "
+                               f"{len(layers)}. Is it the authors' decoder.t7?")
+        weights = dict(zip(layers, found))
     else:
         name = f"{model}.npz" if preset(model).trains_encoder else f"{model}_decoder.npz"
         weights = read_npz(MODELS / name, "decoder")
@@ -68,13 +72,11 @@ def load_decoder(model: str = "vgg19", decoder_path: str | Path | None = None) -
 
 def check(weights: Weights, part: str, model: str, source: str | Path) -> None:
     """Raise WeightsError unless these are the layers and shapes of a preset's part."""
-    widths = preset(model).widths
-    layers, channels = ((ENCODER_LAYERS, encoder_channels) if part == "encoder"
-                        else (DECODER_LAYERS, decoder_channels))
-    missing = [layer for layer in layers if layer not in weights]
-    if missing:
-        raise WeightsError(f"{source}: the {part} has no {', '.join(missing)}.")
-    for layer in layers:
+    widths, depths = preset(model).widths, preset(model).depths
+    plan, channels = ((encoder_plan, encoder_channels) if part == "encoder"
+                      else (decoder_plan, decoder_channels))
+    layers = convolutions(plan(depths))
+    for layer in [layer for layer in layers if layer in weights]:
         expected = (3, 3, *channels(layer, widths))
         kernel, bias = weights[layer]
         if kernel.shape != expected or bias.shape != expected[-1:]:
@@ -84,6 +86,13 @@ def check(weights: Weights, part: str, model: str, source: str | Path) -> None:
             raise WeightsError(f"{source}: the {part}'s {layer} has kernel {kernel.shape} and bias "
                                f"{bias.shape}, preset {model} expects {expected} and "
                                f"{expected[-1:]}.{hint}")
+    missing = [layer for layer in layers if layer not in weights]
+    more = [layer for layer in weights if layer not in layers]
+    if missing:
+        raise WeightsError(f"{source}: the {part} has no {', '.join(missing)}.")
+    if more:
+        raise WeightsError(f"{source}: the {part} has {', '.join(more)}, which the preset {model} "
+                           "has not.")
 
 
 # --- our own files -------------------------------------------------------------------------------
@@ -172,7 +181,7 @@ def normalise(weights: Weights, means: dict[str, np.ndarray]) -> Weights:
     their means and multiplies its inputs back. means: relu name -> (channels,), all positive.
     """
     result, before = {}, np.ones(3, np.float32)
-    for layer in ENCODER_LAYERS:
+    for layer in VGG19_LAYERS:
         kernel, bias = weights[layer]
         after = means[relu(layer)]
         if after.shape != bias.shape:
@@ -196,12 +205,12 @@ def _read_vgg(path: Path) -> Weights:
     if path.suffix in (".h5", ".hdf5"):
         return normalise(fold_preprocessing(_read_keras_h5(path)), read_means())
     if path.suffix == ".t7":
-        (matrix, offset), *convolutions = _read_t7(path)
-        if matrix.shape != (1, 1, 3, 3) or len(convolutions) < len(ENCODER_LAYERS):
+        (matrix, offset), *found = _read_t7(path)
+        if matrix.shape != (1, 1, 3, 3) or len(found) < len(VGG19_LAYERS):
             raise WeightsError(f"{path} is not vgg_normalised.t7: expected a 1 x 1 convolution of "
-                               f"3 channels and {len(ENCODER_LAYERS)} more, found a kernel of "
-                               f"{matrix.shape} and {len(convolutions)} more.")
-        weights = dict(zip(ENCODER_LAYERS, convolutions))
+                               f"3 channels and {len(VGG19_LAYERS)} more, found a kernel of "
+                               f"{matrix.shape} and {len(found)} more.")
+        weights = dict(zip(VGG19_LAYERS, found))
         return _fold_pixel_map(weights, matrix[0, 0], offset)
     raise WeightsError(f"--vgg-path takes a .h5 or .t7 file; received {path}.")
 
@@ -216,7 +225,7 @@ def _read_keras_h5(path: Path) -> Weights:
     weights = {}
     try:
         with h5py.File(path, "r") as file:
-            for layer in ENCODER_LAYERS:
+            for layer in VGG19_LAYERS:
                 group = file[f"block{layer[4]}_conv{layer[6]}"]
                 names = [name.decode() if isinstance(name, bytes) else name
                          for name in group.attrs["weight_names"]]
@@ -237,10 +246,10 @@ def _read_t7(path: Path) -> list[tuple[np.ndarray, np.ndarray]]:
         raise WeightsError(f"{path}: reading .t7 needs torchfile: "
                            "pip install -e '.[weights]'") from None
 
-    def convolutions(module):
+    def walk(module):
         for child in module.modules or ():
             if child.torch_typename() == b"nn.Sequential":
-                yield from convolutions(child)
+                yield from walk(child)
             elif child.torch_typename().startswith(b"nn.SpatialConvolution"):
                 shape = (int(child.nOutputPlane), int(child.nInputPlane),
                          int(child.kH), int(child.kW))
@@ -250,7 +259,7 @@ def _read_t7(path: Path) -> list[tuple[np.ndarray, np.ndarray]]:
     torchfile.xrange = range  # torchfile 0.1 still uses Python 2's name
     try:
         # 8-byte "long" is what 64-bit Torch wrote, whatever this machine's C compiler thinks.
-        return list(convolutions(torchfile.load(str(path), force_8bytes_long=True)))
+        return list(walk(torchfile.load(str(path), force_8bytes_long=True)))
     except Exception as error:  # torchfile raises whatever the broken bytes lead it to
         raise WeightsError(f"{path} is not a Torch network that can be read: "
                            f"{type(error).__name__}: {error}.") from None

@@ -10,10 +10,12 @@ import pytest
 from PIL import Image
 
 from adain.architecture import (
-    DECODER_LAYERS,
-    ENCODER_LAYERS,
+    VGG19_DEPTHS,
+    convolutions,
     decoder_channels,
+    decoder_plan,
     encoder_channels,
+    encoder_plan,
 )
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -33,12 +35,12 @@ def random_weights(layers, channels, widths, seed=0):
     return result
 
 
-def random_encoder(widths=NARROW, seed=0):
-    return random_weights(ENCODER_LAYERS, encoder_channels, widths, seed)
+def random_encoder(widths=NARROW, depths=VGG19_DEPTHS, seed=0):
+    return random_weights(convolutions(encoder_plan(depths)), encoder_channels, widths, seed)
 
 
-def random_decoder(widths=NARROW, seed=1):
-    return random_weights(DECODER_LAYERS, decoder_channels, widths, seed)
+def random_decoder(widths=NARROW, depths=VGG19_DEPTHS, seed=1):
+    return random_weights(convolutions(decoder_plan(depths)), decoder_channels, widths, seed)
 
 
 def picture(rows=48, columns=64, seed=0):

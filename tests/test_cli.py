@@ -76,9 +76,9 @@ def test_one_bad_picture_is_named_and_the_rest_are_done(folders):
 
 
 def test_a_checkpoint_is_used(folders):
-    widths = PRESETS["compact"].widths
+    size = PRESETS["compact"][:2]
     checkpoint.save(folders / "run", {"step": 7, "options": {"model": "compact", "vgg_path": None}},
-                    random_encoder(widths), random_decoder(widths), [], keep=1)
+                    random_encoder(*size), random_decoder(*size), [], keep=1)
     assert stylize(folders, "--checkpoint", folders / "run", "--format", "png").returncode == 0
     assert stylize(folders, "--out-path", folders / "shipped", "--format", "png").returncode == 0
     name = "content0__style0.png"
@@ -134,9 +134,9 @@ def test_unknown_model_lists_the_models(folders):
 
 
 def test_weights_of_the_wrong_shape(folders):
-    widths = PRESETS["compact"].widths
+    size = PRESETS["compact"][:2]
     checkpoint.save(folders / "run", {"step": 7, "options": {"model": "vgg19", "vgg_path": None}},
-                    None, random_decoder(widths), [], keep=1)
+                    None, random_decoder(*size), [], keep=1)
     assert_one_line_error(stylize(folders, "--checkpoint", folders / "run"),
                           r"WeightsError: .*\(3, 3, 128, 64\).*vgg19 expects .*--model compact")
 

@@ -8,9 +8,20 @@ from conftest import picture, random_decoder, random_encoder
 from adain import engine, weights
 from adain.architecture import PRESETS, STYLE_LAYERS
 from adain.errors import OptionError
+from adain.stats import EPSILON, ChannelStats
 
 LAYERS = ("relu2_2", "relu3_4", "relu4_1")
 WHOLE = engine.Core(0, 48, 0, 64)
+
+
+def random_stats(channels, seed):
+    generator = np.random.default_rng(seed)
+    return ChannelStats(*generator.uniform(0.5, 1.5, (2, channels)).astype(np.float32))
+
+
+def close(ours, reference):
+    # 1e-4 of the largest value: float32 sums of thousands of products in another order
+    np.testing.assert_allclose(ours, reference, atol=1e-4 * abs(reference).max())
 
 
 @pytest.mark.parametrize("model", ["narrow", "vgg19", "compact"])
@@ -24,19 +35,16 @@ def test_openvino_equals_keras(model):
     ours = engine.create("openvino", *networks, "float32")
     theirs = engine.create("keras", *networks, "float32")
     image = picture(48, 64).astype(np.float32) / 255
-    encoded, expected = ours.encode(image, WHOLE), theirs.encode(image, WHOLE)
-    # 1e-4 of the largest value: float32 sums of thousands of products in another order
-    for features, reference in zip(encoded.features, expected.features):
-        np.testing.assert_allclose(np.moveaxis(features, 1, -1), reference,
-                                   atol=1e-4 * abs(reference).max())
-    for vector, reference in zip(encoded[1:], expected[1:]):
-        np.testing.assert_allclose(vector, reference, atol=1e-4 * abs(reference).max())
-
-    scale, shift = np.linspace(0.5, 1.5, vector.size), np.linspace(-0.1, 0.1, vector.size)
-    results = [networks.decode(features, scale.astype(np.float32), shift.astype(np.float32))
-               for networks, (features, _, _) in ((ours, encoded), (theirs, expected))]
-    assert results[0].shape == (48, 64, 3) and results[0].dtype == np.float32
-    np.testing.assert_allclose(*results, atol=1e-4 * abs(results[1]).max())
+    for vector, reference in zip(ours.measure(image, WHOLE), theirs.measure(image, WHOLE)):
+        close(vector, reference)
+    style, content = random_stats(vector.size, 0), random_stats(vector.size, 1)
+    for given in ((), (content,), (content, 0.25)):
+        result, removed = ours.transfer(image, style, 0.7, *given)
+        assert result.shape == (48, 64, 3) and result.dtype == np.float32
+        expected, expected_removed = theirs.transfer(image, style, 0.7, *given)
+        close(result, expected)
+        for vector, reference in zip(removed, expected_removed):
+            close(vector, reference)
 
 
 @pytest.mark.parametrize("name", engine.ENGINES)
@@ -44,15 +52,32 @@ def test_statistics_are_those_of_the_core(name):
     pytest.importorskip(name)
     networks = engine.create(name, random_encoder(), random_decoder(), LAYERS, "float32")
     image = picture(48, 64).astype(np.float32) / 255
-    encoded = networks.encode(image, engine.Core(8, 40, 16, 64))
-    fine, _, coarse = encoded.features
-    if name == "openvino":
-        fine, coarse = np.moveaxis(fine, 1, -1), np.moveaxis(coarse, 1, -1)
-    assert encoded.mean.shape == encoded.variance.shape == (6 + 8 + 10,)
-    for features, channels, size in ((fine, slice(0, 6), 2), (coarse, slice(14, 24), 8)):
-        core = features[0, 8 // size:40 // size, 16 // size:64 // size]
-        np.testing.assert_allclose(encoded.mean[channels], core.mean((0, 1)), rtol=1e-4)
-        np.testing.assert_allclose(encoded.variance[channels], core.var((0, 1)), rtol=1e-4)
+    mean, variance = networks.measure(image, engine.Core(8, 40, 16, 64))
+    assert mean.shape == variance.shape == (6 + 8 + 10,)
+    activations = engine.compile_graph(engine.activations_graph(random_encoder(), LAYERS),
+                                       "float32")(image[None])
+    for level, channels, size in ((0, slice(0, 6), 2), (2, slice(14, 24), 8)):
+        core = activations[level][0, 8 // size:40 // size, 16 // size:64 // size]
+        np.testing.assert_allclose(mean[channels], core.mean((0, 1)), rtol=1e-4)
+        np.testing.assert_allclose(variance[channels], core.var((0, 1)), rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", engine.ENGINES)
+def test_own_statistics_are_those_that_measure_finds(name):
+    pytest.importorskip(name)
+    networks = engine.create(name, random_encoder(), random_decoder(), LAYERS, "float32")
+    image, style = picture(48, 64).astype(np.float32) / 255, random_stats(24, 0)
+    mean, variance = networks.measure(image, WHOLE)
+    measured = ChannelStats(mean, np.sqrt(variance + np.float32(EPSILON)))
+    result, removed = networks.transfer(image, style, 0.7)
+    result = result.copy()
+    for vector, reference in zip(removed, measured):
+        close(vector, reference)
+    close(networks.transfer(image, style, 0.7, measured)[0], result)
+    other = random_stats(24, 1)
+    assert abs(networks.transfer(image, style, 0.7, other)[0] - result).max() > 0.01
+    _, mixed = networks.transfer(image, style, 0.7, other, own=0.25)
+    close(mixed.std, 0.75 * other.std + 0.25 * measured.std)
 
 
 def test_activations_graph_gives_the_activations_asked_for():
@@ -65,11 +90,10 @@ def test_activations_graph_gives_the_activations_asked_for():
 def test_statistics_stay_when_the_engine_runs_again():
     networks = engine.create("openvino", random_encoder(), random_decoder(), LAYERS, "float32")
     core = engine.Core(0, 16, 0, 16)
-    first = networks.encode(np.zeros((16, 16, 3), np.float32), core)
-    mean, variance = first.mean.copy(), first.variance.copy()
-    networks.encode(np.ones((16, 16, 3), np.float32), core)
-    np.testing.assert_array_equal(first.mean, mean)
-    np.testing.assert_array_equal(first.variance, variance)
+    first = networks.measure(np.zeros((16, 16, 3), np.float32), core)
+    before = np.copy(first)
+    networks.measure(np.ones((16, 16, 3), np.float32), core)
+    np.testing.assert_array_equal(first, before)
 
 
 def test_unknown_names_are_refused():

@@ -133,9 +133,9 @@ def test_published_torch_weights_work_together(tmp_path):
 
 
 def test_a_checkpoint_knows_its_model(tmp_path):
-    widths = adain.stylizer.preset("compact").widths
+    size = adain.stylizer.preset("compact")[:2]
     checkpoint.save(tmp_path, {"step": 7, "options": {"model": "compact", "vgg_path": None}},
-                    random_encoder(widths), random_decoder(widths), [], keep=1)
+                    random_encoder(*size), random_decoder(*size), [], keep=1)
     assert Stylizer(checkpoint=tmp_path).model == "compact"
     assert Stylizer(checkpoint=tmp_path / "step_0000007", model="compact").model == "compact"
     with pytest.raises(OptionError, match="holds the model compact; received --model vgg19"):

@@ -6,10 +6,9 @@ from conftest import NARROW, picture, random_decoder, random_encoder, random_wei
 
 from adain import engine, weights
 from adain.architecture import (
-    DECODER_LAYERS,
-    ENCODER_LAYERS,
     PRESETS,
     STYLE_LAYERS,
+    VGG19_LAYERS,
     decoder_channels,
     encoder_channels,
     relu,
@@ -41,7 +40,7 @@ def write_vgg_t7(path, network, **options):
     first = np.zeros((1, 1, 3, 3), np.float32)
     first[0, 0, [2, 1, 0], [0, 1, 2]] = 255  # to BGR, 0..255
     modules = [torch7.convolution(first, -np.array(weights.CAFFE_MEAN_BGR, np.float32), **options)]
-    for layer in ENCODER_LAYERS:
+    for layer in VGG19_LAYERS:
         modules += [torch7.padding(), torch7.convolution(*network[layer], **options),
                     torch7.Module("nn.ReLU", inplace=False)]
         if layer in ("conv1_2", "conv2_2", "conv3_4"):
@@ -52,7 +51,7 @@ def write_vgg_t7(path, network, **options):
 
 def write_decoder_t7(path, network):
     modules = []
-    for layer in DECODER_LAYERS:
+    for layer in VGG19_LAYERS[::-1]:
         modules += [torch7.padding(), torch7.convolution(*network[layer]),
                     torch7.Module("nn.ReLU", inplace=False)]
         if layer in ("conv4_1", "conv3_1", "conv2_1"):
@@ -73,7 +72,7 @@ def encode(network, pixels):
 
 
 def test_folded_preprocessing_equals_preprocessing_the_picture():
-    network = random_weights(ENCODER_LAYERS, encoder_channels, NARROW)
+    network = random_weights(VGG19_LAYERS, encoder_channels, NARROW)
     rgb = picture(32, 32).astype(np.float32) / 255
     caffe = rgb[..., ::-1] * 255 - np.array(weights.CAFFE_MEAN_BGR, np.float32)
     expected = encode(network, np.ascontiguousarray(caffe))
@@ -85,7 +84,7 @@ def test_normalised_channels_are_the_raw_ones_divided_by_their_means():
     network = random_encoder()
     generator = np.random.default_rng(5)
     means = {relu(layer): generator.uniform(0.1, 10, network[layer][1].shape).astype(np.float32)
-             for layer in ENCODER_LAYERS}
+             for layer in VGG19_LAYERS}
     rgb = picture(32, 32).astype(np.float32) / 255
     expected = encode(network, rgb) / means["relu4_1"]
     result = encode(weights.normalise(network, means), rgb)
@@ -136,7 +135,7 @@ def test_keras_h5_is_read_as_keras_reads_it(tmp_path):
     keras = pytest.importorskip("keras")
     from adain.model import Encoder
 
-    network = random_weights(ENCODER_LAYERS, encoder_channels, VGG19)
+    network = random_weights(VGG19_LAYERS, encoder_channels, VGG19)
     widths = (*VGG19, 512)
     for name in KERAS_LAYERS[9:]:  # Keras wants the rest of the network, too
         inputs = 512
@@ -168,14 +167,14 @@ def test_vgg_path_takes_keras_h5_and_normalises_it(tmp_path):
 
 @pytest.mark.parametrize("flat", [False, True], ids=["4-D kernels", "flat kernels"])
 def test_torch_encoder_is_read_with_its_first_layer_folded(tmp_path, flat):
-    network = random_weights(ENCODER_LAYERS, encoder_channels, VGG19)
+    network = random_weights(VGG19_LAYERS, encoder_channels, VGG19)
     write_vgg_t7(tmp_path / "vgg_normalised.t7", network, flat=flat)
     assert_equal(weights.load_encoder("vgg19", tmp_path / "vgg_normalised.t7"),
                  weights.fold_preprocessing(network), rtol=1e-5, atol=1e-3)
 
 
 def test_torch_decoder_is_read_in_order(tmp_path):
-    network = random_weights(DECODER_LAYERS, decoder_channels, VGG19)
+    network = random_weights(VGG19_LAYERS[::-1], decoder_channels, VGG19)
     write_decoder_t7(tmp_path / "decoder.t7", network)
     assert_equal(weights.load_decoder("vgg19", tmp_path / "decoder.t7"), network, rtol=0)
 
@@ -183,6 +182,13 @@ def test_torch_decoder_is_read_in_order(tmp_path):
 def test_weights_of_the_wrong_shape_name_the_fitting_model():
     with pytest.raises(WeightsError, match=r"\(3, 3, 3, 64\).*compact expects.*--model vgg19"):
         weights.check(weights.load_encoder("vgg19"), "encoder", "compact", "x.npz")
+
+
+def test_layers_too_many_are_named():
+    network = random_encoder(*PRESETS["compact"][:2])
+    network["conv3_3"] = network["conv3_2"]
+    with pytest.raises(WeightsError, match="has conv3_3, which the preset compact has not"):
+        weights.check(network, "encoder", "compact", "x.npz")
 
 
 def test_missing_layers_are_named():

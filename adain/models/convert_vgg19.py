@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from adain.architecture import ENCODER_LAYERS
+from adain.architecture import VGG19_LAYERS
 
 
 def main() -> None:
@@ -27,7 +27,7 @@ def main() -> None:
 
     state = torch.load(options.source, map_location="cpu", weights_only=True)
     arrays = {}
-    for layer in ENCODER_LAYERS:
+    for layer in VGG19_LAYERS:
         source = f"block{layer[4]}_conv{layer[6]}"
         # Torch stores (output, input, rows, columns); Keras (rows, columns, input, output).
         arrays[f"encoder/{layer}/codes"] = state[f"{source}_W_q"].numpy().transpose(2, 3, 1, 0)
