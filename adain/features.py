@@ -14,7 +14,7 @@ import numpy as np
 
 from adain.architecture import CONTENT_LAYER, PRESETS, STYLE_LAYERS
 from adain.data import PairSource, Pictures, Place, batches
-from adain.engine import Core, activations_graph, compile_graph, statistics_graph
+from adain.graphs import activations_graph, compile_graph, statistics_graph
 from adain.stats import EPSILON
 from adain.tiling import to_float
 from adain.weights import Weights
@@ -54,8 +54,8 @@ class FeatureCache:
         return self._content_network(to_float(crop)[None])[0][0].astype(np.float16)
 
     def _stats(self, crop: np.ndarray) -> np.ndarray:
-        core = np.array(Core(0, crop.shape[0], 0, crop.shape[1]))
-        mean, variance = self._style_network([to_float(crop)[None], core]).values()
+        everywhere = np.ones((1, *crop.shape[:2]), np.float32)
+        mean, variance = self._style_network([to_float(crop)[None], everywhere]).values()
         return np.stack([mean, np.sqrt(variance + EPSILON)]).astype(np.float32)
 
 

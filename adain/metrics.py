@@ -30,8 +30,8 @@ import numpy as np
 from adain import images
 from adain.architecture import STRIDE, STYLE_LAYERS
 from adain.commands import progress, run
-from adain.engine import activations_graph, compile_graph
 from adain.errors import ImageError, OptionError
+from adain.graphs import activations_graph, compile_graph
 from adain.stats import EPSILON, ChannelStats
 from adain.tiling import to_float
 from adain.weights import load_encoder

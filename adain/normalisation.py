@@ -18,7 +18,7 @@ from adain import images, weights
 from adain.architecture import STRIDE, VGG19_LAYERS, relu
 from adain.commands import progress, run
 from adain.data import find_nested
-from adain.engine import activations_graph, compile_graph
+from adain.graphs import activations_graph, compile_graph
 
 
 def measure(files: list[Path], size: int) -> dict[str, np.ndarray]:

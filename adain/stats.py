@@ -83,12 +83,12 @@ class StatsAccumulator:
     """
 
     def __init__(self) -> None:
-        self._area = 0
+        self._area = 0.0
         self._sum: Any = 0.0
         self._sum_of_squares: Any = 0.0
 
-    def add(self, area: int, mean: np.ndarray, variance: np.ndarray) -> None:
-        """Take in a tile of so many pixels; mean and variance (channels,) are of its features."""
+    def add(self, area: float, mean: np.ndarray, variance: np.ndarray) -> None:
+        """Take in a tile; mean and variance (channels,) are of its features, area its weight."""
         mean = mean.astype(np.float64)
         self._area += area
         self._sum = self._sum + area * mean

@@ -65,7 +65,7 @@ class Stylizer:
         image = as_image(style)
         if self.style_size is not None and min(image.shape[:2]) > self.style_size:
             image = images.resize_shorter_side(image, self.style_size)
-        return tiling.measure(self.engine, tiling.pad(image), self.tile_size)
+        return tiling.measure(self.engine, image, self.tile_size)
 
     def stylize(self, content: Picture, style: Picture | ChannelStats,
                 alpha: float = 1.0) -> np.ndarray:
@@ -109,7 +109,7 @@ def as_image(picture: Picture) -> np.ndarray:
         if not (array.min() >= 0 and array.max() <= 1):  # also refuses NaN
             raise ImageError("an array of floats must be within [0, 1]; received "
                              f"{array.min()} .. {array.max()}. Divide 8-bit values by 255.")
-        return tiling.to_uint8(array)
+        return tiling.to_integers(array)
     if array.dtype != np.uint8:
         raise ImageError(f"an array must be uint8 or floats in [0, 1]; received {array.dtype}.")
     return array

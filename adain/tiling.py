@@ -9,15 +9,18 @@ in the whole picture. The result equals that of the whole picture at once, up to
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from adain.architecture import ENCODER_HALO, HALO, STRIDE
-from adain.engine import Core, Engine
-from adain.stats import ChannelStats, StatsAccumulator
+from adain.engine import Engine
+from adain.stats import ChannelStats, StatsAccumulator, affine, interpolate
 
 SMALLEST = 2 * STRIDE  # at 8 px relu4_1 has a single row, which reflect padding cannot mirror
+
+Progress = Callable[[Sequence], Iterable]  # yields what it is given, and may show how far it is
 
 
 class Span(NamedTuple):
@@ -60,10 +63,15 @@ def tiles(rows: int, columns: int, tile_size: int, halo: int) -> list[Tile]:
 
 
 def pad(image: np.ndarray) -> np.ndarray:
-    """Return the picture mirrored down and to the right to multiples of 8, 16 at least."""
-    rows, columns = (max(SMALLEST, -(-side // STRIDE) * STRIDE) for side in image.shape[:2])
-    border = ((0, rows - image.shape[0]), (0, columns - image.shape[1]), (0, 0))
-    return np.pad(image, border, mode="symmetric")
+    """Return (rows, columns, ...) mirrored down and to the right to multiples of 8, 16 at least."""
+    rows, columns = map(padded_length, image.shape[:2])
+    border = [(0, rows - image.shape[0]), (0, columns - image.shape[1])]
+    return np.pad(image, border + [(0, 0)] * (image.ndim - 2), mode="symmetric")
+
+
+def padded_length(length: int) -> int:
+    """Return the next multiple of 8, 16 at least."""
+    return max(SMALLEST, -(-length // STRIDE) * STRIDE)
 
 
 def to_float(image: np.ndarray) -> np.ndarray:
@@ -71,43 +79,101 @@ def to_float(image: np.ndarray) -> np.ndarray:
     return image.astype(np.float32) / 255
 
 
-def to_uint8(image: np.ndarray) -> np.ndarray:
-    """Float about [0, 1] -> uint8, clipped and rounded."""
-    scaled = image * np.float32(255)
+def to_integers(image: np.ndarray, dtype: type = np.uint8) -> np.ndarray:
+    """Float about [0, 1] -> unsigned integers of full range, clipped and rounded."""
+    scaled = image * np.float32(np.iinfo(dtype).max)
     scaled += np.float32(0.5)
-    return np.clip(scaled, 0, 255, out=scaled).astype(np.uint8)
+    return np.clip(scaled, 0, np.iinfo(dtype).max, out=scaled).astype(dtype)
 
 
-def measure(engine: Engine, image: np.ndarray, tile_size: int) -> ChannelStats:
+class Regions(NamedTuple):
+    """Several styles, each for a part of the picture.
+
+    masks: uint8 (styles, rows, columns), as large as the picture: how much of each pixel takes
+    which style. Where they sum up to less than 255 the content shows through, where to more they
+    are scaled down.
+    """
+
+    styles: Sequence[ChannelStats]
+    masks: np.ndarray
+
+
+def measure(engine: Engine, image: np.ndarray, tile_size: int, mask: np.ndarray | None = None,
+            progress: Progress = iter) -> ChannelStats:
     """Return the channel statistics of a whole picture (pass 1).
 
-    image: uint8 (rows, columns, 3), rows and columns multiples of 8, see `pad`.
+    image: uint8 (rows, columns, 3); mask: uint8 (rows, columns), how much each pixel counts.
     """
     statistics = StatsAccumulator()
-    for down, across in tiles(*image.shape[:2], tile_size, ENCODER_HALO):
-        core = Core(*down.core_in_window(), *across.core_in_window())
-        mean, variance = engine.measure(to_float(image[down.window(), across.window()]), core)
-        statistics.add((core.bottom - core.top) * (core.right - core.left), mean, variance)
+    for down, across in progress(tiles(*map(padded_length, image.shape[:2]), tile_size,
+                                       ENCODER_HALO)):
+        window = pad(image[down.window(), across.window()])
+        weights = np.zeros(window.shape[:2], np.float32)
+        core = slice(*down.core_in_window()), slice(*across.core_in_window())
+        weights[core] = 1 if mask is None else pad(mask[down.window(), across.window()])[core]
+        area = float(weights.sum(dtype=np.float64))
+        if area:
+            statistics.add(area, *engine.measure(to_float(window), weights))
     return statistics.result()
 
 
-def stylize(engine: Engine, image: np.ndarray, style: ChannelStats, alpha: float, tile_size: int,
-            halo: int = HALO, dtype: type = np.uint8) -> np.ndarray:
+def stylize(engine: Engine, image: np.ndarray, style: ChannelStats | Regions, alpha: float,
+            tile_size: int, halo: int = HALO, dtype: type = np.uint8,
+            progress: Progress = iter) -> np.ndarray:
     """Return the stylized picture, exactly as large as `image` (both passes).
 
-    image: uint8 (rows, columns, 3), 1 x 1 or larger; dtype: np.uint8, or np.float32 for the
-    decoder's own values, about [0, 1] and not clipped.
+    image: uint8 (rows, columns, 3), 1 x 1 or larger; dtype: np.uint8, np.uint16, or np.float32 for
+    the decoder's own values, about [0, 1] and not clipped; progress: is given the list of tiles
+    and yields them. Where the engine runs out of memory, smaller tiles are tried.
     """
-    finish = to_uint8 if dtype == np.uint8 else np.asarray
-    rows, columns = image.shape[:2]
-    image = pad(image)
+    try:
+        return _stylize(engine, image, style, alpha, tile_size, halo, dtype, progress)
+    except MemoryError:
+        smaller = tile_size // (2 * STRIDE) * STRIDE
+        if smaller < SMALLEST:
+            raise
+    return stylize(engine, image, style, alpha, smaller, halo, dtype, progress)
+
+
+def _stylize(engine, image, style, alpha, tile_size, halo, dtype, progress):
+    plan = tiles(*map(padded_length, image.shape[:2]), tile_size, halo)
+    if isinstance(style, Regions):
+        transfer = _regions_transfer(engine, image, style, alpha, tile_size, progress)
+    else:
+        # A single tile needs no pass of its own to know its statistics.
+        content = measure(engine, image, tile_size, None, progress) if len(plan) > 1 else None
+
+        def transfer(tile):
+            window = pad(image[tile.down.window(), tile.across.window()])
+            return engine.transfer(to_float(window), style, alpha, content)[0]
+
     result = np.empty(image.shape, dtype)
-    plan = tiles(*image.shape[:2], tile_size, halo)
-    # A single tile needs no pass of its own to know its statistics.
-    content = measure(engine, image, tile_size) if len(plan) > 1 else None
-    for down, across in plan:
-        window, _ = engine.transfer(to_float(image[down.window(), across.window()]), style, alpha,
-                                    content)
-        result[down.core(), across.core()] = finish(
-            window[slice(*down.core_in_window()), slice(*across.core_in_window())])
-    return result[:rows, :columns]
+    for tile in progress(plan):
+        window = transfer(tile)
+        core = window[slice(*tile.down.core_in_window()), slice(*tile.across.core_in_window())]
+        place = result[tile.down.core(), tile.across.core()]  # a view, without what was padded
+        core = core[:place.shape[0], :place.shape[1]]
+        place[:] = core if dtype == np.float32 else to_integers(core, dtype)
+    return result
+
+
+def _regions_transfer(engine, image, regions, alpha, tile_size, progress):
+    """Return the function from a tile to its stylized window, where regions have styles."""
+    pairs = []
+    for style, mask in zip(regions.styles, regions.masks):
+        content = measure(engine, image, tile_size, mask, progress)
+        pairs.append(affine(content, interpolate(content, style, alpha)))
+    scales, shifts = (np.stack(vectors).astype(np.float32) for vectors in zip(*pairs))
+
+    def transfer(tile):
+        place = tile.down.window(), tile.across.window()
+        window = to_float(pad(image[place]))
+        masks = np.stack([to_float(pad(mask[place])) for mask in regions.masks])
+        total = masks.sum(axis=0)
+        # Outside of all regions any shares will do: the content is put there.
+        shares = np.where(total > 0, masks / np.maximum(total, 1e-6), 1 / len(masks))
+        stylized = engine.transfer_regions(window, shares.astype(np.float32), scales, shifts)
+        coverage = np.minimum(total, 1)[..., None]
+        return coverage * stylized + (1 - coverage) * window
+
+    return transfer

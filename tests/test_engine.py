@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 from conftest import picture, random_decoder, random_encoder
 
-from adain import engine, weights
+from adain import engine, graphs, weights
 from adain.architecture import PRESETS, STYLE_LAYERS
 from adain.errors import OptionError
-from adain.stats import EPSILON, ChannelStats
+from adain.stats import EPSILON, ChannelStats, affine
 
 LAYERS = ("relu2_2", "relu3_4", "relu4_1")
-WHOLE = engine.Core(0, 48, 0, 64)
+WHOLE = np.ones((48, 64), np.float32)
 
 
 def random_stats(channels, seed):
@@ -48,18 +48,38 @@ def test_openvino_equals_keras(model):
 
 
 @pytest.mark.parametrize("name", engine.ENGINES)
-def test_statistics_are_those_of_the_core(name):
+def test_statistics_are_weighted(name):
     pytest.importorskip(name)
     networks = engine.create(name, random_encoder(), random_decoder(), LAYERS, "float32")
     image = picture(48, 64).astype(np.float32) / 255
-    mean, variance = networks.measure(image, engine.Core(8, 40, 16, 64))
+    weights = np.zeros((48, 64), np.float32)
+    weights[8:40, 16:64] = 1  # a block of features counts three times
+    weights[8:16, 16:24] = 3
+    mean, variance = networks.measure(image, weights)
     assert mean.shape == variance.shape == (6 + 8 + 10,)
-    activations = engine.compile_graph(engine.activations_graph(random_encoder(), LAYERS),
+    activations = graphs.compile_graph(graphs.activations_graph(random_encoder(), LAYERS),
                                        "float32")(image[None])
     for level, channels, size in ((0, slice(0, 6), 2), (2, slice(14, 24), 8)):
-        core = activations[level][0, 8 // size:40 // size, 16 // size:64 // size]
-        np.testing.assert_allclose(mean[channels], core.mean((0, 1)), rtol=1e-4)
-        np.testing.assert_allclose(variance[channels], core.var((0, 1)), rtol=1e-4)
+        features = activations[level][0]
+        block = features[8 // size:16 // size, 16 // size:24 // size]
+        counted = np.concatenate([part.reshape(-1, part.shape[-1]) for part in (
+            features[8 // size:40 // size, 16 // size:64 // size], block, block)])
+        np.testing.assert_allclose(mean[channels], counted.mean(0), rtol=1e-4)
+        np.testing.assert_allclose(variance[channels], counted.var(0), rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", engine.ENGINES)
+def test_one_region_everywhere_equals_no_regions(name):
+    pytest.importorskip(name)
+    networks = engine.create(name, random_encoder(), random_decoder(), LAYERS, "float32")
+    image, style, content = picture().astype(np.float32) / 255, random_stats(24, 0), random_stats(
+        24, 1)
+    whole = networks.transfer(image, style, 1.0, content)[0].copy()
+    scale, shift = affine(content, style)
+    regions = np.stack([WHOLE * 0.25, WHOLE * 0.75])
+    result = networks.transfer_regions(image, regions, np.stack([scale, scale]),
+                                       np.stack([shift, shift]))
+    close(result, whole)
 
 
 @pytest.mark.parametrize("name", engine.ENGINES)
@@ -81,18 +101,18 @@ def test_own_statistics_are_those_that_measure_finds(name):
 
 
 def test_activations_graph_gives_the_activations_asked_for():
-    graph = engine.activations_graph(random_encoder(), STYLE_LAYERS)
-    outputs = engine.compile_graph(graph, "float32")(np.zeros((1, 32, 48, 3), np.float32))
+    graph = graphs.activations_graph(random_encoder(), STYLE_LAYERS)
+    outputs = graphs.compile_graph(graph, "float32")(np.zeros((1, 32, 48, 3), np.float32))
     assert [outputs[index].shape for index in range(4)] == [
         (1, 32, 48, 4), (1, 16, 24, 6), (1, 8, 12, 8), (1, 4, 6, 10)]
 
 
 def test_statistics_stay_when_the_engine_runs_again():
     networks = engine.create("openvino", random_encoder(), random_decoder(), LAYERS, "float32")
-    core = engine.Core(0, 16, 0, 16)
-    first = networks.measure(np.zeros((16, 16, 3), np.float32), core)
+    everywhere = np.ones((16, 16), np.float32)
+    first = networks.measure(np.zeros((16, 16, 3), np.float32), everywhere)
     before = np.copy(first)
-    networks.measure(np.ones((16, 16, 3), np.float32), core)
+    networks.measure(np.ones((16, 16, 3), np.float32), everywhere)
     np.testing.assert_array_equal(first, before)
 
 

@@ -16,6 +16,7 @@ LAYERS = [
     {"errors"},
     {"stats", "architecture", "images"},
     {"weights", "ops", "config"},
+    {"graphs"},
     {"engine", "model", "losses", "data", "checkpoint", "devices", "events"},
     {"tiling"},
     {"features"},

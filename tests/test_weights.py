@@ -4,7 +4,7 @@ import pytest
 import torch7
 from conftest import NARROW, picture, random_decoder, random_encoder, random_weights
 
-from adain import engine, weights
+from adain import graphs, weights
 from adain.architecture import (
     PRESETS,
     STYLE_LAYERS,
@@ -67,8 +67,8 @@ def assert_equal(left, right, **tolerance):
 
 
 def encode(network, pixels):
-    graph = engine.activations_graph(network, ["relu4_1"])
-    return engine.compile_graph(graph, "float32")(pixels[None])[0][0]
+    graph = graphs.activations_graph(network, ["relu4_1"])
+    return graphs.compile_graph(graph, "float32")(pixels[None])[0][0]
 
 
 def test_folded_preprocessing_equals_preprocessing_the_picture():

@@ -1,0 +1,213 @@
+"""The networks as OpenVINO graphs, built straight from the weight arrays.
+
+So there is no export step, no second copy of the weights, and a checkpoint works at once. Inside a
+graph activations are (1, channels, rows, columns).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from adain.architecture import (
+    DECODER_OUTPUT,
+    conv,
+    decoder_plan,
+    depths_of,
+    encoder_plan,
+    relu,
+    scale,
+)
+from adain.stats import EPSILON, ChannelStats, affine
+from adain.weights import Weights
+
+
+def compile_graph(model, precision: str = "auto"):
+    """Compile an openvino.Model for the CPU."""
+    import openvino
+
+    options = {"PERFORMANCE_HINT": "LATENCY"}
+    if precision != "auto":
+        options["INFERENCE_PRECISION_HINT"] = {"float32": "f32", "bfloat16": "bf16"}[precision]
+    # In a thread of its own, because on CPUs with AMX OpenVINO gives the thread that compiles a
+    # signal stack too small for Python's handlers: Ctrl-C would then be a segmentation fault.
+    with ThreadPoolExecutor(1) as executor:
+        return executor.submit(openvino.Core().compile_model, model, "CPU", options).result()
+
+
+def activations_graph(weights: Weights, names: Sequence[str]):
+    """Return an openvino.Model: float32 pictures (1, rows, columns, 3) -> the named activations.
+
+    names: relu names in the order wanted; each comes out as (1, rows, columns, channels).
+    """
+    image, found = _encoder(weights, names)
+    return _model([_transpose(found[name], (0, 2, 3, 1)) for name in names], [image])
+
+
+def statistics_graph(weights: Weights, names: Sequence[str]):
+    """Return an openvino.Model: a picture and pixel weights -> mean and variance of activations.
+
+    The channels of all the named activations stand in a row.
+    """
+    from openvino import opset13 as op
+
+    image, found = _encoder(weights, names)
+    pixels = op.parameter([1, -1, -1], np.float32, name="weights")
+    levels = _levels(pixels, names)
+    axes = np.array([2, 3])
+    moments = []
+    for name in names:
+        shares = op.divide(levels[name], op.reduce_sum(levels[name], axes, keep_dims=True))
+        mean = op.reduce_sum(op.multiply(found[name], shares), axes, keep_dims=True)
+        squares = op.power(op.subtract(found[name], mean), np.float32(2))
+        moments.append((mean, op.reduce_sum(op.multiply(squares, shares), axes, keep_dims=True)))
+    return _model([*map(_row, zip(*moments))], [image, pixels])
+
+
+def transfer_graph(encoder: Weights, decoder: Weights, adain_layers: Sequence[str]):
+    """Return an openvino.Model: from the arguments of Engine.transfer() to its results."""
+    from openvino import opset13 as op
+
+    def blend(first, second, share):  # stats.interpolate needs 1 - share, a number minus a tensor
+        return op.add(first, op.multiply(share, op.subtract(second, first)))
+
+    def split(vector):
+        return [op.reshape(part, np.array([1, -1, 1, 1]), False)
+                for part in _split(vector, encoder, adain_layers)]
+
+    image, found = _encoder(encoder, adain_layers)
+    vectors = [op.parameter([sum(_widths(encoder, adain_layers))], np.float32) for _ in range(4)]
+    alpha, own = op.parameter([], np.float32), op.parameter([], np.float32)
+    restyled, removed = {}, []
+    for name, style_mean, style_std, mean, std in zip(adain_layers, *map(split, vectors)):
+        own_mean, own_variance = _moments(found[name])
+        own_std = op.sqrt(op.add(own_variance, np.float32(EPSILON)))
+        content = ChannelStats(blend(mean, own_mean, own), blend(std, own_std, own))
+        factor, offset = affine(content, ChannelStats(blend(content.mean, style_mean, alpha),
+                                                      blend(content.std, style_std, alpha)))
+        restyled[name] = op.add(op.multiply(found[name], factor), offset)
+        removed.append(content)
+    return _model([_decoder(decoder, restyled), *map(_row, zip(*removed))],
+                  [image, *vectors[:2], alpha, *vectors[2:], own])
+
+
+def regions_graph(encoder: Weights, decoder: Weights, adain_layers: Sequence[str]):
+    """Return an openvino.Model: from the arguments of Engine.transfer_regions() to its result."""
+    from openvino import opset13 as op
+
+    image, found = _encoder(encoder, adain_layers)
+    regions = op.parameter([-1, -1, -1], np.float32, name="regions")
+    levels = _levels(regions, adain_layers)
+    tables = [op.parameter([-1, sum(_widths(encoder, adain_layers))], np.float32)
+              for _ in range(2)]
+    restyled = {}
+    for name, *pair in zip(adain_layers, *(_split(table, encoder, adain_layers)
+                                           for table in tables)):
+        shares = _transpose(levels[name], (0, 2, 3, 1))
+        factor, offset = (_transpose(op.matmul(shares, table, False, False), (0, 3, 1, 2))
+                          for table in pair)
+        restyled[name] = op.add(op.multiply(found[name], factor), offset)
+    return _model([_decoder(decoder, restyled)], [image, regions, *tables])
+
+
+def _levels(maps, names: Sequence[str]) -> dict:
+    """Return maps (count, rows, columns) as (1, count, ...) in the resolution of activations."""
+    from openvino import opset13 as op
+
+    x, found = op.unsqueeze(maps, np.array(0)), {}
+    for name in names:
+        size = scale(name)
+        found[name] = x if size == 1 else op.avg_pool(
+            x, [size, size], [0, 0], [0, 0], [size, size], False, "floor").output(0)
+    return found
+
+
+def _widths(encoder: Weights, names: Sequence[str]) -> list[int]:
+    return [encoder[conv(name)][1].size for name in names]
+
+
+def _split(table, encoder: Weights, names: Sequence[str]) -> list:
+    """Return (..., channels of all activations) cut into one of each activation."""
+    from openvino import opset13 as op
+
+    parts = op.variadic_split(table, np.array(-1), np.array(_widths(encoder, names)))
+    return [parts.output(index) for index in range(len(names))]
+
+
+def _moments(features):
+    """Return mean and variance over rows and columns, (1, channels, 1, 1)."""
+    from openvino import opset13 as op
+
+    axes = np.array([2, 3])
+    mean = op.reduce_mean(features, axes, keep_dims=True)
+    squares = op.power(op.subtract(features, mean), np.float32(2))
+    return mean, op.reduce_mean(squares, axes, keep_dims=True)
+
+
+def _row(vectors):
+    """Return vectors of shape (1, channels, 1, 1) one after the other, (all channels,)."""
+    from openvino import opset13 as op
+
+    return op.reshape(op.concat(list(vectors), 1), np.array([-1]), False)
+
+
+def _encoder(weights: Weights, names: Sequence[str]):
+    """Return the input and {name: activation (1, channels, rows, columns)}."""
+    from openvino import opset13 as op
+
+    image = op.parameter([1, -1, -1, 3], np.float32, name="image")
+    x = _transpose(image, (0, 3, 1, 2))
+    found = {}
+    for step in encoder_plan(depths_of(weights)):
+        if len(found) == len(set(names)):
+            break
+        if step == "pool":
+            x = op.max_pool(x, [2, 2], [1, 1], [0, 0], [0, 0], [2, 2], "floor").output(0)
+            continue
+        x = op.relu(_reflect_conv(x, *weights[step]))
+        if relu(step) in names:
+            found[relu(step)] = x
+    return image, found
+
+
+def _decoder(weights: Weights, restyled: dict):
+    """Return the decoder's picture (1, rows, columns, 3) from {name: restyled activation}."""
+    from openvino import opset13 as op
+
+    x = None
+    for step in decoder_plan(depths_of(weights)):
+        if step == "upsample":
+            x = op.interpolate(x, np.array([2, 2], np.float32), "nearest", "scales",
+                               axes=np.array([2, 3]), coordinate_transformation_mode="asymmetric",
+                               nearest_mode="floor")
+            continue
+        if relu(step) in restyled:
+            x = restyled[relu(step)] if x is None else op.add(x, restyled[relu(step)])
+        x = _reflect_conv(x, *weights[step])
+        if step != DECODER_OUTPUT:
+            x = op.relu(x)
+    return _transpose(x, (0, 2, 3, 1))
+
+
+def _model(outputs, inputs):
+    import openvino
+
+    return openvino.Model(outputs, inputs)
+
+
+def _transpose(x, order: tuple[int, ...]):
+    from openvino import opset13 as op
+
+    return op.transpose(x, np.array(order))
+
+
+def _reflect_conv(x, kernel: np.ndarray, bias: np.ndarray):
+    from openvino import opset13 as op
+
+    border = np.array([0, 0, 1, 1])
+    x = op.pad(x, border, border, "reflect")
+    filters = op.constant(np.ascontiguousarray(kernel.transpose(3, 2, 0, 1)))
+    x = op.convolution(x, filters, [1, 1], [0, 0], [0, 0], [1, 1])
+    return op.add(x, op.constant(bias.reshape(1, -1, 1, 1)))
