@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from adain import graphs
-from adain.architecture import conv, scale
+from adain.architecture import conv, depths_of, radius, scale
 from adain.errors import OptionError
 from adain.stats import EPSILON, ChannelStats, affine, interpolate
 from adain.weights import Weights
@@ -34,6 +34,7 @@ class Engine(Protocol):
 
     name: str
     device: str
+    radius: int  # how far the encoder sees, in pixels, and the decoder again
 
     def measure(self, image: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return weighted mean and variance of the features.
@@ -87,6 +88,7 @@ class OpenVINOEngine:
         self._statistics = compiled(graphs.statistics_graph, encoder)
         self._transfer = compiled(graphs.transfer_graph, encoder, decoder)
         self._regions = lru_cache(1)(lambda: compiled(graphs.regions_graph, encoder, decoder))
+        self.radius = radius(depths_of(encoder))
         used = self._transfer.get_property("INFERENCE_PRECISION_HINT").get_type_name()
         self.device = "CPU, " + {"bf16": "bfloat16", "f32": "float32"}.get(used, used)
 
@@ -125,6 +127,7 @@ class KerasEngine:
         policy = "mixed_bfloat16" if precision == "bfloat16" else "float32"
         self._layers = tuple(adain_layers)
         self._cuts = np.cumsum([encoder[conv(name)][1].size for name in adain_layers])[:-1]
+        self.radius = radius(depths_of(encoder))
         self._encoder = model.Encoder.from_weights(encoder, self._layers, dtype=policy)
         self._decoder = model.Decoder.from_weights(decoder, self._layers, dtype=policy)
         self.device = f"{describe_device()}, {policy.removeprefix('mixed_')}"

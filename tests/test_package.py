@@ -18,7 +18,7 @@ LAYERS = [
     {"weights", "ops", "config"},
     {"graphs"},
     {"engine", "model", "losses", "data", "checkpoint", "devices", "events"},
-    {"tiling"},
+    {"tiling", "stylefile"},
     {"features"},
     {"stylizer", "trainer"},
     {"commands", "normalisation", "metrics"},
