@@ -77,10 +77,14 @@ class Stylizer:
         """
         if isinstance(style, (str, Path)) and Path(style).suffix == stylefile.SUFFIX:
             return stylefile.load(style, self.fingerprint)
-        image = as_image(style)
-        if self.style_size is not None and min(image.shape[:2]) > self.style_size:
-            image = images.resize_shorter_side(image, self.style_size)
+        image = self.shrink_style(as_image(style))
         return tiling.measure(self.engine, image, self._tile_size(image))
+
+    def shrink_style(self, image: np.ndarray) -> np.ndarray:
+        """Return a style picture in the size that it is encoded in."""
+        if self.style_size is None or min(image.shape[:2]) <= self.style_size:
+            return image
+        return images.resize_shorter_side(image, self.style_size)
 
     def save_style(self, path: str | Path, style: Picture | ChannelStats) -> None:
         """Write a style as a .npz file of a few kilobytes, which encode_style() reads back."""

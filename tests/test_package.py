@@ -14,13 +14,15 @@ FILES = sorted((ROOT / "adain").rglob("*.py"))
 # From the ground up; a module may import, at its top level, only from the layers below its own.
 LAYERS = [
     {"errors"},
-    {"stats", "architecture", "images"},
+    {"stats", "architecture", "images", "color"},
     {"weights", "ops", "config"},
     {"graphs"},
     {"engine", "model", "losses", "data", "checkpoint", "devices", "events"},
     {"tiling", "stylefile"},
     {"features"},
-    {"stylizer", "trainer"},
+    {"stylizer", "trainer", "batch"},
+    {"recipe"},
+    {"sheet"},
     {"commands", "normalisation", "metrics"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 from PIL import Image
 
@@ -27,8 +27,10 @@ def run(main: Callable[[], int | None]) -> None:
     sys.exit(code)
 
 
-def progress(items: Sequence, unit: str) -> Iterable:
+def progress(items: Iterable, unit: str, total: int | None = None) -> Iterable:
     """Return the items behind a progress bar on stderr: if it is a terminal, for two or more."""
     from tqdm import tqdm
 
-    return tqdm(items, unit=f" {unit}", disable=None if len(items) > 1 else True, leave=False)
+    total = len(items) if total is None else total
+    return tqdm(items, unit=f" {unit}", total=total, disable=None if total > 1 else True,
+                leave=False)
