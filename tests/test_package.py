@@ -14,7 +14,8 @@ FILES = sorted((ROOT / "adain").rglob("*.py"))
 # From the ground up; a module may import, at its top level, only from the layers below its own.
 LAYERS = [
     {"errors"},
-    {"stats", "architecture", "images"},
+    {"image_reader", "image_writer"},
+    {"stats", "architecture", "images", "color"},
     {"weights", "ops", "config"},
     {"engine", "model", "losses", "data", "checkpoint", "devices", "events"},
     {"tiling"},
