@@ -35,22 +35,25 @@ class Outcome(NamedTuple):
 
     job: Job
     status: str
+    out_path: Path  # where the result is, which `write` may have chosen
     seconds: float = 0.0  # of computing, without reading and writing
     error: ImageError | None = None
 
 
 def run(jobs: Sequence[Job], read: Callable[[Path], Any], stylize: Callable[[Any, Any], Any],
-        write: Callable[[Path, Any], None], overwrite: bool = False) -> Iterator[Outcome]:
+        write: Callable[[Path, Any], Path],
+        exists: Callable[[Path], bool] = Path.exists) -> Iterator[Outcome]:
     """Do the jobs in order and yield what became of each, in the order of completion.
 
     Jobs of the same content should follow each other: it is read once for all of them. read and
-    write run in threads of their own, stylize in the caller's. An ImageError fails one job, that of
-    reading all of a content's; anything else ends the batch.
+    write run in threads of their own, stylize in the caller's; write returns the path that it wrote
+    to. An ImageError fails one job, that of reading all of a content's; anything else ends the
+    batch. exists: tells of a result's path whether it is there already.
     """
     todo = []
     for job in jobs:
-        if not overwrite and job.out_path.exists():
-            yield Outcome(job, EXISTS)
+        if exists(job.out_path):
+            yield Outcome(job, EXISTS, job.out_path)
         else:
             todo.append(job)
     writes: list[tuple[Outcome, Future]] = []
@@ -62,9 +65,9 @@ def run(jobs: Sequence[Job], read: Callable[[Path], Any], stylize: Callable[[Any
                     started = time.perf_counter()
                     result = stylize(image, job.style)
                 except ImageError as error:
-                    yield Outcome(job, FAILED, error=error)
+                    yield Outcome(job, FAILED, job.out_path, error=error)
                     continue
-                outcome = Outcome(job, DONE, time.perf_counter() - started)
+                outcome = Outcome(job, DONE, job.out_path, time.perf_counter() - started)
                 if job is group[-1]:
                     content = image = None  # the largest pictures fill the memory
                 writes.append((outcome, writer.submit(write, job.out_path, result)))
@@ -95,10 +98,9 @@ def _read_ahead(groups: list[list[Job]], read, reader) -> Iterator[tuple[list[Jo
 
 def _written(outcome: Outcome, future: Future) -> Outcome:
     try:
-        future.result()
+        return outcome._replace(out_path=future.result())
     except ImageError as error:
         return outcome._replace(status=FAILED, error=error)
-    return outcome
 
 
 def find_contents(path: str | Path) -> list[tuple[Path, Path]]:

@@ -85,12 +85,16 @@ class Style(NamedTuple):
 
 
 class Painter:
-    """Makes pictures by a recipe; every style is read and encoded once."""
+    """Makes pictures by a recipe; every style is read and encoded once.
 
-    def __init__(self, stylizer: Stylizer, recipe: Recipe, stream_format: str = "png",
+    format: that the results' names have; None where it is free, so that transparent pictures
+    become PNG files if their own name's format has no transparency.
+    """
+
+    def __init__(self, stylizer: Stylizer, recipe: Recipe, format: str | None = None,
                  progress: Progress = iter) -> None:
         self.stylizer, self.recipe = stylizer, recipe
-        self._stream_format, self._progress = stream_format, progress
+        self._format, self._progress = format, progress
         self._masks = recipe.masks and [self.open(path).rgb for path in recipe.masks]
         self._pictures: dict[Path, np.ndarray] = {}
         self._encoded: dict[Path, ChannelStats] = {}
@@ -159,11 +163,24 @@ class Painter:
         """Return the picture of a style, if it has one."""
         return self._pictures.get(style.paths[0]) if len(style.paths) == 1 else None
 
-    def write(self, path: Path, picture: Picture) -> None:
-        """Write a result to its file, or to standard output."""
-        target, named = ((sys.stdout.buffer, self._stream_format) if str(path) == STREAM
-                         else (path, None))
+    def write(self, path: Path, picture: Picture) -> Path:
+        """Write a result to its file, or to standard output; return where it is."""
+        target, named = path, None
+        if str(path) == STREAM:
+            target, named = sys.stdout.buffer, self._format or "png"
+        elif picture.opacity is not None and self._format is None:
+            target = path = self._transparent(path)
         images.write(target, picture.rgb, opacity=picture.opacity, exif=picture.exif, format=named)
+        return path
+
+    def exists(self, path: Path) -> bool:
+        """Tell whether a result is there already."""
+        return path.exists() or (self._format is None and self._transparent(path).exists())
+
+    @staticmethod
+    def _transparent(path: Path) -> Path:
+        keeps = images.writable_format(path).keeps_opacity
+        return path if keeps else path.with_suffix(".png")
 
 
 def middle_square(image: np.ndarray, size: int) -> np.ndarray:

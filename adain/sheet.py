@@ -43,8 +43,13 @@ class Cells:
         self._contents[path] = self._square(picture.rgb)
         return picture
 
-    def write(self, path: Path, picture: Picture) -> None:
+    def write(self, path: Path, picture: Picture) -> Path:
         self.results[path] = self._square(picture.rgb)
+        return path
+
+    @staticmethod
+    def exists(path: Path) -> bool:
+        return False
 
     def sheet(self, jobs: Sequence[Job]) -> np.ndarray:
         """Return a row for each content and a column for each of the jobs' styles."""

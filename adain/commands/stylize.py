@@ -71,8 +71,9 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--out-path", default="output", metavar="PATH",
                         help="folder for the results, named CONTENT__STYLE (default output); the "
                              "result's file name, where there is one only; - for standard output")
-    result.add_argument("--format", choices=FORMATS, default="jpg",
-                        help="of results in a folder (default jpg, quality 95)")
+    result.add_argument("--format", choices=FORMATS,
+                        help="of results in a folder (default jpg, quality 95; png for "
+                             "transparent pictures, and on standard output)")
     result.add_argument("--bits", type=int, choices=BITS, default=8,
                         help="of each value; 16 for png and tif (default 8)")
     result.add_argument("--concat", action="store_true",
@@ -134,7 +135,7 @@ def main(arguments: list[str] | None = None) -> int:
         stylizer.save_style(options.save_style, painter.encoded(jobs[0].style)[0])
     cells = Cells(painter) if options.sheet else painter
     outcomes = batch.run(jobs, cells.read, painter.paint, cells.write,
-                         options.overwrite or bool(options.sheet))
+                         (lambda path: False) if options.overwrite else cells.exists)
     counts = Counter(status for status in report(outcomes, len(jobs), options.json))
     if options.sheet and cells.results:
         images.write(options.sheet, cells.sheet(jobs))
@@ -162,19 +163,24 @@ def choose_jobs(options: argparse.Namespace, contents: list[tuple[Path, Path]],
               for style in (styles if options.random is None else random.Random(
                   f"{options.seed} {content}").sample(styles, min(options.random, len(styles))))]
     out_path = Path(options.out_path)
-    targets = batch.name_results([(content, folder, style.name)
-                                  for content, folder, style in chosen], out_path, options.format)
-    single = Path(options.sheet) if options.sheet else targets[0]
-    if options.sheet or targets == [out_path]:
-        if single.exists() and not options.overwrite:
-            raise OptionError(f"{single} exists; --overwrite replaces it.")
-        if str(single) != batch.STREAM:
-            images.check_writable_format(single, options.bits)
-    elif options.bits == 16:
-        images.check_writable_format(targets[0], options.bits)
-    make_folder(single.parent if options.sheet or targets == [out_path] else out_path)
-    return [batch.Job(content, style, target)
+    targets = batch.name_results([(content, folder, style.name) for content, folder, style
+                                  in chosen], out_path, options.format or "jpg")
+    jobs = [batch.Job(content, style, target)
             for (content, _, style), target in zip(chosen, targets)]
+    named = Path(options.sheet) if options.sheet else out_path if targets == [out_path] else None
+    if named is None:
+        make_folder(out_path)
+    elif str(named) != batch.STREAM:
+        images.check_writable_format(named)
+        if named.exists() and not options.overwrite:
+            raise OptionError(f"{named} exists; --overwrite replaces it.")
+        make_folder(named.parent)
+    if options.bits == 16 and str(out_path) != batch.STREAM:
+        kind = images.writable_format(named or targets[0])
+        if options.sheet or not kind.keeps_16_bits:
+            raise OptionError(f"--bits 16 needs results in png or tif (--format); these are "
+                              f"{'a contact sheet' if options.sheet else kind.name}.")
+    return jobs
 
 
 def make_folder(folder: Path) -> None:
@@ -203,7 +209,7 @@ def report(outcomes: Iterable[batch.Outcome], total: int, as_json: bool) -> Iter
         if as_json:
             print(json.dumps({
                 "content": str(job.content), "styles": [str(path) for path in job.style.paths],
-                "alpha": job.style.alpha, "out": str(job.out_path), "status": outcome.status,
+                "alpha": job.style.alpha, "out": str(outcome.out_path), "status": outcome.status,
                 "seconds": round(outcome.seconds, 3),
                 **({"error": str(outcome.error)} if outcome.error else {})}), flush=True)
         if outcome.error:
