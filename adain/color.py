@@ -54,8 +54,9 @@ def restore_colors(stylized: np.ndarray, content: np.ndarray, mode: str | None) 
     """Return the result with the content's chrominance for "luminance", else as it is.
 
     content: uint8 RGB (rows, columns, 3); stylized: the same size, uint8 or uint16; so the result.
-    A part of a picture gives that part of the result. Each pixel is the content's, lighter or darker by the same amount in red,
-    green and blue: in YIQ that changes Y and leaves I and Q. What leaves the range is clipped.
+    A part of a picture gives that part of the result. Each pixel is the content's, lighter or
+    darker by the same amount in red, green and blue: in YIQ that changes Y and leaves I and Q.
+    What leaves the range is clipped.
     """
     check_color_mode(mode)
     if mode != "luminance":
@@ -71,15 +72,13 @@ def restore_colors(stylized: np.ndarray, content: np.ndarray, mode: str | None) 
 
 
 def _mean_and_covariance(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean (3,) and covariance (3, 3) of the colours, summed row by row in float64."""
-    total, squares = np.zeros(3), np.zeros((3, 3))
-    for top in range(0, len(image), _BAND):
-        colours = image[top:top + _BAND].reshape(-1, 3).astype(np.float64)
-        total += colours.sum(0)
-        squares += colours.T @ colours
-    count = image.shape[0] * image.shape[1]
-    mean = total / count
-    return mean, squares / count - np.outer(mean, mean)
+    """Return the mean (3,) and covariance (3, 3) of the colours, in float64."""
+    import cv2
+
+    mean = np.array(cv2.mean(image)[:3])
+    colours = image.reshape(-1, 3)
+    squares = cv2.mulTransposed(colours, True, dtype=cv2.CV_64F) / len(colours)
+    return mean, squares - np.outer(mean, mean)
 
 
 def _match_covariance(style: np.ndarray, content: np.ndarray) -> np.ndarray:

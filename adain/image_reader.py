@@ -25,6 +25,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from adain import float_tiff
 from adain.errors import ImageError
 
 # Telephones make pictures of 200 megapixels, medium format cameras of 151. A picture of this size
@@ -50,6 +51,13 @@ class Picture(NamedTuple):
 
 
 class _TiffImageFile(TiffImagePlugin.TiffImageFile):
+    def _setup(self) -> None:
+        super()._setup()
+        if (self.tag_v2.get(TiffImagePlugin.PLANAR_CONFIGURATION) == 2
+                and max(self.tag_v2[TiffImagePlugin.BITSPERSAMPLE]) > 8):  # Pillow reads noise
+            raise ValueError("samples of 16 bits in separate planes are not supported; "
+                             "save it as PNG")
+
     def load_prepare(self) -> None:
         # Pillow's own would refuse by its fixed limit here; it does not when memory is there.
         self.im = Image.core.new(self.mode, getattr(self, "_tile_size", self.size))
@@ -100,13 +108,15 @@ def open_picture(source: str | Path | BinaryIO, max_pixels: int = MAX_PIXELS,
 
 def _decode(file: BinaryIO, name: str | Path, max_pixels: int,
             shorter_side: int | None) -> Picture:
+    def check_size(size: tuple[int, int]) -> None:
+        columns, rows = size
+        if columns * rows > max_pixels:
+            raise ImageError(f"{name} is refused: it has {columns} x {rows} = {columns * rows} "
+                             f"pixels, the limit is {max_pixels}; "
+                             f"raise it with --max-pixels {columns * rows}.")
+
     try:
-        with _open(file) as image:
-            columns, rows = image.size
-            if columns * rows > max_pixels:
-                raise ImageError(f"{name} is refused: it has {columns} x {rows} = {columns * rows} "
-                                 f"pixels, the limit is {max_pixels}; "
-                                 f"raise it with --max-pixels {columns * rows}.")
+        with _open(file, check_size) as image:
             if shorter_side is not None:
                 _draft(image, shorter_side)
             image.load()
@@ -118,15 +128,23 @@ def _decode(file: BinaryIO, name: str | Path, max_pixels: int,
         raise ImageError(f"{name} is not a readable image: {reason.rstrip('.')}.") from None
 
 
-def _open(file: BinaryIO) -> Image.Image:
+def _open(file: BinaryIO, check_size: Callable[[tuple[int, int]], None]) -> Image.Image:
+    """Return an image of which nothing but the header is decoded, unless it is a float TIFF."""
     start = file.read(16)
     file.seek(0)
     if not start:
         raise ValueError("it is empty")
-    for signature, reader in _READERS:
-        if start.startswith(signature):
-            return reader(file)
-    raise ValueError(f"unknown format; {_CHOICES} are read")
+    reader = next((reader for signature, reader in _READERS if start.startswith(signature)), None)
+    if reader is None:
+        raise ValueError(f"unknown format; {_CHOICES} are read")
+    try:
+        image = reader(file)
+    except SyntaxError as error:
+        if reader is _TiffImageFile and str(error) == "unknown pixel mode":
+            return float_tiff.read(file, check_size)
+        raise
+    check_size(image.size)
+    return image
 
 
 def _draft(image: Image.Image, shorter_side: int) -> None:

@@ -8,6 +8,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import accumulate
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -160,17 +161,14 @@ def _encode_tiff_16(file: BinaryIO, image: np.ndarray, opacity: np.ndarray | Non
     samples = _with_opacity(image, opacity)
     rows, columns, channels = samples.shape
     strip_rows = max(1, (1 << 20) // columns)
-    offsets, lengths = [], []
-    file.write(b"II*\0\0\0\0\0")  # little-endian; the place of the directory follows below
+    strips = []
     for top in range(0, rows, strip_rows):
         strip = samples[top:top + strip_rows].astype("<u2")
         strip[:, 1:] -= strip[:, :-1].copy()  # the horizontal predictor, modulo 65536
-        offsets.append(file.tell())
-        lengths.append(file.write(zlib.compress(strip.data, 6)))
-    file.write(b"\0" * (file.tell() % 2))
-    directory = file.tell()
+        strips.append(zlib.compress(strip))
+    lengths = [len(strip) for strip in strips]
 
-    tags = TiffImagePlugin.ImageFileDirectory_v2(b"II*\0\0\0\0\0")
+    tags = TiffImagePlugin.ImageFileDirectory_v2(b"II*\0\0\0\0\0")  # little-endian
     if exif:
         kept = Image.Exif()
         kept.load(exif)
@@ -181,7 +179,8 @@ def _encode_tiff_16(file: BinaryIO, image: np.ndarray, opacity: np.ndarray | Non
             TiffImagePlugin.BITSPERSAMPLE: (16,) * channels,
             TiffImagePlugin.COMPRESSION: 8,  # deflate
             TiffImagePlugin.PHOTOMETRIC_INTERPRETATION: 2,  # RGB
-            TiffImagePlugin.STRIPOFFSETS: tuple(offsets),
+            # save() adds the end of the directory
+            TiffImagePlugin.STRIPOFFSETS: tuple(accumulate(lengths[:-1], initial=0)),
             TiffImagePlugin.SAMPLESPERPIXEL: channels, TiffImagePlugin.ROWSPERSTRIP: strip_rows,
             TiffImagePlugin.STRIPBYTECOUNTS: tuple(lengths),
             TiffImagePlugin.PREDICTOR: 2,
@@ -189,9 +188,8 @@ def _encode_tiff_16(file: BinaryIO, image: np.ndarray, opacity: np.ndarray | Non
         tags[tag] = value
     if channels == 4:
         tags[TiffImagePlugin.EXTRASAMPLES] = 2  # opacity that the colours are not multiplied by
-    file.write(tags.tobytes(directory))
-    file.seek(4)
-    file.write(struct.pack("<I", directory))
+    tags.save(file)
+    file.writelines(strips)
 
 
 @contextmanager
