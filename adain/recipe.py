@@ -179,8 +179,9 @@ class Painter:
 
     @staticmethod
     def _transparent(path: Path) -> Path:
-        keeps = images.writable_format(path).keeps_opacity
-        return path if keeps else path.with_suffix(".png")
+        if str(path) == STREAM or images.writable_format(path).keeps_opacity:
+            return path
+        return path.with_suffix(".png")
 
 
 def middle_square(image: np.ndarray, size: int) -> np.ndarray:

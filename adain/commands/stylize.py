@@ -8,7 +8,6 @@ import random
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from adain import __version__, batch, color, images, stylefile
@@ -130,13 +129,19 @@ def main(arguments: list[str] | None = None) -> int:
     painter = Painter(stylizer, recipe, options.format,
                       (lambda tiles: progress(tiles, "tiles")) if one else iter)
     bad = add_styles(painter, paths)
-    jobs = [job for job in jobs if not bad & set(job.style.paths)]
+    jobs = [job for job in jobs if not set(bad) & set(job.style.paths)]
     if options.save_style and jobs:
         stylizer.save_style(options.save_style, painter.encoded(jobs[0].style)[0])
     cells = Cells(painter) if options.sheet else painter
     outcomes = batch.run(jobs, cells.read, painter.paint, cells.write,
                          (lambda path: False) if options.overwrite else cells.exists)
-    counts = Counter(status for status in report(outcomes, len(jobs), options.json))
+    counts = Counter()
+    for outcome in progress(outcomes, "pictures", len(jobs)):
+        counts[outcome.status] += 1
+        if outcome.error and outcome.job.content not in bad:
+            skip(outcome.job.content, outcome.error, bad)
+        if options.json:
+            print(json.dumps(as_json(outcome)), flush=True)
     if options.sheet and cells.results:
         images.write(options.sheet, cells.sheet(jobs))
 
@@ -144,7 +149,9 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"{summary(counts)} in {time.perf_counter() - started:.1f} s -> {where} "
           f"({stylizer.model}, {stylizer.engine.name} on {stylizer.engine.device})",
           file=sys.stderr if options.json or options.out_path == batch.STREAM else sys.stdout)
-    return 1 if bad or counts[batch.FAILED] else 0
+    if bad:
+        print(f"skipped {len(bad)}: {', '.join(map(str, bad))}", file=sys.stderr)
+    return 1 if bad else 0
 
 
 def find_styles(path: str) -> list[Path]:
@@ -163,6 +170,8 @@ def choose_jobs(options: argparse.Namespace, contents: list[tuple[Path, Path]],
               for style in (styles if options.random is None else random.Random(
                   f"{options.seed} {content}").sample(styles, min(options.random, len(styles))))]
     out_path = Path(options.out_path)
+    if out_path.suffix and not out_path.is_dir():
+        images.check_writable_format(out_path)
     targets = batch.name_results([(content, folder, style.name) for content, folder, style
                                   in chosen], out_path, options.format or "jpg")
     jobs = [batch.Job(content, style, target)
@@ -187,44 +196,40 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OptionError(f"folder {folder} cannot be made: {error.strerror}.") from None
+        raise OptionError(f"the folder {folder} cannot be made: {error.strerror}.") from None
 
 
-def add_styles(painter: Painter, paths: list[Path]) -> set[Path]:
-    """Read and encode the styles; return those that cannot be read, which are named on stderr."""
-    bad = set()
+def add_styles(painter: Painter, paths: list[Path]) -> list[Path]:
+    """Read and encode the styles; return those that cannot be read."""
+    bad: list[Path] = []
     for path in paths:
         try:
             painter.add_style(path)
         except ImageError as error:
-            print(f"{type(error).__name__}: {error}", file=sys.stderr)
-            bad.add(path)
+            skip(path, error, bad)
     return bad
 
 
-def report(outcomes: Iterable[batch.Outcome], total: int, as_json: bool) -> Iterator[str]:
-    """Print what is to be said of each outcome and yield its status."""
-    for outcome in progress(outcomes, "pictures", total):
-        job = outcome.job
-        if as_json:
-            print(json.dumps({
-                "content": str(job.content), "styles": [str(path) for path in job.style.paths],
-                "alpha": job.style.alpha, "out": str(outcome.out_path), "status": outcome.status,
-                "seconds": round(outcome.seconds, 3),
-                **({"error": str(outcome.error)} if outcome.error else {})}), flush=True)
-        if outcome.error:
-            print(f"{type(outcome.error).__name__}: {outcome.error}", file=sys.stderr)
-        yield outcome.status
+def skip(path: Path, error: ImageError, bad: list[Path]) -> None:
+    print(f"{type(error).__name__}: {error}", file=sys.stderr)
+    bad.append(path)
+
+
+def as_json(outcome: batch.Outcome) -> dict:
+    """Return what --json prints of a result."""
+    job = outcome.job
+    found = {"content": str(job.content), "styles": [str(path) for path in job.style.paths],
+             "alpha": job.style.alpha, "out": str(outcome.out_path), "status": outcome.status,
+             "seconds": round(outcome.seconds, 3)}
+    return found | {"error": str(outcome.error)} if outcome.error else found
 
 
 def summary(counts: Counter) -> str:
-    """Return how many pictures were made, were there already, and could not be made."""
+    """Return how many pictures were made and how many were there already."""
     done = counts[batch.DONE]
     text = f"{done} picture{'' if done == 1 else 's'}"
     if counts[batch.EXISTS]:
         text += f", {counts[batch.EXISTS]} exist already (--overwrite replaces them)"
-    if counts[batch.FAILED]:
-        text += f", {counts[batch.FAILED]} failed"
     return text
 
 
