@@ -21,6 +21,10 @@ def run(main: Callable[[], int | None]) -> None:
     except AdaINError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         code = 1
+    except MemoryError:
+        print("MemoryError: there is not enough memory, even in the smallest pieces.",
+              file=sys.stderr)
+        code = 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         code = 130
