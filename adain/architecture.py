@@ -85,7 +85,7 @@ PRESETS = {
     # comes back from finer activations, which go through AdaIN too and are added where the decoder
     # has reached their size.
     "compact": Preset((16, 32, 64, 128), (1, 2, 2, 1), ("relu2_2", "relu3_2", "relu4_1"),
-                      trains_encoder=True, tile_size=768, tile_bytes=350, base_bytes=200_000_000),
+                      trains_encoder=True, tile_size=640, tile_bytes=350, base_bytes=200_000_000),
 }
 DEFAULT_PRESET = "vgg19"
 
