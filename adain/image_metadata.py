@@ -17,7 +17,11 @@ def is_grey(image: Image.Image) -> bool:
 
 
 def profile_conversion(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
-    """Return the conversion to RGB of this image's bands, which have lost their alpha channel."""
+    """Return the conversion to sRGB of this image's bands, which have lost their alpha channel.
+
+    A grey picture may carry a profile for RGB; any other mismatch, like a broken profile, is as if
+    there were none.
+    """
     try:
         if image.mode == "LAB":
             profile, space = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")), "LAB"
@@ -25,9 +29,9 @@ def profile_conversion(image: Image.Image) -> Callable[[Image.Image], Image.Imag
             data = image.info.get("icc_profile")
             profile = ImageCms.ImageCmsProfile(io.BytesIO(data))
             space = profile.profile.xcolor_space.strip()
-        own = "CMYK" if image.mode == "CMYK" else "L" if is_grey(image) else "RGB"
+        own = image.mode if image.mode in ("CMYK", "LAB") else "L" if is_grey(image) else "RGB"
         mode = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK", "LAB": "LAB"}[space]
-        if mode not in (own, "LAB") and (own, mode) != ("L", "RGB"):
+        if mode != own and (own, mode) != ("L", "RGB"):
             raise ValueError("a profile for other colours than the picture's")
         transform = ImageCms.buildTransform(profile, _SRGB, mode, "RGB")
     except (ImageCms.PyCMSError, OSError, KeyError, ValueError, TypeError):

@@ -57,7 +57,7 @@ class _TiffImageFile(TiffImagePlugin.TiffImageFile):
                              "save it as PNG")
 
     def load_prepare(self) -> None:
-        # Pillow's own would refuse by its fixed limit here; it does not when memory is there.
+        # Pillow checks its own limit here, unless the picture's memory is there already.
         self.im = Image.core.new(self.mode, getattr(self, "_tile_size", self.size))
         super().load_prepare()
 

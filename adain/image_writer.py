@@ -53,11 +53,12 @@ def writable_format(path: str | Path) -> Format:
 
     Raises ImageError when it is none that can be written.
     """
-    ending = Path(path).suffix or f".{str(path).removeprefix('.')}"
+    ending = Path(path).suffix or f".{path}".replace("..", ".")
     for format in FORMATS:
         if ending.lower() in format.suffixes:
             return format
-    raise ImageError(f"{path}: cannot write '{ending}'; use one of {' '.join(WRITE_SUFFIXES)}.")
+    raise ImageError(f"{path}: cannot write '{Path(path).suffix}'; "
+                     f"use one of {' '.join(WRITE_SUFFIXES)}.")
 
 
 def check_writable_format(path: str | Path) -> None:
