@@ -4,9 +4,9 @@
     stylized = restore_colors(stylized, content, mode)  # afterwards, pixel by pixel
 
 Each function does nothing where its mode has nothing to do there, so that callers need no cases.
-`coral` and `histogram` repaint the style in the content's colours (section 3.1): strokes and
-textures are kept best, colours as a whole, not place by place. `luminance` (section 3.2) keeps
-every place's hue, and none of the style's.
+`coral` and `histogram` repaint the style in the content's colours ("color histogram matching"):
+the colours are kept as a whole, not place by place. `luminance` ("luminance-only transfer") keeps
+every place's chrominance. One departure: the paper also makes the content grey for the network.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def _mean_and_covariance(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _match_covariance(style: np.ndarray, content: np.ndarray) -> np.ndarray:
-    """Equations 1 to 3 of the paper, with the symmetric square roots ("Image Analogies")."""
+    """The paper's linear transfer, with the symmetric square roots of the covariances."""
     style_mean, style_covariance = _mean_and_covariance(style)
     mean, covariance = _mean_and_covariance(content)
     matrix = _power(covariance, 0.5, 0) @ _power(style_covariance, -0.5, _NOISE_VARIANCE)
@@ -96,7 +96,7 @@ def _power(covariance: np.ndarray, exponent: float, least: float) -> np.ndarray:
 
 
 def _match_luminance(style: np.ndarray, content: np.ndarray) -> np.ndarray:
-    """Equation 10 of the paper: Y <- (Y - mean) * ratio of deviations + content's mean."""
+    """Y <- (Y - mean) * ratio of deviations + content's mean, as grey."""
     style_mean, style_covariance = _mean_and_covariance(style)
     mean, covariance = _mean_and_covariance(content)
     variance, style_variance = (_LUMINANCE @ matrix @ _LUMINANCE

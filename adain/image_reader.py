@@ -15,10 +15,8 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 from PIL import (
     BmpImagePlugin,
-    ExifTags,
     GifImagePlugin,
     Image,
-    ImageCms,
     JpegImagePlugin,
     PngImagePlugin,
     TiffImagePlugin,
@@ -27,13 +25,13 @@ from PIL import (
 
 from adain import float_tiff
 from adain.errors import ImageError
+from adain.image_metadata import is_grey, kept_exif, profile_conversion
 
 # Telephones make pictures of 200 megapixels, medium format cameras of 151. A picture of this size
 # takes 2 GB while it is read.
 MAX_PIXELS = 256_000_000
 
-_BAND_PIXELS = 1 << 20
-_SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+_BAND_PIXELS = 1 << 18
 _CHOICES = "JPEG, PNG, WebP, TIFF, BMP and GIF"
 
 
@@ -59,7 +57,7 @@ class _TiffImageFile(TiffImagePlugin.TiffImageFile):
                              "save it as PNG")
 
     def load_prepare(self) -> None:
-        # Pillow's own would refuse by its fixed limit here; it does not when memory is there.
+        # Pillow checks its own limit here, unless the picture's memory is there already.
         self.im = Image.core.new(self.mode, getattr(self, "_tile_size", self.size))
         super().load_prepare()
 
@@ -119,8 +117,9 @@ def _decode(file: BinaryIO, name: str | Path, max_pixels: int,
         with _open(file, check_size) as image:
             if shorter_side is not None:
                 _draft(image, shorter_side)
-            image.load()
-            return convert(image)
+            picture, orientation = _convert(image)
+        del image  # Pillow's copy; turning takes another one
+        return _upright(picture, orientation)
     except ImageError:
         raise
     except Exception as error:  # Pillow's plugins raise whatever broken bytes lead them to
@@ -155,10 +154,15 @@ def _draft(image: Image.Image, shorter_side: int) -> None:
 
 def convert(image: Image.Image) -> Picture:
     """Return a Pillow image as a Picture."""
-    exif, orientation = _exif(image)
+    return _upright(*_convert(image))
+
+
+def _convert(image: Image.Image) -> tuple[Picture, int]:
+    """Return what an image stores, and the orientation in which it is to be shown."""
+    image.load()  # first: Pillow turns TIFFs itself, and then drops the tag
+    exif, orientation = kept_exif(image)
     white, inverted = _deep_range(image)
-    _shorten_transparent_colour(image)
-    apply_profile = _profile_conversion(image)
+    apply_profile = profile_conversion(image)
 
     columns, rows = image.size
     rgb = np.empty((rows, columns, 3), np.uint8)
@@ -175,19 +179,17 @@ def convert(image: Image.Image) -> Picture:
             opacity[top:top + step] = alpha
     if opacity is not None and opacity.min(initial=255) == 255:
         opacity = None
-    return Picture(_upright(rgb, orientation),
-                   None if opacity is None else _upright(opacity, orientation), exif)
-
-
-def _is_grey(image: Image.Image) -> bool:
-    return image.mode in ("1", "L", "LA", "La", "I", "F") or image.mode.startswith("I;16")
+    return Picture(rgb, opacity, exif), orientation
 
 
 def _split_alpha(band: Image.Image) -> tuple[Image.Image, np.ndarray | None]:
     """Return an image without its alpha channel, whose colours no longer are multiplied by it."""
     if not band.has_transparency_data:
         return band, None
-    with_alpha = "LA" if _is_grey(band) else "RGBA"
+    key = band.info.get("transparency")
+    if isinstance(key, tuple) and max(key) > 255:  # of a PNG of 16 bits, whose pixels have 8 by now
+        band.info["transparency"] = tuple(sample >> 8 for sample in key)
+    with_alpha = "LA" if is_grey(band) else "RGBA"
     if band.mode == "1":
         band = band.convert("RGBA")
     band = band.convert(with_alpha)
@@ -219,44 +221,13 @@ def _eight_bit(band: Image.Image, white: float,
     return Image.fromarray((share * 255 + 0.5).astype(np.uint8)), alpha
 
 
-def _shorten_transparent_colour(image: Image.Image) -> None:
-    """Let the transparent colour of a 16-bit RGB PNG have 8 bits, as its pixels do by now."""
-    colour = image.info.get("transparency")
-    if image.mode == "RGB" and isinstance(colour, tuple) and max(colour) > 255:
-        image.info["transparency"] = tuple(sample >> 8 for sample in colour)
+def _upright(picture: Picture, orientation: int) -> Picture:
+    rgb, opacity, exif = picture
+    rgb = _turn(rgb, orientation)
+    return Picture(rgb, None if opacity is None else _turn(opacity, orientation), exif)
 
 
-def _profile_conversion(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
-    """Return the conversion to RGB of this image's bands, which have lost their alpha channel."""
-    try:
-        if image.mode == "LAB":
-            profile, space = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")), "LAB"
-        else:
-            data = image.info.get("icc_profile")
-            profile = ImageCms.ImageCmsProfile(io.BytesIO(data))
-            space = profile.profile.xcolor_space.strip()
-        own = "CMYK" if image.mode == "CMYK" else "L" if _is_grey(image) else "RGB"
-        mode = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK", "LAB": "LAB"}[space]
-        if mode not in (own, "LAB") and (own, mode) != ("L", "RGB"):
-            raise ValueError("a profile for other colours than the picture's")
-        transform = ImageCms.buildTransform(profile, _SRGB, mode, "RGB")
-    except (ImageCms.PyCMSError, OSError, KeyError, ValueError, TypeError):
-        # no profile, or a broken or foreign one: the numbers are all there is
-        return lambda band: band.convert("RGB")
-    if mode == "RGB" and _changes_nothing(transform):
-        return lambda band: band.convert("RGB")
-    return lambda band: ImageCms.applyTransform(band.convert(mode), transform)
-
-
-def _changes_nothing(transform: ImageCms.ImageCmsTransform) -> bool:
-    """Tell whether a profile is sRGB by another name, which rounding only could change."""
-    steps = np.linspace(0, 255, 9).astype(np.uint8)
-    colours = np.stack(np.meshgrid(steps, steps, steps), -1).reshape(27, 27, 3)
-    converted = np.asarray(ImageCms.applyTransform(Image.fromarray(colours), transform))
-    return bool(abs(converted.astype(int) - colours).max() <= 1)
-
-
-def _upright(array: np.ndarray, orientation: int) -> np.ndarray:
+def _turn(array: np.ndarray, orientation: int) -> np.ndarray:
     """Return an array turned as EXIF 2.3, tag 0x0112, says; any other value turns nothing."""
     if orientation not in range(2, 9):
         return array
@@ -264,39 +235,6 @@ def _upright(array: np.ndarray, orientation: int) -> np.ndarray:
 
     if orientation in (5, 6, 7, 8):
         array = cv2.transpose(array)
-    # 0 turns upside down, 1 left to right, -1 both
+    # 0 turns upside down, 1 left to right, -1 both; in place
     flip = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}.get(orientation)
-    return array if flip is None else cv2.flip(array, flip)
-
-
-# What of the main EXIF directory describes the scene, not the file: 270 ImageDescription, 271 Make,
-# 272 Model, 282 XResolution, 283 YResolution, 296 ResolutionUnit, 305 Software, 306 DateTime,
-# 315 Artist, 316 HostComputer, 18246 Rating, 18249 RatingPercent, 33432 Copyright, 40091..40095
-# title, comment, author, keywords and subject. TIFF files keep their layout there as well.
-_KEPT_TAGS = (270, 271, 272, 282, 283, 296, 305, 306, 315, 316, 18246, 18249, 33432,
-              40091, 40092, 40093, 40094, 40095)
-# Of the camera's directory what no longer holds: 37396 SubjectArea and 41492 SubjectLocation (the
-# picture was turned), 37500 MakerNote (its offsets point into the old file), 40961 ColorSpace,
-# 40962 and 40963 pixel dimensions, 40965 interoperability.
-_DROPPED_CAMERA_TAGS = (37396, 37500, 40961, 40962, 40963, 40965, 41492)
-_SRGB_COLOR_SPACE = {40961: 1}
-
-
-def _exif(image: Image.Image) -> tuple[bytes | None, int]:
-    """Return the EXIF data that still holds, and the orientation that is to be applied."""
-    try:
-        source = image.getexif()
-        orientation = source.get(ExifTags.Base.Orientation, 1)
-        kept = Image.Exif()
-        for tag in _KEPT_TAGS:
-            if tag in source:
-                kept[tag] = source[tag]
-        camera = {tag: value for tag, value in source.get_ifd(ExifTags.IFD.Exif).items()
-                  if tag not in _DROPPED_CAMERA_TAGS}
-        if camera:
-            kept[ExifTags.IFD.Exif] = camera | _SRGB_COLOR_SPACE
-        if position := source.get_ifd(ExifTags.IFD.GPSInfo):
-            kept[ExifTags.IFD.GPSInfo] = dict(position)
-        return (kept.tobytes() if len(kept) else None), orientation
-    except Exception:  # broken metadata raise anything; the picture is still good
-        return None, 1
+    return array if flip is None else cv2.flip(array, flip, array)

@@ -81,14 +81,17 @@ def fill_transparent(rgb: np.ndarray, opacity: np.ndarray | None) -> np.ndarray:
         return rgb
     import cv2
 
-    colours, weight = [], []
-    for top in range(0, len(rgb), 256):  # in bands: as floats they take four times the memory
-        band = opacity[top:top + 256].astype(np.float32)
-        colours.append(_halve(rgb[top:top + 256] * band[..., None]))
-        weight.append(_halve(band))
-    nearby = np.rint(_fill(np.concatenate(colours), np.concatenate(weight))).astype(np.uint8)
-    nearby = cv2.resize(nearby, rgb.shape[1::-1])
-    return np.where(opacity[..., None] == 0, nearby, rgb)
+    rows, columns = opacity.shape
+    colours = np.empty(((rows + 1) // 2, (columns + 1) // 2, 3), np.float32)
+    weight = np.empty(colours.shape[:2], np.float32)
+    for top in range(0, rows, 256):  # in bands: as floats a picture takes four times the memory
+        band, half = opacity[top:top + 256].astype(np.float32), slice(top // 2, top // 2 + 128)
+        colours[half] = _halve(rgb[top:top + 256] * band[..., None])
+        weight[half] = _halve(band)
+    nearby = np.rint(_fill(colours, weight)).astype(np.uint8)
+    filled = rgb.copy()
+    np.copyto(filled, cv2.resize(nearby, (columns, rows)), where=opacity[..., None] == 0)
+    return filled
 
 
 def _fill(colours: np.ndarray, weight: np.ndarray) -> np.ndarray:
@@ -96,11 +99,10 @@ def _fill(colours: np.ndarray, weight: np.ndarray) -> np.ndarray:
     import cv2
 
     means = colours / np.where(weight > 0, weight, 1)[..., None]
-    if weight.all():
-        return means
-    coarse = _fill(_halve(colours), _halve(weight))
-    coarse = cv2.resize(coarse, weight.shape[::-1])
-    return np.where(weight[..., None] > 0, means, coarse)
+    if not weight.all():
+        coarse = _fill(_halve(colours), _halve(weight))
+        np.copyto(means, cv2.resize(coarse, weight.shape[::-1]), where=weight[..., None] == 0)
+    return means
 
 
 def _halve(array: np.ndarray) -> np.ndarray:
