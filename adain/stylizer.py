@@ -80,10 +80,14 @@ class Stylizer:
         check_alpha(alpha)
         image = as_image(content)
         target = style if isinstance(style, ChannelStats) else self.encode_style(style)
-        if np.shape(target.mean) != (self._channels,):
-            raise OptionError(f"this style has {np.size(target.mean)} channels, the model "
-                              f"{self.model} has {self._channels}: encode it with this model.")
+        self.check_style(target)
         return tiling.stylize(self.engine, image, target, alpha, self.tile_size)
+
+    def check_style(self, style: ChannelStats) -> None:
+        """Raise OptionError for the style of another model."""
+        if np.shape(style.mean) != (self._channels,):
+            raise OptionError(f"this style has {np.size(style.mean)} channels, the model "
+                              f"{self.model} has {self._channels}: encode it with this model.")
 
 
 def check_alpha(alpha: float) -> None:

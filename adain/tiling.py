@@ -92,9 +92,11 @@ def measure(engine: Engine, image: np.ndarray, tile_size: int) -> ChannelStats:
 
 
 def stylize(engine: Engine, image: np.ndarray, style: ChannelStats, alpha: float, tile_size: int,
-            halo: int = HALO, dtype: type = np.uint8) -> np.ndarray:
+            halo: int = HALO, dtype: type = np.uint8,
+            content: ChannelStats | None = None) -> np.ndarray:
     """Return the stylized picture, exactly as large as `image` (both passes).
 
+    content: the statistics to remove, where they are not the picture's own (then no pass 1).
     image: uint8 (rows, columns, 3), 1 x 1 or larger; dtype: np.uint8, or np.float32 for the
     decoder's own values, about [0, 1] and not clipped.
     """
@@ -104,7 +106,8 @@ def stylize(engine: Engine, image: np.ndarray, style: ChannelStats, alpha: float
     result = np.empty(image.shape, dtype)
     plan = tiles(*image.shape[:2], tile_size, halo)
     # A single tile needs no pass of its own to know its statistics.
-    content = measure(engine, image, tile_size) if len(plan) > 1 else None
+    if content is None and len(plan) > 1:
+        content = measure(engine, image, tile_size)
     for down, across in plan:
         window, _ = engine.transfer(to_float(image[down.window(), across.window()]), style, alpha,
                                     content)
