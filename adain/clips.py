@@ -224,7 +224,7 @@ class Sink:
                 left_out.append(f"{codec} subtitles")
                 continue
             copy.metadata.update(stream.metadata)
-            copy.disposition = stream.disposition
+            copy.disposition = stream.disposition.value  # a number for PyAV 17
             copies[stream.index] = copy
         return copies, tuple(left_out)
 

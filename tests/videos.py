@@ -1,5 +1,6 @@
 """Small videos for tests, written with PyAV."""
 
+import struct
 from fractions import Fraction
 
 import av
@@ -28,11 +29,12 @@ def constant(rows, columns, colour, matrix, full, pixels="yuv420p"):
 
 
 def write(path, frames, times=None, unit=Fraction(1, 25), codec="libx264", sound=None,
-          subtitles=0, rotation=0, **context):
+          subtitles=0, turn=None, **context):
     """Write frames (RGB arrays or av.VideoFrames) to be shown at `times` in `unit`s.
 
     sound: an audio codec, for a tone of a second; subtitles: how many lines of them.
-    context: attributes of the codec context.
+    turn: (a, b, c, d) of a QuickTime matrix, so that players show the pixel (x, y) at
+    (a x + c y, b x + d y); context: attributes of the codec context.
     """
     with av.open(str(path), "w") as container:
         video = container.add_stream(codec, 1 / unit if unit.numerator == 1 else 25)
@@ -45,8 +47,6 @@ def write(path, frames, times=None, unit=Fraction(1, 25), codec="libx264", sound
         video.codec_context.time_base = unit
         for name, value in context.items():
             setattr(video.codec_context, name, value)
-        if rotation:
-            video.set_display_rotation(rotation)
         tone = container.add_stream(sound, 48000) if sound else None
         lines = container.add_mux_stream("subrip") if subtitles else None
         packets = []
@@ -70,6 +70,13 @@ def write(path, frames, times=None, unit=Fraction(1, 25), codec="libx264", sound
             packets.append(packet)
         for packet in packets:
             container.mux(packet)
+    if turn:
+        content = bytearray(path.read_bytes())
+        matrix = content.index(b"tkhd") + 44
+        assert content[matrix:matrix + 4] == struct.pack(">i", 1 << 16)
+        a, b, c, d = (value << 16 for value in turn)
+        content[matrix:matrix + 20] = struct.pack(">5i", a, b, 0, c, d)
+        path.write_bytes(content)
 
 
 def frames(path):
