@@ -182,7 +182,7 @@ class Sink:
         check_writable_format(path)
         name, codec = FORMATS[Path(path).suffix.lower()]
         self._av, self._source, self._even = import_av(), source, codec == "libx264"
-        self._path, self._time_base = path, source.time_base
+        self._time_base = source.time_base
         self._container = self._av.open(str(path), "w", format=name)
         try:
             self._video = self._container.add_stream(codec, source.rate,
@@ -270,7 +270,8 @@ class Sink:
         try:
             yield
         except self._av.FFmpegError as error:
-            raise ImageError(f"{self._path} cannot be written: {_reason(error)}.") from None
+            raise ImageError(f"the result of {self._source.path} cannot be written: "
+                             f"{_reason(error)}.") from None
 
 
 def check_writable_format(path: str | Path) -> None:

@@ -21,7 +21,9 @@ from adain.errors import OptionError
 from adain.stats import ChannelStats, interpolate
 from adain.stylizer import Stylizer, check_alpha
 
-# Seconds over which the mean of the statistics forgets.
+# Seconds over which the mean of the statistics forgets. Measured by adain.flicker, per frame against
+# half a second, one and two, in levels: noise 6.1 against 2.3, 1.3, 0.8; flat areas beside a passer
+# 1.3 against 0.4, 0.3, 0.2. From one second on there is little to gain, and traces stay longer.
 SMOOTHING = 1.0
 # The same for pixels that do not move, as a part of it.
 PIXELS = 0.15

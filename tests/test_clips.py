@@ -33,6 +33,7 @@ def times(path):
 @pytest.mark.parametrize("unit, pts", [
     (Fraction(1, 25), list(range(12))),
     (Fraction(1001, 30000), list(range(12))),  # NTSC
+    (Fraction(1, 600), [300, 324, 348, 372]),  # starts late
     (Fraction(1, 600), [0, 20, 40, 41, 100, 300, 310, 900, 901, 902])])  # a phone's, not constant
 @pytest.mark.parametrize("suffix", [".mp4", ".mov"])
 def test_every_frame_keeps_its_time(tmp_path, unit, pts, suffix):
@@ -182,6 +183,26 @@ def test_odd_sizes(tmp_path, suffix, rows, columns):
     shown = frame.to_ndarray(format="rgb24").astype(int)
     whole = np.pad(image, ((0, rows - 31), (0, columns - 35), (0, 0)), "edge")
     assert abs(shown - whole).mean() < 3
+
+
+def test_a_late_start_stays_beside_the_sound(tmp_path):
+    videos.write(tmp_path / "a.mp4", [picture(32, 48)] * 9, list(range(300, 516, 24)),
+                 Fraction(1, 600), sound="aac")
+    copy(tmp_path / "a.mp4", tmp_path / "b.mp4")
+    for name in "ab":
+        assert times(tmp_path / f"{name}.mp4")[0] == Fraction(1, 2)
+    starts = [videos.packets(tmp_path / f"{name}.mp4", "audio")[0][0] for name in "ab"]
+    assert starts[0] == starts[1]
+
+
+def test_ten_bits_become_eight(tmp_path):
+    scene = videos.constant(32, 48, (128, 128, 128), 1, False).reformat(format="yuv420p10le")
+    videos.write(tmp_path / "a.mkv", [scene] * 3, codec="ffv1", pix_fmt="yuv420p10le",
+                 colorspace=1, color_range=1)
+    copy(tmp_path / "a.mkv", tmp_path / "b.mp4")
+    frame = videos.frames(tmp_path / "b.mp4")[0][1]
+    assert frame.format.name == "yuv420p" and frame.colorspace == 1
+    np.testing.assert_allclose(show(frame), (128, 128, 128), atol=3)
 
 
 def test_a_clip_that_changes_its_size_keeps_the_first(tmp_path):
