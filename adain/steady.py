@@ -21,9 +21,9 @@ from adain.errors import OptionError
 from adain.stats import ChannelStats, interpolate
 from adain.stylizer import Stylizer, check_alpha
 
-# Seconds over which the mean of the statistics forgets. Measured by adain.flicker, per frame against
-# half a second, one and two, in levels: noise 6.1 against 2.3, 1.3, 0.8; flat areas beside a passer
-# 1.3 against 0.4, 0.3, 0.2. From one second on there is little to gain, and traces stay longer.
+# Seconds over which the mean of the statistics forgets. In levels, as adain.flicker measures, for 0
+# (every frame on its own), 0.5, 1 and 2: noise 6.1, 2.3, 1.3, 0.8; flat areas beside a passer 1.3,
+# 0.4, 0.3, 0.2. From 1 on there is little to gain, and faint traces of what moved stay longer.
 SMOOTHING = 1.0
 # The same for pixels that do not move, as a part of it.
 PIXELS = 0.15
