@@ -80,7 +80,7 @@ class Source:
             raise ImageError(f"{path} is a folder, not a video." if self.path.is_dir()
                              else f"{path} does not exist.")
         try:
-            self.container = av.open(str(path))
+            self.container = av.open(f"file:{path}")  # a colon in a name is no protocol
         except (av.FFmpegError, OSError) as error:
             raise ImageError(f"{path} is not a readable video: {_reason(error)}.") from None
         try:
@@ -137,7 +137,7 @@ class Source:
                     continue
                 try:
                     frames = packet.decode()
-                except av.error.InvalidDataError:
+                except av.FFmpegError:
                     self.damaged += 1
                     continue
                 for frame in frames:
@@ -183,7 +183,7 @@ class Sink:
         name, codec = FORMATS[Path(path).suffix.lower()]
         self._av, self._source, self._even = import_av(), source, codec == "libx264"
         self._time_base = source.time_base
-        self._container = self._av.open(str(path), "w", format=name)
+        self._container = self._av.open(f"file:{path}", "w", format=name)
         try:
             self._video = self._container.add_stream(codec, source.rate,
                                                      options=dict(ENCODER_OPTIONS[codec]))

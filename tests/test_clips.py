@@ -1,5 +1,6 @@
 """Times, sound, colours, sizes and turns of videos, without a network between."""
 
+import os
 from fractions import Fraction
 
 import numpy as np
@@ -138,6 +139,13 @@ def test_unnamed_colours_are_those_that_players_assume(tmp_path, rows, matrix):
     np.testing.assert_allclose(show(frame), (200, 30, 60), atol=3)
 
 
+def test_jpeg_frames_are_full_range_and_bt601_at_any_size(tmp_path):
+    scene = videos.constant(720, 64, (200, 30, 60), 5, True, "yuvj420p")
+    videos.write(tmp_path / "a.avi", [scene] * 2, codec="mjpeg", pix_fmt="yuvj420p", qmax=2)
+    copy(tmp_path / "a.avi", tmp_path / "b.mp4")
+    np.testing.assert_allclose(show(videos.frames(tmp_path / "b.mp4")[0][1]), (200, 30, 60), atol=3)
+
+
 def test_sources_that_are_rgb_themselves(tmp_path):
     image = np.tile(np.uint8([200, 30, 60]), (32, 48, 1))
     videos.write(tmp_path / "a.mov", [image] * 2, codec="png", pix_fmt="rgb24")
@@ -239,6 +247,14 @@ def test_files_without_frames_are_refused_in_one_line(tmp_path, name, message):
     with pytest.raises(ImageError, match=message) as error:
         Source(tmp_path / name)
     assert name in str(error.value) and "\n" not in str(error.value)
+
+
+def test_file_names_are_nothing_but_names(tmp_path, monkeypatch):
+    videos.write(tmp_path / "a.mp4", [picture(32, 48)] * 3)
+    monkeypatch.chdir(tmp_path)
+    for name in ("b %d.mp4", "-c.mp4", *["http:d.mp4"] * (os.name != "nt")):
+        os.replace("a.mp4", name)
+        assert copy(name, "a.mp4") == 3
 
 
 def test_damaged_packets_are_skipped(tmp_path):
