@@ -78,7 +78,7 @@ class Stylizer:
         if isinstance(style, (str, Path)) and Path(style).suffix == stylefile.SUFFIX:
             return stylefile.load(style, self.fingerprint)
         image = self.shrink_style(as_image(style))
-        return tiling.measure(self.engine, image, self._tile_size(image))
+        return tiling.measure(self.engine, image, self.tile_size_for(image))
 
     def shrink_style(self, image: np.ndarray) -> np.ndarray:
         """Return a style picture in the size that it is encoded in."""
@@ -129,11 +129,19 @@ class Stylizer:
             target = target._replace(masks=[images.resize(mask, *image.shape[:2])
                                             for mask in target.masks])
         for left in range(passes, 0, -1):
-            image = tiling.stylize(self.engine, image, target, alpha, self._tile_size(image),
+            image = tiling.stylize(self.engine, image, target, alpha, self.tile_size_for(image),
                                    dtype=dtype if left == 1 else np.uint8, progress=progress)
         return image
 
-    def _tile_size(self, image: np.ndarray) -> int:
+    def check_style(self, style: ChannelStats) -> None:
+        """Raise OptionError for the style of another model."""
+        if np.shape(style.mean) != (self.channels,):
+            raise OptionError(f"this style has {np.size(style.mean)} channels, the model "
+                              f"{self.model} has {self.channels}: encode it with this model.")
+
+    def tile_size_for(self, image: np.ndarray) -> int:
+        """Return the size of the tiles that a picture is computed in; OptionError for too little
+        memory."""
         plan = preset(self.model)
         if self.max_memory is None:
             return self.tile_size or plan.tile_size
@@ -150,9 +158,7 @@ class Stylizer:
 
     def _encoded(self, style: Picture | ChannelStats) -> ChannelStats:
         encoded = style if isinstance(style, ChannelStats) else self.encode_style(style)
-        if np.shape(encoded.mean) != (self.channels,):
-            raise OptionError(f"this style has {np.size(encoded.mean)} channels, the model "
-                              f"{self.model} has {self.channels}: encode it with this model.")
+        self.check_style(encoded)
         return encoded
 
     def _regions(self, styles: Sequence, masks: Sequence[Picture]) -> tiling.Regions:

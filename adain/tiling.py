@@ -129,31 +129,33 @@ def measure(engine: Engine, image: np.ndarray, tile_size: int, mask: np.ndarray 
 
 def stylize(engine: Engine, image: np.ndarray, style: ChannelStats | Regions, alpha: float,
             tile_size: int, halo: int | None = None, dtype: type = np.uint8,
-            progress: Progress = iter) -> np.ndarray:
+            progress: Progress = iter, content: ChannelStats | None = None) -> np.ndarray:
     """Return the stylized picture, exactly as large as `image` (both passes).
 
     image: uint8 (rows, columns, 3), 1 x 1 or larger; halo: pixels around a tile that are computed
     with it, by default as far as the networks see; dtype: np.uint8, np.uint16, or np.float32 for
     the decoder's own values, about [0, 1] and not clipped; progress: is given the list of tiles
-    and yields them. Where the engine runs out of memory, smaller tiles are tried.
+    and yields them; content: the statistics to remove, where they are not the picture's own (then
+    there is no pass 1; not for Regions). Where memory runs out, smaller tiles are tried.
     """
     try:
-        return _stylize(engine, image, style, alpha, tile_size, halo, dtype, progress)
+        return _stylize(engine, image, style, alpha, tile_size, halo, dtype, progress, content)
     except MemoryError:
         smaller = tile_size // (2 * STRIDE) * STRIDE
         if smaller < SMALLEST:
             raise
-    return stylize(engine, image, style, alpha, smaller, halo, dtype, progress)
+    return stylize(engine, image, style, alpha, smaller, halo, dtype, progress, content)
 
 
-def _stylize(engine, image, style, alpha, tile_size, halo, dtype, progress):
+def _stylize(engine, image, style, alpha, tile_size, halo, dtype, progress, content):
     plan = tiles(*map(padded_length, image.shape[:2]), tile_size,
                  default_halo(engine) if halo is None else halo)
     if isinstance(style, Regions):
         transfer = _regions_transfer(engine, image, style, alpha, tile_size, progress)
     else:
         # A single tile needs no pass of its own to know its statistics.
-        content = measure(engine, image, tile_size, None, progress) if len(plan) > 1 else None
+        if content is None and len(plan) > 1:
+            content = measure(engine, image, tile_size, None, progress)
 
         def transfer(tile):
             window = pad(image[tile.down.window(), tile.across.window()])

@@ -242,6 +242,6 @@ def test_max_memory_sets_the_tile_size_and_changes_nothing(place):
     plain, limited = Stylizer("compact", precision="float32"), Stylizer(
         "compact", precision="float32", max_memory=215)
     content = picture(400, 500)
-    assert 64 <= limited._tile_size(content) < 200 < plain._tile_size(content)
+    assert 64 <= limited.tile_size_for(content) < 200 < plain.tile_size_for(content)
     difference = limited.stylize(content, STYLES[0]).astype(int) - plain.stylize(content, STYLES[0])
     assert abs(difference).max() <= 1
