@@ -15,12 +15,14 @@ FILES = sorted((ROOT / "adain").rglob("*.py"))
 LAYERS = [
     {"errors"},
     {"stats", "architecture", "images"},
-    {"weights", "ops", "config"},
+    {"weights", "ops", "config", "optimizers", "progress", "evolution"},
     {"graphs"},
     {"engine", "model", "losses", "data", "checkpoint", "devices", "events"},
+    {"gatys_config"},
     {"tiling"},
     {"features"},
-    {"stylizer", "trainer"},
+    {"stylizer", "trainer", "gatys_loss"},
+    {"gatys"},
     {"commands", "normalisation", "metrics"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
