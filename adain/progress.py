@@ -13,14 +13,19 @@ def duration(seconds: float) -> str:
 
 
 class StopRequest:
-    """Inside of `with`, SIGINT and SIGTERM only set `wanted`; a second one ends the program."""
+    """Inside of `with`, SIGINT and SIGTERM only set `wanted`; a second one ends the program.
 
-    def __init__(self, report: Callable[[str], None] = print) -> None:
+    then: called at the first one, for code that waits for a callback instead of asking `wanted`.
+    """
+
+    def __init__(self, report: Callable[[str], None] = print,
+                 then: Callable[[], None] = lambda: None) -> None:
         self.wanted = False
-        self._report = report
+        self._report, self._then = report, then
 
     def _handle(self, number, frame) -> None:
         self.wanted = True
+        self._then()
         self._report(f"{signal.Signals(number).name}: stops after this iteration")
         signal.signal(number, signal.default_int_handler)
 

@@ -22,7 +22,8 @@ LAYERS = [
     {"tiling"},
     {"features"},
     {"stylizer", "trainer", "gatys_loss"},
-    {"gatys"},
+    {"gatys", "johnson"},
+    {"johnson_training"},
     {"commands", "normalisation", "metrics"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
