@@ -71,9 +71,9 @@ def optimise(content: Picture, style: Picture, config: GatysConfig | None = None
     if state:
         report(f"goes on at iteration {state.step} of {config.iterations}")
 
-    from adain.gatys_loss import Objective, TileLosses  # starts TensorFlow
+    from adain.gatys_loss import Objective, compiled  # starts TensorFlow
 
-    tile_losses = TileLosses(config)
+    tile_losses = compiled(config)
     progress = Progress(config, report, report_iter)
     saved = time.monotonic()
     plan = levels(*content.shape[:2], config.coarse_size, config.iterations)

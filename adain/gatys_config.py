@@ -87,8 +87,11 @@ def levels(rows: int, columns: int, coarse_size: int, iterations: int) -> list[L
     [(480, 692), (960, 231), (1920, 77)]
     """
     halvings = max(0, round(float(np.log2(max(rows, columns) / coarse_size))))
+    halvings = min(halvings, iterations - 1)
     factors = [0.5**count for count in range(halvings, -1, -1)]
     shares = np.cumsum([FEWER**index for index in range(len(factors))])
-    stops = [max(1, round(iterations * float(share / shares[-1]))) for share in shares]
+    # Every level has one iteration at least.
+    stops = [min(round(iterations * float(share / shares[-1])), iterations - count)
+             for share, count in zip(shares, range(halvings, -1, -1))]
     return [Level(max(1, round(rows * factor)), max(1, round(columns * factor)), start, stop)
             for factor, start, stop in zip(factors, [0, *stops], stops)]

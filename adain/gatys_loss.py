@@ -8,6 +8,7 @@ of the others). The gradients of all tiles add up to that of the whole picture.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
 import keras
@@ -92,6 +93,12 @@ class TileLosses:
             tape.watch(picture)
             tv = losses.total_variation_loss(picture)
         return tv, tape.gradient(tv, picture)
+
+
+@lru_cache(maxsize=1)
+def compiled(config: GatysConfig) -> TileLosses:
+    """Return TileLosses, those of the last call where the settings are the same: many pictures."""
+    return TileLosses(config)
 
 
 class Evaluation(NamedTuple):

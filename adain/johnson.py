@@ -108,6 +108,20 @@ def load(path: str | Path) -> tuple[Arrays, dict[str, Any]]:
     return arrays, about
 
 
+def is_network(path: str | Path) -> bool:
+    """Tell whether --checkpoint names such a network: a file, or a training folder of this method.
+
+    What is in it may still be refused by `load`.
+    """
+    if not Path(path).is_dir():
+        return Path(path).suffix == ".npz"
+    try:
+        checkpoint.load_method(path, METHOD)
+    except WeightsError:
+        return False
+    return True
+
+
 # --- use -----------------------------------------------------------------------------------------
 
 class StyleNetwork:
