@@ -17,7 +17,7 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,10 +26,13 @@ from adain.devices import choose_precision
 from adain.errors import AdaINError, OptionError, WeightsError
 from adain.evolution import Evolution
 from adain.gatys_config import LEARNING_RATES, GatysConfig, Level, levels
-from adain.optimizers import OPTIMIZERS
+from adain.optimizers import LBFGS, OPTIMIZERS, Adam
 from adain.progress import StopRequest, duration
 from adain.stylizer import Picture, as_image
 from adain.tiling import pad, to_float, to_integers
+
+if TYPE_CHECKING:
+    from adain.gatys_loss import Objective
 
 SAVE_SECONDS = 60  # between states; a stop saves one too
 
@@ -42,7 +45,7 @@ class State:
     picture: np.ndarray  # float32 (rows, columns, 3), padded to multiples of 8
     best: np.ndarray  # of lowest loss at this size
     best_loss: float
-    optimizer: dict[str, np.ndarray]
+    optimizer: Adam | LBFGS
 
 
 def optimise(content: Picture, style: Picture, config: GatysConfig | None = None, *,
@@ -73,35 +76,26 @@ def optimise(content: Picture, style: Picture, config: GatysConfig | None = None
 
     from adain.gatys_loss import Objective, compiled  # starts TensorFlow
 
-    tile_losses = compiled(config)
     progress = Progress(config, report, report_iter)
-    saved = time.monotonic()
     plan = levels(*content.shape[:2], config.coarse_size, config.iterations)
+    saved = time.monotonic()
     with StopRequest(report) as stop:
         for index, level in enumerate(plan):
             if state and state.step >= level.stop:
                 continue
             size = level.rows, level.columns
-            objective = Objective(tile_losses, prepare(content, *size),
+            objective = Objective(compiled(config), prepare(content, *size),
                                   prepare(shrink_style(style, max(size), config.style_scale)))
             if state is None or state.step == level.start:
                 state = enter(level, state, content if start is None else start, config,
                               given=start is not None)
-            optimizer = OPTIMIZERS[config.optimizer](state.optimizer)
+            if frames and state.step == 0:
+                frames.add(0, crop(state.picture, level))
             while state.step < level.stop and not stop.wanted:
+                progress.tell(state.step + 1, iterate(state, objective, level, config),
+                              plan[index:])
                 if frames:
                     frames.add(state.step, crop(state.picture, level))
-                evaluation = objective(state.picture)
-                if not np.isfinite(evaluation.total):
-                    raise AdaINError(f"the losses became {evaluation.losses} at iteration "
-                                     f"{state.step}; lower the learning rate or the style weight.")
-                if evaluation.total < state.best_loss:
-                    state.best, state.best_loss = state.picture.copy(), evaluation.total
-                state.picture = np.clip(optimizer.update(
-                    state.picture, evaluation.gradient, learning_rate(config, level, state.step)),
-                    0, 1)
-                state.step, state.optimizer = state.step + 1, optimizer.state()
-                progress.tell(state.step, evaluation.losses, plan[index:])
                 if state_path and time.monotonic() - saved > SAVE_SECONDS:
                     save(Path(state_path), state, fingerprint)
                     saved = time.monotonic()
@@ -116,6 +110,21 @@ def optimise(content: Picture, style: Picture, config: GatysConfig | None = None
         report(f"stopped at iteration {state.step} of {config.iterations}"
                + (f"; {state_path} goes on from there." if state_path else "."))
     return result
+
+
+def iterate(state: State, objective: Objective, level: Level,
+            config: GatysConfig) -> dict[str, float]:
+    """Advance the state by an iteration; return the losses before it."""
+    evaluation = objective(state.picture)
+    if not np.isfinite(evaluation.total):
+        raise AdaINError(f"the losses became {evaluation.losses} at iteration {state.step}; lower "
+                         "the learning rate or the style weight.")
+    if evaluation.total < state.best_loss:
+        state.best, state.best_loss = state.picture, evaluation.total
+    moved = state.optimizer.update(state.picture, evaluation.gradient,
+                                   learning_rate(config, level, state.step))
+    state.picture, state.step = np.clip(moved, 0, 1), state.step + 1
+    return evaluation.losses
 
 
 def prepare(image: np.ndarray, *size: int) -> np.ndarray:
@@ -145,7 +154,7 @@ def enter(level: Level, before: State | None, start: np.ndarray, config: GatysCo
         picture = generator.uniform(0, 1, (rows, columns, 3)).astype(np.float32)
     else:
         picture = prepare(start, level.rows, level.columns)
-    return State(level.start, picture, picture, float("inf"), {})
+    return State(level.start, picture, picture, float("inf"), OPTIMIZERS[config.optimizer]())
 
 
 def learning_rate(config: GatysConfig, level: Level, step: int) -> float:
@@ -196,7 +205,7 @@ def describe(content: np.ndarray, style: np.ndarray, start: np.ndarray | None,
 
 def save(path: Path, state: State, fingerprint: dict[str, Any]) -> None:
     """Write the state: plain arrays, whole or not at all."""
-    arrays = {f"optimizer/{name}": array for name, array in state.optimizer.items()}
+    arrays = {f"optimizer/{name}": array for name, array in state.optimizer.state().items()}
     with images.atomic(path) as beside:
         np.savez(beside, fingerprint=json.dumps(fingerprint), step=state.step,
                  picture=state.picture, best=state.best, best_loss=state.best_loss, **arrays)
@@ -212,7 +221,8 @@ def load(path: Path, fingerprint: dict[str, Any]) -> State:
             optimizer = {name.removeprefix("optimizer/"): stored[name] for name in stored.files
                          if name.startswith("optimizer/")}
             state = State(int(stored["step"]), stored["picture"], stored["best"],
-                          float(stored["best_loss"]), optimizer)
+                          float(stored["best_loss"]),
+                          OPTIMIZERS[found["optimizer"]](optimizer))
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise WeightsError(f"{path} is not a readable state: {error}.") from None
     different = [_difference(name, found.get(name), value) for name, value in fingerprint.items()

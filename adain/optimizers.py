@@ -75,6 +75,8 @@ class LBFGS:
         return direction
 
     def state(self) -> Arrays:
+        if self._before is None:
+            return {}
         x, gradient = self._before
         empty = np.empty((0, *x.shape), x.dtype)
         steps, changes = zip(*self._pairs) if self._pairs else (empty, empty)
