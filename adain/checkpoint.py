@@ -71,6 +71,12 @@ def save(folder: Path, config: dict[str, Any], encoder: weights.Weights | None,
     arrays = weights.to_arrays(decoder, "decoder")
     if encoder is not None:
         arrays |= weights.to_arrays(encoder, "encoder")
+    return write(folder, config, arrays, optimizer, keep)
+
+
+def write(folder: Path, config: dict[str, Any], arrays: dict[str, np.ndarray],
+          optimizer: list[np.ndarray], keep: int) -> Path:
+    """Write a checkpoint whose model.npz has these arrays; see `save`."""
     path = folder / name(config["step"])
     beside = folder / f".{path.name}.partial"
     try:
@@ -98,7 +104,21 @@ def list_all(folder: Path) -> list[Path]:
 
 def load(path: str | Path) -> Checkpoint:
     """Return the checkpoint at `path`, or the newest one in that folder."""
-    path = Path(path)
+    found = _read(Path(path))
+    if found.config.get("method", "adain") != "adain" or found.model not in weights.PRESETS:
+        raise WeightsError(f"{found.path}/config.json is of another method or an unknown model.")
+    return found
+
+
+def load_method(path: str | Path, method: str) -> Checkpoint:
+    """Return the checkpoint, or the newest one there, of a run with another method than AdaIN."""
+    found = _read(Path(path))
+    if found.config.get("method") != method:
+        raise WeightsError(f"{found.path} is not a checkpoint of the method {method}.")
+    return found
+
+
+def _read(path: Path) -> Checkpoint:
     if not path.is_dir():
         raise WeightsError(f"checkpoint folder {path} does not exist.")
     if not (path / "config.json").is_file():
@@ -110,9 +130,9 @@ def load(path: str | Path) -> Checkpoint:
     try:
         config = json.loads((path / "config.json").read_text())
         known = config["format"] == FORMAT and isinstance(config["step"], int)
-        known = known and config["options"]["model"] in weights.PRESETS
+        known = known and isinstance(config["options"]["model"], str)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise WeightsError(f"{path}/config.json is not readable: {error!r}.") from None
     if not known:
-        raise WeightsError(f"{path}/config.json is of another format or an unknown model.")
+        raise WeightsError(f"{path}/config.json is of another format.")
     return Checkpoint(path, config)

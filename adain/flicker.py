@@ -26,12 +26,13 @@ from typing import NamedTuple
 import numpy as np
 
 from adain import images
-from adain.architecture import HALO, PRESETS
+from adain.architecture import PRESETS
 from adain.commands import run
 from adain.steady import SteadyStylizer
 from adain.stylizer import Stylizer
 
 ROWS, COLUMNS, RATE = 360, 640, 25
+HALO = 64  # pixels: further than that no network of ours sees
 BLOCK = 40
 PAN = (1, 3)
 Motion = tuple[int, int]

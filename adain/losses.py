@@ -32,8 +32,13 @@ def gram_loss(stylized: Tensor, style: Tensor) -> Tensor:
     Divided by the number of channels, which brings it near style_loss in size. The features are
     (batch, rows, columns, channels) and may differ in rows and columns.
     """
-    difference = gram_matrix(stylized) - gram_matrix(style)
-    return ops.mean(ops.sum(ops.square(difference), axis=(1, 2))) / style.shape[-1]
+    return gram_distance(gram_matrix(stylized), gram_matrix(style))
+
+
+def gram_distance(stylized: Tensor, style: Tensor) -> Tensor:
+    """The gram_loss of two Gram matrices, each (batch, channels, channels)."""
+    squares = ops.square(stylized - style)
+    return ops.mean(ops.sum(squares, axis=(1, 2))) / style.shape[-1]
 
 
 def total_variation_loss(images: Tensor) -> Tensor:

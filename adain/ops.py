@@ -35,12 +35,13 @@ def gram_matrix(features: Tensor) -> Tensor:
     return ops.matmul(ops.transpose(flat, (0, 2, 1)), flat) / ops.cast(rows * columns, "float32")
 
 
-def reflect_pad(x: Tensor) -> Tensor:
-    """Return x (batch, rows, columns, channels) with a border of 1 mirrored around it.
+def reflect_pad(x: Tensor, border: int = 1) -> Tensor:
+    """Return x (batch, rows, columns, channels) with a border mirrored around it.
 
-    The border pixel itself is not repeated; rows and columns must be at least 2.
+    The border pixel itself is not repeated; rows and columns must be larger than the border.
     """
-    return ops.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], mode="reflect")
+    sides = [border, border]
+    return ops.pad(x, [[0, 0], sides, sides, [0, 0]], mode="reflect")
 
 
 def upsample(x: Tensor) -> Tensor:
@@ -49,13 +50,18 @@ def upsample(x: Tensor) -> Tensor:
 
 
 class ReflectConv2D(layers.Conv2D):
-    """A 3 x 3 convolution with reflect padding: same size out as in, no dark frame."""
+    """A convolution with reflect padding: same size out as in, no dark frame.
 
-    def __init__(self, filters: int, **options: Any) -> None:
-        super().__init__(filters, 3, padding="valid", **options)
+    With strides it is that size divided by them, rounded up.
+    """
+
+    def __init__(self, filters: int, kernel_size: int = 3, **options: Any) -> None:
+        super().__init__(filters, kernel_size, padding="valid", **options)
 
     def call(self, x: Tensor) -> Tensor:
-        return super().call(reflect_pad(x))
+        return super().call(reflect_pad(x, self.kernel_size[0] // 2))
 
     def compute_output_spec(self, x: KerasTensor) -> KerasTensor:
-        return KerasTensor((*x.shape[:-1], self.filters), dtype=self.compute_dtype)
+        rows, columns = (side and -(-side // step) for side, step in zip(x.shape[1:3],
+                                                                         self.strides))
+        return KerasTensor((x.shape[0], rows, columns, self.filters), dtype=self.compute_dtype)

@@ -1,0 +1,171 @@
+"""One network per style (Johnson, Alahi & Fei-Fei 2016): a photograph in, the painting out.
+
+The network as data and as one function, its files, and its use on a CPU through OpenVINO;
+`johnson_training` makes such networks. Departures from the paper: instance normalisation
+(Ulyanov et al. 2016), upsampling + convolution instead of transposed convolution, which makes
+checkerboards, and reflect padding everywhere.
+
+Instance normalisation needs the statistics of the whole picture at every layer, so tiles would not
+give the same result, and pictures are computed whole: about 1 GB for each 2 megapixels.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from adain import checkpoint, images
+from adain.errors import WeightsError
+from adain.graphs import compile_graph
+from adain.stats import EPSILON
+from adain.stylizer import Picture, as_image
+from adain.tiling import pad, to_float, to_integers
+
+Arrays = dict[str, np.ndarray]
+METHOD = "johnson"  # as config.json names it
+
+
+class Layer(NamedTuple):
+    """A convolution: kernel size, channels, and the step from one place to the next."""
+
+    size: int
+    inputs: int
+    outputs: int
+    stride: int = 1
+
+
+OUTPUT = "output"  # makes the picture; all others are followed by instance normalisation
+DOWN, RESIDUAL, UP = (("down1", "down2", "down3"), tuple(f"residual{n}" for n in range(1, 6)),
+                      ("up1", "up2"))
+LAYERS = {
+    "down1": Layer(9, 3, 32), "down2": Layer(3, 32, 64, 2), "down3": Layer(3, 64, 128, 2),
+    **{f"{block}{half}": Layer(3, 128, 128) for block in RESIDUAL for half in "ab"},
+    "up1": Layer(3, 128, 64), "up2": Layer(3, 64, 32), OUTPUT: Layer(9, 32, 3),
+}
+
+
+def forward(image: Any, layer: Callable, relu: Callable, add: Callable, upsample: Callable) -> Any:
+    """Return what the last convolution makes of pictures; its sigmoid is the result.
+
+    layer(name, x) is a convolution with its normalisation. Keras and OpenVINO both come here.
+    """
+    x = image
+    for name in DOWN:
+        x = relu(layer(name, x))
+    for name in RESIDUAL:  # without a ReLU after the sum (Gross & Wilber 2016), as the paper
+        x = add(x, layer(f"{name}b", relu(layer(f"{name}a", x))))
+    for name in UP:
+        x = relu(layer(name, upsample(x)))
+    return layer(OUTPUT, x)
+
+
+def shapes() -> dict[str, tuple[int, ...]]:
+    """Return the arrays that make a network, in order.
+
+    A normalised convolution has the mean and the deviation that its channels get, and no bias,
+    which normalisation would remove.
+    """
+    found = {}
+    for name, (size, inputs, outputs, _) in LAYERS.items():
+        found[f"{name}/kernel"] = (size, size, inputs, outputs)
+        for vector in ("bias",) if name == OUTPUT else ("mean", "std"):
+            found[f"{name}/{vector}"] = (outputs,)
+    return found
+
+
+# --- files ---------------------------------------------------------------------------------------
+
+def save(path: str | Path, arrays: Arrays, about: dict[str, Any]) -> None:
+    """Write a network as one .npz file: plain float16 arrays and its settings as text, 3.4 MB."""
+    halves = {name: array.astype(np.float16) for name, array in arrays.items()}
+    with images.atomic(path) as beside:
+        np.savez_compressed(beside, about=json.dumps({"method": METHOD, **about}), **halves)
+
+
+def load(path: str | Path) -> tuple[Arrays, dict[str, Any]]:
+    """Return (arrays in float32, settings) of a file by `save`, or of the newest checkpoint.
+
+    Raises WeightsError where the path is neither such a file nor a training folder.
+    """
+    path = Path(path)
+    folder = checkpoint.load_method(path, METHOD) if path.is_dir() else None
+    try:
+        with np.load(folder.path / "model.npz" if folder else path, allow_pickle=False) as stored:
+            about = folder.config if folder else json.loads(str(stored["about"]))
+            arrays = {name: stored[name].astype(np.float32) for name in shapes()}
+    except FileNotFoundError:
+        raise WeightsError(f"{path} does not exist.") from None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise WeightsError(f"{path} is not a network of one style: {error}.") from None
+    for name, shape in shapes().items():
+        if arrays[name].shape != shape:
+            raise WeightsError(f"{path}: {name} has shape {arrays[name].shape}, expected {shape}.")
+    return arrays, about
+
+
+def is_network(path: str | Path) -> bool:
+    """Tell whether --checkpoint names such a network: a file, or a training folder of this method.
+
+    What is in it may still be refused by `load`.
+    """
+    if not Path(path).is_dir():
+        return Path(path).suffix == ".npz"
+    try:
+        checkpoint.load_method(path, METHOD)
+    except WeightsError:
+        return False
+    return True
+
+
+# --- use -----------------------------------------------------------------------------------------
+
+class StyleNetwork:
+    """A trained network, ready to stylise pictures on the CPU.
+
+    path: a training folder, or a file written by `save`.
+    precision: "auto", "float32" or "bfloat16"; auto is bfloat16 where the CPU has it.
+    """
+
+    def __init__(self, path: str | Path, precision: str = "auto") -> None:
+        arrays, self.about = load(path)
+        self._network = compile_graph(graph(arrays), precision)
+
+    def stylize(self, content: Picture) -> np.ndarray:
+        """Return the content in the network's style: uint8 RGB, exactly as large."""
+        image = as_image(content)
+        result = self._network(to_float(pad(image))[None])[0][0]
+        return to_integers(result[:image.shape[0], :image.shape[1]])
+
+
+def graph(arrays: Arrays):
+    """Return an openvino.Model: float32 (1, rows, columns, 3) in [0, 1] -> the same, stylized."""
+    import openvino
+    from openvino import opset13 as op
+
+    def layer(name, x):
+        border = np.array([0, 0, LAYERS[name].size // 2, LAYERS[name].size // 2])
+        kernel = np.ascontiguousarray(arrays[f"{name}/kernel"].transpose(3, 2, 0, 1))
+        strides = [LAYERS[name].stride] * 2
+        x = op.convolution(op.pad(x, border, border, "reflect"), op.constant(kernel), strides,
+                           [0, 0], [0, 0], [1, 1])
+        if name == OUTPUT:
+            return op.add(x, column(arrays[f"{name}/bias"]))
+        x = op.mvn(x, np.array([2, 3]), True, EPSILON, "INSIDE_SQRT")
+        return op.add(op.multiply(x, column(arrays[f"{name}/std"])), column(arrays[f"{name}/mean"]))
+
+    def column(vector):
+        return op.constant(vector.reshape(1, -1, 1, 1))
+
+    def upsample(x):
+        return op.interpolate(x, np.array([2, 2], np.float32), "nearest", "scales",
+                              axes=np.array([2, 3]), coordinate_transformation_mode="asymmetric",
+                              nearest_mode="floor")
+
+    image = op.parameter([1, -1, -1, 3], np.float32, name="image")
+    x = forward(op.transpose(image, np.array([0, 3, 1, 2])), layer, op.relu, op.add, upsample)
+    return openvino.Model([op.transpose(op.sigmoid(x), np.array([0, 2, 3, 1]))], [image])

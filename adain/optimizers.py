@@ -1,0 +1,87 @@
+"""Adam and L-BFGS for one NumPy array, with a state of plain arrays that can be stored.
+
+Keras' optimizers keep their state in framework variables, SciPy's L-BFGS-B in a workspace inside
+of one long call; these two make one step a call, so that a stopped run goes on exactly.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+Arrays = dict[str, np.ndarray]
+
+
+class Adam:
+    """Adam (Kingma & Ba 2015); `update` returns the array after one step."""
+
+    # Gradients of a mean over millions of pixels are about 1e-7: the usual 1e-8 would damp them.
+    EPSILON = 1e-12
+    BETA_1, BETA_2 = 0.9, 0.999
+
+    def __init__(self, state: Arrays | None = None) -> None:
+        self._state = dict(state or {})
+
+    def update(self, x: np.ndarray, gradient: np.ndarray, rate: float) -> np.ndarray:
+        state = self._state or {"mean": np.zeros_like(x), "square": np.zeros_like(x), "step": 0}
+        step = int(state["step"]) + 1
+        mean = self.BETA_1 * state["mean"] + (1 - self.BETA_1) * gradient
+        square = self.BETA_2 * state["square"] + (1 - self.BETA_2) * gradient**2
+        self._state = {"mean": mean, "square": square, "step": np.int64(step)}
+        scale = np.sqrt(square / (1 - self.BETA_2**step)) + self.EPSILON
+        return x - rate / (1 - self.BETA_1**step) * mean / scale
+
+    def state(self) -> Arrays:
+        return self._state
+
+
+class LBFGS:
+    """Limited-memory BFGS (Nocedal 1980) with steps of length `rate` and no line search.
+
+    A line search would cost more evaluations than it saves here; the first step is short, since
+    nothing is known of the curvature yet.
+    """
+
+    HISTORY = 10
+    FIRST_STEP = 0.02  # of the pixel that moves most
+
+    def __init__(self, state: Arrays | None = None) -> None:
+        self._pairs: list[tuple[np.ndarray, np.ndarray]] = []  # (step, change of the gradient)
+        self._before: tuple[np.ndarray, np.ndarray] | None = None  # (x, gradient)
+        if state:
+            self._pairs = list(zip(state["steps"], state["changes"]))
+            self._before = state["x"], state["gradient"]
+
+    def update(self, x: np.ndarray, gradient: np.ndarray, rate: float) -> np.ndarray:
+        if self._before is not None:
+            step, change = x - self._before[0], gradient - self._before[1]
+            # Only pairs of positive curvature keep the estimate positive definite.
+            if np.vdot(step, change) > 1e-6 * np.linalg.norm(step) * np.linalg.norm(change):
+                self._pairs = [*self._pairs[1 - self.HISTORY:], (step, change)]
+        self._before = x, gradient
+        if not self._pairs:
+            return x - gradient * (rate * self.FIRST_STEP / max(np.abs(gradient).max(), 1e-30))
+        return x - rate * self._times_inverse_hessian(gradient)
+
+    def _times_inverse_hessian(self, gradient: np.ndarray) -> np.ndarray:
+        """The two-loop recursion (Nocedal & Wright 2006, algorithm 7.4)."""
+        direction, factors = gradient.copy(), []
+        for step, change in reversed(self._pairs):
+            factors.append(np.vdot(step, direction) / np.vdot(step, change))
+            direction -= factors[-1] * change
+        step, change = self._pairs[-1]
+        direction *= np.vdot(step, change) / np.vdot(change, change)
+        for (step, change), factor in zip(self._pairs, reversed(factors)):
+            direction += (factor - np.vdot(change, direction) / np.vdot(step, change)) * step
+        return direction
+
+    def state(self) -> Arrays:
+        if self._before is None:
+            return {}
+        x, gradient = self._before
+        empty = np.empty((0, *x.shape), x.dtype)
+        steps, changes = zip(*self._pairs) if self._pairs else (empty, empty)
+        return {"x": x, "gradient": gradient, "steps": np.asarray(steps),
+                "changes": np.asarray(changes)}
+
+
+OPTIMIZERS = {"adam": Adam, "lbfgs": LBFGS}

@@ -1,0 +1,39 @@
+"""What long runs share: the time left in words, and a stop signal that lets a step finish."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+
+
+def duration(seconds: float) -> str:
+    """Return hours, minutes and seconds as hh:mm:ss."""
+    minutes, seconds = divmod(round(seconds), 60)
+    return f"{minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}"
+
+
+class StopRequest:
+    """Inside of `with`, SIGINT and SIGTERM only set `wanted`; a second one ends the program.
+
+    then: called at the first one, for code that waits for a callback instead of asking `wanted`.
+    """
+
+    def __init__(self, report: Callable[[str], None] = print,
+                 then: Callable[[], None] = lambda: None) -> None:
+        self.wanted = False
+        self._report, self._then = report, then
+
+    def _handle(self, number, frame) -> None:
+        self.wanted = True
+        self._then()
+        self._report(f"{signal.Signals(number).name}: stops after this iteration")
+        signal.signal(number, signal.default_int_handler)
+
+    def __enter__(self) -> StopRequest:
+        self._before = {number: signal.signal(number, self._handle)
+                        for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *error) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
