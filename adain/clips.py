@@ -2,7 +2,8 @@
 
 What holds for a file that Sink writes from a Source:
 
-* Times: every frame keeps its own, in the source's unit, whether or not the rate is constant.
+* Times: every frame keeps its own, in the source's unit, whether or not the rate is constant; the
+  clock starts at 0. Matroska and WebM count milliseconds.
 * Sound and subtitles are copied packet for packet. Sound that the container cannot hold is an
   error; subtitles are left out, and named.
 * Colours: RGB is computed with the matrix and range that the source states; where it states none,
@@ -102,6 +103,9 @@ class Source:
         self.rate = self._video.average_rate or self._video.guessed_rate or Fraction(25)
         self.frames = self._video.frames or self._guess_frames()  # None: not known
 
+        # Recordings of broadcasts and camcorders start at any time of their clock: here at 0.
+        self._start = Fraction(max(self.container.start_time or 0, 0), 1_000_000)
+
         self._size: tuple[int, int] | None = None
         self._pts: int | None = None
         self._items, self._seen = self._decode(), []
@@ -133,7 +137,7 @@ class Source:
             for packet in self.container.demux(self._video, *self.others):
                 if packet.stream is not self._video:
                     if packet.size:  # the last of each stream is empty
-                        yield packet
+                        yield self._from_start(packet)
                     continue
                 try:
                     frames = packet.decode()
@@ -141,9 +145,18 @@ class Source:
                     self.damaged += 1
                     continue
                 for frame in frames:
-                    yield self._convert(frame)
+                    yield self._convert(self._from_start(frame))
         except (av.FFmpegError, OSError) as error:
             raise ImageError(f"{self.path} cannot be read on: {_reason(error)}.") from None
+
+    def _from_start(self, item):
+        """Move a packet or frame to the time since the start."""
+        shift = round(self._start / item.time_base)
+        if item.pts is not None:
+            item.pts -= shift
+        if item.dts is not None:
+            item.dts -= shift
+        return item
 
     def _convert(self, frame) -> Frame:
         if frame.colorspace not in MATRICES:
@@ -183,7 +196,9 @@ class Sink:
         name, codec = FORMATS[Path(path).suffix.lower()]
         self._av, self._source, self._even = import_av(), source, codec == "libx264"
         self._time_base = source.time_base
-        self._container = self._av.open(f"file:{path}", "w", format=name)
+        # MP4 stores a late start in this unit, by default milliseconds; others do not know it.
+        unit = {"movie_timescale": str(source.time_base.denominator)}
+        self._container = self._av.open(f"file:{path}", "w", format=name, container_options=unit)
         try:
             self._video = self._container.add_stream(codec, source.rate,
                                                      options=dict(ENCODER_OPTIONS[codec]))

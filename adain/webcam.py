@@ -81,12 +81,13 @@ def open_capture(source: int | str | Path):
 
     if isinstance(source, (str, Path)) and not Path(source).is_file():
         raise ImageError(f"{source} does not exist.")
-    logging = cv2.utils.logging
-    level = logging.setLogLevel(logging.LOG_LEVEL_SILENT)  # what is wrong is said below
+    # OpenCV's warnings are silenced: what is wrong is said below. 4 and 5 differ in the place.
+    set_log_level = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel
+    before = set_log_level(0)
     try:
         capture = cv2.VideoCapture(source if isinstance(source, int) else str(source))
     finally:
-        logging.setLogLevel(level)
+        set_log_level(before)
     if capture.isOpened():
         # Where the driver allows it: old pictures would wait in the queue and be shown late.
         capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)

@@ -29,10 +29,11 @@ def constant(rows, columns, colour, matrix, full, pixels="yuv420p"):
 
 
 def write(path, frames, times=None, unit=Fraction(1, 25), codec="libx264", sound=None,
-          subtitles=0, turn=None, **context):
+          subtitles=0, turn=None, late=0, **context):
     """Write frames (RGB arrays or av.VideoFrames) to be shown at `times` in `unit`s.
 
     sound: an audio codec, for a tone of a second; subtitles: how many lines of them.
+    late: seconds on the clock at the start.
     turn: (a, b, c, d) of a QuickTime matrix, so that players show the pixel (x, y) at
     (a x + c y, b x + d y); context: attributes of the codec context.
     """
@@ -60,7 +61,7 @@ def write(path, frames, times=None, unit=Fraction(1, 25), codec="libx264", sound
             wave = wave.astype(np.float32) if tone.format.name == "fltp" else (
                 (wave * 9000).astype(np.int16))
             frame = av.AudioFrame.from_ndarray(wave, format=tone.format.name, layout="mono")
-            frame.sample_rate = 48000
+            frame.sample_rate, frame.pts, frame.time_base = 48000, 0, Fraction(1, 48000)
             packets += [*tone.encode(frame), *tone.encode(None)]
         for index in range(subtitles):
             packet = av.Packet(b"line %d" % index)
@@ -69,6 +70,8 @@ def write(path, frames, times=None, unit=Fraction(1, 25), codec="libx264", sound
             packet.duration = 200
             packets.append(packet)
         for packet in packets:
+            packet.pts += round(late / packet.time_base)
+            packet.dts += round(late / packet.time_base)
             container.mux(packet)
     if turn:
         content = bytearray(path.read_bytes())
