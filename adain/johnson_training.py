@@ -69,11 +69,11 @@ class Network(keras.Model):
         for name, array in (arrays or {}).items():
             self.arrays()[name].assign(array)
 
-    def call(self, images: Tensor) -> Tensor:
+    def call(self, pictures: Tensor) -> Tensor:
         def layer(name, x):
             return self.output_conv(x) if name == OUTPUT else self.convs[name](x)
 
-        x = johnson.forward(images, layer, ops.relu, ops.add, upsample)
+        x = johnson.forward(pictures, layer, ops.relu, ops.add, upsample)
         return ops.sigmoid(ops.cast(x, "float32"))
 
     def arrays(self) -> dict[str, keras.Variable]:

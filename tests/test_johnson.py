@@ -71,6 +71,15 @@ def test_resume_equals_uninterrupted(runs):
     assert "nothing to do" in train(CONFIG, runs, "halves")[-1]
 
 
+def test_an_exported_file_is_the_newest_checkpoint(runs, tmp_path):
+    johnson_training.export(runs / "whole", tmp_path / "red.npz")
+    arrays, about = johnson.load(tmp_path / "red.npz")
+    assert about["step"] == 4 and about["style_name"] == "red.png"
+    with np.load(runs / "whole" / "step_0000004" / "model.npz") as stored:
+        for name, array in arrays.items():
+            np.testing.assert_allclose(array, stored[name], rtol=1e-3, atol=1e-6)  # float16
+
+
 def test_another_style_is_refused(runs):
     with pytest.raises(OptionError, match="another style"):
         train(CONFIG, runs, "whole", style="content/0.png")
