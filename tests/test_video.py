@@ -11,7 +11,8 @@ from conftest import ROOT, picture
 av = pytest.importorskip("av", reason='needs pip install -e ".[video]"')
 import videos
 
-from adain import Stylizer, video
+from adain import Stylizer, images, video
+from adain.commands import stylize
 from adain.errors import ImageError, OptionError
 
 
@@ -140,3 +141,18 @@ def test_importing_the_module_needs_no_pyav():
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True,
                           check=True)
     assert done.stdout == "videos need PyAV: pip install -e '.[video]'\n"
+
+
+def test_the_command_stylizes_a_clip(tmp_path, capsys):
+    videos.write(tmp_path / "a.mp4", [picture(48, 64)] * 3)
+    images.write(tmp_path / "style.png", picture(64, 64, 9))
+    command = ["--model", "compact", "--content-path", str(tmp_path / "a.mp4"), "--style-path",
+               str(tmp_path / "style.png"), "--out-path", str(tmp_path / "out")]
+    assert stylize.main(command) == 0
+    assert "3 frames in" in capsys.readouterr().out
+    assert len(videos.frames(tmp_path / "out" / "a__style.mp4")) == 3
+    with pytest.raises(OptionError, match="leave out the options of single pictures"):
+        stylize.main([*command, "--passes", "2"])
+    command[3] = "0"
+    with pytest.raises(OptionError, match="a camera is shown in one style; received 2"):
+        stylize.main([*command, "--alpha", "0.5", "1"])

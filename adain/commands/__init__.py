@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 from PIL import Image
 
@@ -38,3 +39,16 @@ def progress(items: Iterable, unit: str, total: int | None = None) -> Iterable:
     total = len(items) if total is None else total
     return tqdm(items, unit=f" {unit}", total=total, disable=None if total > 1 else True,
                 leave=False)
+
+
+@contextmanager
+def frame_progress() -> Iterator[Callable[[int, int | None], None]]:
+    """Give a function that shows on a bar how many frames of how many are done."""
+    from tqdm import tqdm
+
+    with tqdm(unit=" frames", disable=None, leave=False) as bar:
+        def show(done: int, total: int | None) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield show

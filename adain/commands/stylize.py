@@ -10,13 +10,14 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from adain import __version__, batch, color, images, stylefile
+from adain import __version__, batch, color, images, stylefile, video, webcam
 from adain.architecture import DEFAULT_PRESET, PRESETS
-from adain.commands import progress, run
+from adain.commands import frame_progress, progress, run
 from adain.engine import ENGINES, PRECISIONS
 from adain.errors import ImageError, OptionError
 from adain.recipe import BITS, Painter, Recipe, Style, styles_of
 from adain.sheet import Cells
+from adain.steady import SMOOTHING
 from adain.stylizer import Stylizer
 
 FORMATS = ("jpg", "png", "webp", "tif")
@@ -27,8 +28,8 @@ def parser() -> argparse.ArgumentParser:
         prog="stylize.py", description="Repaint every content picture in every style.")
     root.add_argument("--version", action="version", version=f"adain {__version__}")
     root.add_argument("--content-path", required=True, metavar="PATH",
-                      help="a picture; a folder, whose pictures are taken, subfolders too; "
-                           "- for standard input")
+                      help="a picture; a folder, whose pictures are taken, subfolders too; - for "
+                           "standard input; a video; the number of a camera, 0 for the first")
     root.add_argument("--style-path", required=True, nargs="+", metavar="PATH",
                       help="pictures, folders of pictures, files written by --save-style")
 
@@ -51,6 +52,9 @@ def parser() -> argparse.ArgumentParser:
                             "strokes keep their size in proportion to the picture")
     style.add_argument("--passes", type=int, default=1, metavar="N",
                        help="stylise the result again, N times in all")
+    style.add_argument("--smoothing", type=float, default=SMOOTHING, metavar="SECONDS",
+                       help="of videos: what is removed of each frame is a mean over so long, so "
+                            "that calm areas do not flicker (default %(default)s; 0: each alone)")
     style.add_argument("--random", type=int, metavar="N",
                        help="N styles for each content, drawn by --seed, instead of all")
     style.add_argument("--seed", type=int, default=0, help="default 0")
@@ -119,11 +123,10 @@ def main(arguments: list[str] | None = None) -> int:
                        if name in Recipe.__dataclass_fields__})
     paths = [path for named in options.style_path for path in find_styles(named)]
     styles = styles_of(paths, batch.unique_names(paths), options.alpha, recipe)
+    if options.content_path.isdigit() or video.is_video(options.content_path):
+        return clips(options, recipe, styles)
     jobs = choose_jobs(options, batch.find_contents(options.content_path), styles)
-    stylizer = Stylizer(options.model, checkpoint=options.checkpoint, vgg_path=options.vgg_path,
-                        decoder_path=options.decoder_path, engine=options.engine,
-                        precision=options.precision, tile_size=options.tile_size,
-                        max_memory=options.max_memory, style_size=options.style_size or None)
+    stylizer = make_stylizer(options)
 
     one = len(jobs) == 1
     painter = Painter(stylizer, recipe, options.format,
@@ -152,6 +155,50 @@ def main(arguments: list[str] | None = None) -> int:
     if bad:
         print(f"skipped {len(bad)}: {', '.join(map(str, bad))}", file=sys.stderr)
     return 1 if bad else 0
+
+
+def make_stylizer(options: argparse.Namespace) -> Stylizer:
+    return Stylizer(options.model, checkpoint=options.checkpoint, vgg_path=options.vgg_path,
+                    decoder_path=options.decoder_path, engine=options.engine,
+                    precision=options.precision, tile_size=options.tile_size,
+                    max_memory=options.max_memory, style_size=options.style_size or None)
+
+
+def clips(options: argparse.Namespace, recipe: Recipe, styles: list[Style]) -> int:
+    """Stylise a video in every style, or what a camera sees in one."""
+    if recipe != Recipe(style_weights=recipe.style_weights, max_pixels=recipe.max_pixels):
+        raise OptionError("a video takes --style-weights, --alpha and --smoothing; leave out the "
+                          "options of single pictures.")
+    camera = options.content_path.isdigit()
+    if camera and len(styles) != 1:
+        raise OptionError(f"a camera is shown in one style; received {len(styles)}: "
+                          "--style-weights mixes them.")
+    source, out_path = Path(options.content_path), Path(options.out_path)
+    targets = batch.name_results([(source, Path(), style.name) for style in styles], out_path,
+                                 source.suffix.removeprefix(".") or "mp4")
+    stylizer = make_stylizer(options)
+    painter = Painter(stylizer, recipe)
+    for style, target in zip(styles, targets):
+        if not camera and target.exists() and not options.overwrite:
+            print(f"{target} exists already (--overwrite replaces it)")
+            continue
+        for path in style.paths:
+            painter.add_style(path)
+        [encoded] = painter.encoded(style)
+        if camera:
+            made = webcam.stylize_webcam(stylizer, int(options.content_path), encoded, style.alpha,
+                                         options.smoothing)
+        else:
+            with frame_progress() as show:
+                made = video.stylize_file(stylizer, source, target, encoded, style.alpha,
+                                          options.smoothing, show)
+            if made.left_out:
+                print(f"{target} cannot hold, and so lacks: {', '.join(made.left_out)}",
+                      file=sys.stderr)
+        print(f"{made.frames} frames in {made.seconds:.1f} s -> "
+              f"{'the window' if camera else target} ({stylizer.model}, {stylizer.engine.name} on "
+              f"{stylizer.engine.device})")
+    return 0
 
 
 def find_styles(path: str) -> list[Path]:
