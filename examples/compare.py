@@ -3,7 +3,8 @@
     python examples/compare.py CONTENT_DIR STYLE_DIR OUT_DIR [OUT_DIR ...]
         [--pairs CONTENT__STYLE ...] [--out-path examples/compare.jpg] [--size 256]
 
-Each OUT_DIR holds pictures named CONTENT__STYLE.png (or .jpg ...), as for `python -m adain.metrics`.
+Each OUT_DIR holds pictures named CONTENT__STYLE.png (or .jpg ...), as `python -m adain.metrics`
+takes them.
 """
 
 from __future__ import annotations

@@ -20,7 +20,8 @@ def checkout(tmp_path):
     """A folder that looks like a checkout, with a few tiny pictures of each kind."""
     for name in ("train.py", "stylize.py"):
         (tmp_path / name).symlink_to(ROOT / name)
-    for folder, names in (("inputs", ("cat", "coffee")), ("styles", ("flow_field", "mosaic", "woodcut_waves")),
+    for folder, names in (("inputs", ("cat", "coffee")),
+                          ("styles", ("flow_field", "mosaic", "woodcut_waves")),
                           ("coco", "ab"), ("wikiart", "ab")):
         (tmp_path / folder).mkdir()
         for seed, name in enumerate(names):
