@@ -44,6 +44,15 @@ def depths_of(layers: Iterable[str]) -> Four:
     return tuple(blocks.count(str(block)) for block in BLOCKS)
 
 
+def radius(depths: Four) -> int:
+    """Return how far the encoder sees, in pixels; the decoder sees as far again.
+
+    A 3 x 3 convolution sees one feature further, which is 1, 2, 4 or 8 pixels; pooling sees no
+    further than its own block. 30 px for VGG19.
+    """
+    return sum(depth * 2 ** (block - 1) for block, depth in zip(BLOCKS, depths))
+
+
 DECODER_OUTPUT = "conv1_1"  # the decoder's last step, without a ReLU
 VGG19_DEPTHS = (2, 2, 4, 1)  # VGG19 as far as it is used
 VGG19_LAYERS = convolutions(encoder_plan(VGG19_DEPTHS))
@@ -53,10 +62,6 @@ CONTENT_LAYER = "relu4_1"
 
 # Three poolings: features exist for blocks of 8 x 8 pixels.
 STRIDE = 8
-# Pixels that see each other across a tile border, rounded up to the stride: 30 px for the encoder
-# and 30 px for the decoder. The tests show that 56 px are not enough for both.
-ENCODER_HALO = 32
-HALO = 64
 
 
 class Preset(NamedTuple):
@@ -67,18 +72,20 @@ class Preset(NamedTuple):
     adain_layers: tuple[str, ...]  # encoder activations that go through AdaIN to the decoder
     trains_encoder: bool  # False: the encoder is the frozen ImageNet VGG19
     tile_size: int  # pixels; larger pictures are computed in tiles, which bounds the memory
+    tile_bytes: int  # memory for each pixel of a tile and its halo, measured in float32
+    base_bytes: int  # memory before the first pixel: interpreter, libraries, weights
 
 
 PRESETS = {
     # The published system.
     "vgg19": Preset((64, 128, 256, 512), VGG19_DEPTHS, ("relu4_1",), trains_encoder=False,
-                    tile_size=768),
+                    tile_size=768, tile_bytes=950, base_bytes=300_000_000),
     # A quarter of the width, half of the convolutions: those left out are slow, being at high
     # resolution, and learnt no faster. What so few channels lose at an eighth of the resolution
     # comes back from finer activations, which go through AdaIN too and are added where the decoder
     # has reached their size.
     "compact": Preset((16, 32, 64, 128), (1, 2, 2, 1), ("relu2_2", "relu3_2", "relu4_1"),
-                      trains_encoder=True, tile_size=1536),
+                      trains_encoder=True, tile_size=640, tile_bytes=350, base_bytes=200_000_000),
 }
 DEFAULT_PRESET = "vgg19"
 

@@ -14,15 +14,13 @@ from typing import Protocol
 import numpy as np
 
 from adain import graphs
-from adain.architecture import conv, scale
+from adain.architecture import conv, depths_of, radius, scale
 from adain.errors import OptionError
 from adain.stats import EPSILON, ChannelStats, affine, interpolate
 from adain.weights import Weights
 
 ENGINES = ("openvino", "keras")
 PRECISIONS = ("auto", "float32", "bfloat16")
-# OpenVINO works on the arrays themselves instead of copies of them.
-SHARED = {"share_inputs": True, "share_outputs": True}
 
 
 class Engine(Protocol):
@@ -34,6 +32,7 @@ class Engine(Protocol):
 
     name: str
     device: str
+    radius: int  # how far the encoder sees, in pixels, and the decoder again
 
     def measure(self, image: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return weighted mean and variance of the features.
@@ -87,11 +86,12 @@ class OpenVINOEngine:
         self._statistics = compiled(graphs.statistics_graph, encoder)
         self._transfer = compiled(graphs.transfer_graph, encoder, decoder)
         self._regions = lru_cache(1)(lambda: compiled(graphs.regions_graph, encoder, decoder))
+        self.radius = radius(depths_of(encoder))
         used = self._transfer.get_property("INFERENCE_PRECISION_HINT").get_type_name()
         self.device = "CPU, " + {"bf16": "bfloat16", "f32": "float32"}.get(used, used)
 
     def measure(self, image: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        mean, variance = self._statistics([image[None], weights[None]], **SHARED).values()
+        mean, variance = _call(self._statistics, image[None], weights[None])
         return mean.copy(), variance.copy()
 
     def transfer(self, image: np.ndarray, style: ChannelStats, alpha: float,
@@ -99,13 +99,24 @@ class OpenVINOEngine:
                  own: float = 0.0) -> tuple[np.ndarray, ChannelStats]:
         if content is None:
             content, own = style, 1.0  # any numbers will do: they get no share
-        inputs = [image[None], *style, np.float32(alpha), *content, np.float32(own)]
-        picture, mean, std = self._transfer(inputs, **SHARED).values()
+        picture, mean, std = _call(self._transfer, image[None], *style, np.float32(alpha),
+                                   *content, np.float32(own))
         return picture[0], ChannelStats(mean.copy(), std.copy())
 
     def transfer_regions(self, image: np.ndarray, regions: np.ndarray, scales: np.ndarray,
                          shifts: np.ndarray) -> np.ndarray:
-        return self._regions()([image[None], regions, scales, shifts], **SHARED)[0][0]
+        return _call(self._regions(), image[None], regions, scales, shifts)[0][0]
+
+
+def _call(network, *inputs) -> list[np.ndarray]:
+    """Return an OpenVINO network's outputs, which are valid until its next call."""
+    try:  # it works on the arrays themselves instead of copies of them
+        return list(network(list(inputs), share_inputs=True, share_outputs=True).values())
+    except RuntimeError as error:
+        if "alloc" in str(error):  # "bad_alloc", "can't alloc", "Failed to allocate ..."
+            network.release_memory()
+            raise MemoryError(str(error)) from None
+        raise
 
 
 class KerasEngine:
@@ -125,6 +136,7 @@ class KerasEngine:
         policy = "mixed_bfloat16" if precision == "bfloat16" else "float32"
         self._layers = tuple(adain_layers)
         self._cuts = np.cumsum([encoder[conv(name)][1].size for name in adain_layers])[:-1]
+        self.radius = radius(depths_of(encoder))
         self._encoder = model.Encoder.from_weights(encoder, self._layers, dtype=policy)
         self._decoder = model.Decoder.from_weights(decoder, self._layers, dtype=policy)
         self.device = f"{describe_device()}, {policy.removeprefix('mixed_')}"

@@ -16,14 +16,16 @@ import numpy as np
 from keras import ops
 
 from adain import losses
-from adain.architecture import ENCODER_HALO, conv, scale
+from adain.architecture import VGG19_DEPTHS, conv, radius, scale
 from adain.devices import choose_precision
 from adain.errors import OptionError
 from adain.gatys_config import LAYERS, GatysConfig
 from adain.model import Encoder
 from adain.ops import Tensor, gram_matrix
-from adain.tiling import Tile, tiles
+from adain.tiling import Tile, stride_multiple, tiles
 from adain.weights import load_encoder
+
+ENCODER_HALO = stride_multiple(radius(VGG19_DEPTHS))
 
 
 class TileLosses:

@@ -1,28 +1,36 @@
-"""Picture files <-> uint8 RGB arrays (rows, columns, 3).
+"""Pictures as uint8 RGB arrays (rows, columns, 3): found, read, written, resized.
 
-Whatever the file holds, what comes out is upright sRGB: EXIF orientation is applied, an embedded
-ICC profile is converted, grey, palette, CMYK and 16-bit pictures become 8-bit RGB. Files are
-written beside their name and renamed, so that a name never stands for half a picture.
+Whatever a file holds, what comes out is upright sRGB; see image_reader and image_writer, whose
+names callers find here.
 """
 
 from __future__ import annotations
 
-import io
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image
 
 from adain.errors import ImageError
+from adain.image_reader import MAX_PIXELS, Picture, convert, open_picture
+from adain.image_writer import (
+    FORMATS,
+    JPEG_QUALITY,
+    WRITE_SUFFIXES,
+    Format,
+    atomic,
+    check_writable_format,
+    writable_format,
+    write,
+)
+
+__all__ = ["FORMATS", "JPEG_QUALITY", "MAX_PIXELS", "READ_SUFFIXES", "WRITE_SUFFIXES", "Format",
+           "Picture", "atomic", "check_writable_format", "fill_transparent", "find",
+           "open_picture", "read", "resize", "resize_shorter_side", "to_array", "writable_format",
+           "write"]
 
 READ_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif")
-WRITE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
-JPEG_QUALITY = 95
-
-_SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
 
 
 def find(path: str | Path) -> list[Path]:
@@ -43,98 +51,67 @@ def find(path: str | Path) -> list[Path]:
     return [path]
 
 
-def read(path: str | Path, shorter_side: int | None = None) -> np.ndarray:
+def read(source: str | Path | BinaryIO, shorter_side: int | None = None,
+         max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """Return a picture file as uint8 RGB (rows, columns, 3), upright and in sRGB.
 
-    shorter_side: a hint that the caller will shrink the picture to that size; JPEG files then
-    decode faster, at an eighth, quarter or half of their size but never below the hint.
-    Raises ImageError that names the file and what is wrong with it.
+    Transparent parts take the colours of the visible ones around them. Arguments and errors are
+    those of open_picture().
     """
-    try:
-        with Image.open(path) as image:
-            if shorter_side is not None:
-                _draft(image, shorter_side)
-            image.load()
-            return to_array(image)
-    except FileNotFoundError:
-        raise ImageError(f"{path} does not exist.") from None
-    except Image.DecompressionBombError as error:
-        raise ImageError(f"{path} is refused: {error}") from None
-    except IsADirectoryError:
-        raise ImageError(f"{path} is a folder, not a picture.") from None
-    except Exception as error:  # Pillow's plugins raise whatever broken bytes lead them to
-        reason = "unknown format" if isinstance(error, Image.UnidentifiedImageError) else error
-        raise ImageError(f"{path} is not a readable image: {reason}.") from None
-
-
-def _draft(image: Image.Image, shorter_side: int) -> None:
-    factor = min(image.size) / shorter_side
-    if factor >= 2:  # the mode stays: draft's own conversion would skip the ICC profile
-        image.draft(image.mode, tuple(int(side / factor) for side in image.size))
+    picture = open_picture(source, max_pixels, shorter_side)
+    return fill_transparent(picture.rgb, picture.opacity)
 
 
 def to_array(image: Image.Image) -> np.ndarray:
-    """Return a Pillow image as uint8 RGB, upright and in sRGB; transparency is dropped."""
-    image = ImageOps.exif_transpose(image)
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        # Pillow's own conversion would clip 16-bit grey at 255 instead of scaling it.
-        values = np.asarray(image).astype(np.float32)
-        limit = 65535.0 if image.mode != "F" else 1.0
-        grey = (np.clip(values / limit, 0, 1) * 255 + 0.5).astype(np.uint8)
-        return np.repeat(grey[..., None], 3, axis=2)
-    profile = image.info.get("icc_profile")
-    if image.mode in ("P", "LA", "PA", "RGBa", "La"):
-        image = image.convert("RGBA")
-    if profile and image.mode in ("RGB", "RGBA", "CMYK", "L"):
-        image = _to_srgb(image, profile)
-    return np.array(image.convert("RGB"))
+    """Return a Pillow image as read() returns a file."""
+    picture = convert(image)
+    return fill_transparent(picture.rgb, picture.opacity)
 
 
-def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
-    if image.mode == "RGBA":
-        image = image.convert("RGB")
-    try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        return ImageCms.profileToProfile(image, source, _SRGB, outputMode="RGB") or image
-    except (ImageCms.PyCMSError, OSError):
-        return image  # a broken or foreign profile: the numbers are all there is
+def fill_transparent(rgb: np.ndarray, opacity: np.ndarray | None) -> np.ndarray:
+    """Return the picture with new colours where it is fully transparent: those of what is near.
 
-
-def write(path: str | Path, image: np.ndarray, quality: int = JPEG_QUALITY) -> None:
-    """Write uint8 RGB (rows, columns, 3) in the format of the path's ending.
-
-    JPEG is written without chroma subsampling. The file appears whole or not at all.
+    What a file stores there is arbitrary, often black, and convolutions would mix it into the
+    visible edges. Visible pixels stay as they are, and so does a picture without any.
+    rgb: uint8 (rows, columns, 3); opacity: uint8 (rows, columns), or None for all opaque.
+    Method: means of visible pixels at half, quarter, ... resolution, the finest that has any
+    (the pull-push algorithm of Gortler et al. 1996, "The Lumigraph").
     """
-    path = Path(path)
-    check_writable_format(path)
-    options = {"quality": quality}
-    if path.suffix.lower() in (".jpg", ".jpeg"):
-        options["subsampling"] = 0
-    with atomic(path) as beside:
-        Image.fromarray(image).save(beside, **options)
+    if opacity is None or opacity.min(initial=255) > 0 or not opacity.any():
+        return rgb
+    import cv2
+
+    rows, columns = opacity.shape
+    colours = np.empty(((rows + 1) // 2, (columns + 1) // 2, 3), np.float32)
+    weight = np.empty(colours.shape[:2], np.float32)
+    for top in range(0, rows, 256):  # in bands: as floats a picture takes four times the memory
+        band, half = opacity[top:top + 256].astype(np.float32), slice(top // 2, top // 2 + 128)
+        colours[half] = _halve(rgb[top:top + 256] * band[..., None])
+        weight[half] = _halve(band)
+    nearby = np.rint(_fill(colours, weight)).astype(np.uint8)
+    filled = rgb.copy()
+    np.copyto(filled, cv2.resize(nearby, (columns, rows)), where=opacity[..., None] == 0)
+    return filled
 
 
-def check_writable_format(path: str | Path) -> None:
-    """Raise ImageError unless the ending names a format that can be written."""
-    if Path(path).suffix.lower() not in WRITE_SUFFIXES:
-        raise ImageError(f"{path}: cannot write '{Path(path).suffix}'; "
-                         f"use one of {' '.join(WRITE_SUFFIXES)}.")
+def _fill(colours: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Return float32 colours for every pixel; those that come in are multiplied by the weight."""
+    import cv2
+
+    means = colours / np.where(weight > 0, weight, 1)[..., None]
+    if not weight.all():
+        coarse = _fill(_halve(colours), _halve(weight))
+        np.copyto(means, cv2.resize(coarse, weight.shape[::-1]), where=weight[..., None] == 0)
+    return means
 
 
-@contextmanager
-def atomic(path: str | Path) -> Iterator[Path]:
-    """Give a name beside `path` to write to; it is renamed at the end, or removed on an error."""
-    path = Path(path)
-    beside = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            yield beside
-            beside.replace(path)
-        finally:
-            beside.unlink(missing_ok=True)
-    except OSError as error:
-        raise ImageError(f"{path} cannot be written: {error.strerror or error}.") from None
+def _halve(array: np.ndarray) -> np.ndarray:
+    """Return the means of 2 x 2 pixels; an odd last row or column counts twice."""
+    import cv2
+
+    rows, columns = array.shape[:2]
+    array = cv2.copyMakeBorder(array, 0, rows % 2, 0, columns % 2, cv2.BORDER_REPLICATE)
+    return cv2.resize(array, ((columns + 1) // 2, (rows + 1) // 2), interpolation=cv2.INTER_AREA)
 
 
 def resize(image: np.ndarray, rows: int, columns: int) -> np.ndarray:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +12,13 @@ from PIL import Image
 
 from adain import checkpoint as checkpoints
 from adain import engine as engines
-from adain import images, tiling
-from adain.architecture import DEFAULT_PRESET, STRIDE, conv, encoder_channels, preset
+from adain import images, stylefile, tiling
+from adain.architecture import DEFAULT_PRESET, STRIDE, conv, preset
 from adain.errors import ImageError, OptionError
 from adain.stats import ChannelStats
 from adain.weights import load_decoder, load_encoder
 
+SMALLEST_TILE = 64  # pixels: smaller ones are nearly all halo
 Picture = str | Path | Image.Image | np.ndarray
 
 
@@ -28,7 +32,8 @@ class Stylizer:
     engine: "openvino" (CPU) or "keras" (any device that its backend finds, such as a GPU).
     precision: "auto", "float32" or "bfloat16"; auto is bfloat16 where an OpenVINO CPU has it.
     tile_size: pictures larger than this many pixels a side are computed in tiles, which bounds
-        the memory and does not change the result.
+        the memory and does not change the result. max_memory: megabytes that the process may
+        take, about; chooses the tile size for each picture.
     style_size: styles are shrunk to this shorter side; smaller ones stay. None: never shrink.
 
     >>> stylizer = Stylizer()
@@ -39,51 +44,137 @@ class Stylizer:
     def __init__(self, model: str | None = None, *, checkpoint: str | Path | None = None,
                  vgg_path: str | Path | None = None, decoder_path: str | Path | None = None,
                  engine: str = "openvino", precision: str = "auto",
-                 tile_size: int | None = None, style_size: int | None = 512) -> None:
+                 tile_size: int | None = None, max_memory: int | None = None,
+                 style_size: int | None = 512) -> None:
+        if tile_size is not None and (tile_size < STRIDE or tile_size % STRIDE):
+            raise OptionError(f"tile size must be a multiple of {STRIDE}; received {tile_size}.")
+        if tile_size is not None and max_memory is not None:
+            raise OptionError("tile size and max memory exclude each other: give one of them.")
+        if style_size is not None and style_size < 1:
+            raise OptionError(f"style size must be at least 1 pixel; received {style_size}.")
         if checkpoint is not None:
             encoder, decoder, self.model = _from_checkpoint(checkpoint, model, vgg_path,
                                                             decoder_path)
         else:
             self.model = model or DEFAULT_PRESET
             encoder, decoder = _from_files(self.model, vgg_path, decoder_path)
-        self.tile_size = preset(self.model).tile_size if tile_size is None else tile_size
-        if self.tile_size < STRIDE or self.tile_size % STRIDE:
-            raise OptionError(f"tile size must be a multiple of {STRIDE}; received {tile_size}.")
-        if style_size is not None and style_size < 1:
-            raise OptionError(f"style size must be at least 1 pixel; received {style_size}.")
-        self.style_size = style_size
-        self._channels = sum(encoder_channels(conv(name), preset(self.model).widths)[1]
-                             for name in preset(self.model).adain_layers)
-        self.engine = engines.create(engine, encoder, decoder, preset(self.model).adain_layers,
-                                     precision)
+        self.style_size, self.tile_size, self.max_memory = style_size, tile_size, max_memory
+        adain_layers = preset(self.model).adain_layers
+        self.channels = sum(encoder[conv(name)][1].size for name in adain_layers)
+        self.engine = engines.create(engine, encoder, decoder, adain_layers, precision)
+        self._encoder = encoder
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """What tells this stylizer's style files from those of other networks."""
+        return stylefile.fingerprint(self._encoder)
 
     def encode_style(self, style: Picture) -> ChannelStats:
         """Return the style of a picture: all that stylize() needs of it, two short vectors.
 
-        style: a path, a Pillow image, or an array as in stylize().
+        style: a path, a Pillow image, or an array as in stylize(); or a .npz that save_style()
+        wrote.
         """
-        image = as_image(style)
-        if self.style_size is not None and min(image.shape[:2]) > self.style_size:
-            image = images.resize_shorter_side(image, self.style_size)
-        return tiling.measure(self.engine, image, self.tile_size)
+        if isinstance(style, (str, Path)) and Path(style).suffix == stylefile.SUFFIX:
+            return stylefile.load(style, self.fingerprint)
+        image = self.shrink_style(as_image(style))
+        return tiling.measure(self.engine, image, self.tile_size_for(image))
 
-    def stylize(self, content: Picture, style: Picture | ChannelStats,
-                alpha: float = 1.0) -> np.ndarray:
-        """Return the content in the style: uint8 RGB, exactly as large as the content.
+    def shrink_style(self, image: np.ndarray) -> np.ndarray:
+        """Return a style picture in the size that it is encoded in."""
+        if self.style_size is None or min(image.shape[:2]) <= self.style_size:
+            return image
+        return images.resize_shorter_side(image, self.style_size)
+
+    def save_style(self, path: str | Path, style: Picture | ChannelStats) -> None:
+        """Write a style as a .npz file of a few kilobytes, which encode_style() reads back."""
+        if Path(path).suffix != stylefile.SUFFIX:
+            raise OptionError(f"an encoded style is a {stylefile.SUFFIX} file; received {path}.")
+        stylefile.save(path, self._encoded(style), self.fingerprint)
+
+    def stylize(self, content: Picture, style: Picture | ChannelStats | Sequence,
+                alpha: float = 1.0, *, masks: Sequence[Picture] | None = None,
+                passes: int = 1, coarse_size: int | None = None, dtype: type = np.uint8,
+                progress: tiling.Progress = iter) -> np.ndarray:
+        """Return the content in the style: RGB, exactly as large as the content.
 
         content: a path, a Pillow image, or an array (rows, columns), (rows, columns, 3) or
         (rows, columns, 4) of uint8, or of floats in [0, 1]; a fourth channel is dropped.
-        style: the same, or what encode_style() returned.
+        style: the same, or what encode_style() returned; with masks a list of them.
         alpha: strength, from 0 (the content, as the networks reproduce it) to 1.
-        Raises ImageError for a picture that cannot be used, OptionError for alpha.
+        masks: one picture for each style: white where it applies, grey for a part of it; black in
+            all of them leaves the content as it is. Others' sizes are scaled to the content's.
+        passes: stylise the result again, so many times in all.
+        coarse_size: first stylise at this shorter side, enlarge, then stylise that at full size:
+            on large pictures strokes keep the size that they have on one of coarse_size.
+        dtype: np.uint8, np.uint16, or np.float32 for about [0, 1], not clipped.
+        progress: is given the list of tiles of each pass and yields them, like tqdm.
+        Raises ImageError for a picture that cannot be used, OptionError for the rest.
         """
         check_alpha(alpha)
+        if passes < 1:
+            raise OptionError(f"passes must be at least 1; received {passes}.")
         image = as_image(content)
-        target = style if isinstance(style, ChannelStats) else self.encode_style(style)
-        if np.shape(target.mean) != (self._channels,):
-            raise OptionError(f"this style has {np.size(target.mean)} channels, the model "
-                              f"{self.model} has {self._channels}: encode it with this model.")
-        return tiling.stylize(self.engine, image, target, alpha, self.tile_size)
+        target = (self._encoded(style) if masks is None
+                  else self._regions(style, masks))
+        size = image.shape[:2]
+        if coarse_size is not None and min(size) > coarse_size:
+            coarse = self._stylize(images.resize_shorter_side(image, coarse_size), target, alpha,
+                                   passes, np.uint8, progress)
+            image, passes = images.resize(coarse, *size), 1
+        return self._stylize(image, target, alpha, passes, dtype, progress)
+
+    def _stylize(self, image, target, alpha, passes, dtype, progress):
+        if isinstance(target, tiling.Regions):
+            target = target._replace(masks=[images.resize(mask, *image.shape[:2])
+                                            for mask in target.masks])
+        for left in range(passes, 0, -1):
+            image = tiling.stylize(self.engine, image, target, alpha, self.tile_size_for(image),
+                                   dtype=dtype if left == 1 else np.uint8, progress=progress)
+        return image
+
+    def check_style(self, style: ChannelStats) -> None:
+        """Raise OptionError for the style of another model."""
+        if np.shape(style.mean) != (self.channels,):
+            raise OptionError(f"this style has {np.size(style.mean)} channels, the model "
+                              f"{self.model} has {self.channels}: encode it with this model.")
+
+    def tile_size_for(self, image: np.ndarray) -> int:
+        """Return the size of the tiles that a picture is computed in; OptionError for too little
+        memory."""
+        plan = preset(self.model)
+        if self.max_memory is None:
+            return self.tile_size or plan.tile_size
+        # The picture and its result, and one more copy while it is read or written.
+        free = self.max_memory * 1_000_000 - plan.base_bytes - 3 * image.nbytes
+        side = math.isqrt(max(free, 0) // plan.tile_bytes) - 2 * tiling.default_halo(self.engine)
+        if side < SMALLEST_TILE:
+            rows, columns = image.shape[:2]
+            least = (SMALLEST_TILE + 2 * tiling.default_halo(self.engine)) ** 2 * plan.tile_bytes
+            needed = -(-(plan.base_bytes + 3 * image.nbytes + least) // 1_000_000)
+            raise OptionError(f"a picture of {columns} x {rows} needs at least {needed} MB with "
+                              f"the model {self.model}; --max-memory is {self.max_memory}.")
+        return side // STRIDE * STRIDE
+
+    def _encoded(self, style: Picture | ChannelStats) -> ChannelStats:
+        encoded = style if isinstance(style, ChannelStats) else self.encode_style(style)
+        self.check_style(encoded)
+        return encoded
+
+    def _regions(self, styles: Sequence, masks: Sequence[Picture]) -> tiling.Regions:
+        if isinstance(styles, (str, Path, ChannelStats)) or len(styles) != len(masks):
+            count = 1 if isinstance(styles, (str, Path, ChannelStats)) else len(styles)
+            raise OptionError(f"{len(masks)} masks need as many styles; received {count}.")
+        import cv2
+
+        layers = []
+        for index, mask in enumerate(masks):
+            layer = cv2.cvtColor(as_image(mask), cv2.COLOR_RGB2GRAY)
+            if not layer.any():
+                name = mask if isinstance(mask, (str, Path)) else f"number {index + 1}"
+                raise ImageError(f"mask {name} is all black: its style would apply nowhere.")
+            layers.append(layer)
+        return tiling.Regions([self._encoded(style) for style in styles], layers)
 
 
 def check_alpha(alpha: float) -> None:

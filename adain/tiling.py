@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from adain.architecture import ENCODER_HALO, HALO, STRIDE
+from adain.architecture import STRIDE
 from adain.engine import Engine
 from adain.stats import ChannelStats, StatsAccumulator, affine, interpolate
 
@@ -69,9 +69,14 @@ def pad(image: np.ndarray) -> np.ndarray:
     return np.pad(image, border + [(0, 0)] * (image.ndim - 2), mode="symmetric")
 
 
+def stride_multiple(length: int) -> int:
+    """Return the next multiple of 8."""
+    return -(-length // STRIDE) * STRIDE
+
+
 def padded_length(length: int) -> int:
     """Return the next multiple of 8, 16 at least."""
-    return max(SMALLEST, -(-length // STRIDE) * STRIDE)
+    return max(SMALLEST, stride_multiple(length))
 
 
 def to_float(image: np.ndarray) -> np.ndarray:
@@ -86,16 +91,21 @@ def to_integers(image: np.ndarray, dtype: type = np.uint8) -> np.ndarray:
     return np.clip(scaled, 0, np.iinfo(dtype).max, out=scaled).astype(dtype)
 
 
+def default_halo(engine: Engine) -> int:
+    """Return how many pixels around a tile change it: as far as encoder and decoder see."""
+    return stride_multiple(2 * engine.radius)
+
+
 class Regions(NamedTuple):
     """Several styles, each for a part of the picture.
 
-    masks: uint8 (styles, rows, columns), as large as the picture: how much of each pixel takes
+    masks: uint8 (rows, columns) each, as large as the picture: how much of each pixel takes
     which style. Where they sum up to less than 255 the content shows through, where to more they
     are scaled down.
     """
 
     styles: Sequence[ChannelStats]
-    masks: np.ndarray
+    masks: Sequence[np.ndarray]
 
 
 def measure(engine: Engine, image: np.ndarray, tile_size: int, mask: np.ndarray | None = None,
@@ -106,7 +116,7 @@ def measure(engine: Engine, image: np.ndarray, tile_size: int, mask: np.ndarray 
     """
     statistics = StatsAccumulator()
     for down, across in progress(tiles(*map(padded_length, image.shape[:2]), tile_size,
-                                       ENCODER_HALO)):
+                                       stride_multiple(engine.radius))):
         window = pad(image[down.window(), across.window()])
         weights = np.zeros(window.shape[:2], np.float32)
         core = slice(*down.core_in_window()), slice(*across.core_in_window())
@@ -118,30 +128,34 @@ def measure(engine: Engine, image: np.ndarray, tile_size: int, mask: np.ndarray 
 
 
 def stylize(engine: Engine, image: np.ndarray, style: ChannelStats | Regions, alpha: float,
-            tile_size: int, halo: int = HALO, dtype: type = np.uint8,
-            progress: Progress = iter) -> np.ndarray:
+            tile_size: int, halo: int | None = None, dtype: type = np.uint8,
+            progress: Progress = iter, content: ChannelStats | None = None) -> np.ndarray:
     """Return the stylized picture, exactly as large as `image` (both passes).
 
-    image: uint8 (rows, columns, 3), 1 x 1 or larger; dtype: np.uint8, np.uint16, or np.float32 for
+    image: uint8 (rows, columns, 3), 1 x 1 or larger; halo: pixels around a tile that are computed
+    with it, by default as far as the networks see; dtype: np.uint8, np.uint16, or np.float32 for
     the decoder's own values, about [0, 1] and not clipped; progress: is given the list of tiles
-    and yields them. Where the engine runs out of memory, smaller tiles are tried.
+    and yields them; content: the statistics to remove, where they are not the picture's own (then
+    there is no pass 1; not for Regions). Where memory runs out, smaller tiles are tried.
     """
     try:
-        return _stylize(engine, image, style, alpha, tile_size, halo, dtype, progress)
+        return _stylize(engine, image, style, alpha, tile_size, halo, dtype, progress, content)
     except MemoryError:
         smaller = tile_size // (2 * STRIDE) * STRIDE
         if smaller < SMALLEST:
             raise
-    return stylize(engine, image, style, alpha, smaller, halo, dtype, progress)
+    return stylize(engine, image, style, alpha, smaller, halo, dtype, progress, content)
 
 
-def _stylize(engine, image, style, alpha, tile_size, halo, dtype, progress):
-    plan = tiles(*map(padded_length, image.shape[:2]), tile_size, halo)
+def _stylize(engine, image, style, alpha, tile_size, halo, dtype, progress, content):
+    plan = tiles(*map(padded_length, image.shape[:2]), tile_size,
+                 default_halo(engine) if halo is None else halo)
     if isinstance(style, Regions):
         transfer = _regions_transfer(engine, image, style, alpha, tile_size, progress)
     else:
         # A single tile needs no pass of its own to know its statistics.
-        content = measure(engine, image, tile_size, None, progress) if len(plan) > 1 else None
+        if content is None and len(plan) > 1:
+            content = measure(engine, image, tile_size, None, progress)
 
         def transfer(tile):
             window = pad(image[tile.down.window(), tile.across.window()])

@@ -135,3 +135,26 @@ def test_signals_are_still_handled_after_openvino_has_started():
     """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout == "handled\nalive\n" and done.returncode == 0
+
+
+def test_openvino_says_when_memory_is_short_and_goes_on():
+    pytest.importorskip("resource")
+    program = """if True:
+        import resource
+        import numpy as np
+        from adain import Stylizer
+        stylizer = Stylizer("compact", precision="float32", tile_size=2048)
+        content, style = np.zeros((2000, 2000, 3), np.uint8), np.zeros((64, 64, 3), np.uint8)
+        style = stylizer.encode_style(style)
+        used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used + 400_000_000,) * 2)
+        print(stylizer.stylize(content, style).shape)
+        try:
+            stylizer.engine.transfer(np.zeros((2000, 2000, 3), np.float32), style, 1.0)
+        except MemoryError:
+            print("short")
+    """
+    if not sys.platform.startswith("linux"):
+        pytest.skip("needs /proc")
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == "(2000, 2000, 3)\nshort\n", done.stderr

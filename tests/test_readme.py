@@ -17,10 +17,11 @@ COMMANDS = [line.partition("#")[0].strip()
 
 @pytest.fixture
 def checkout(tmp_path):
-    """A folder that looks like a checkout, with two tiny pictures of each kind."""
+    """A folder that looks like a checkout, with a few tiny pictures of each kind."""
     for name in ("train.py", "stylize.py"):
         (tmp_path / name).symlink_to(ROOT / name)
-    for folder, names in (("inputs", ("cat", "coffee")), ("styles", ("flow_field", "mosaic")),
+    for folder, names in (("inputs", ("cat", "coffee")),
+                          ("styles", ("flow_field", "mosaic", "woodcut_waves")),
                           ("coco", "ab"), ("wikiart", "ab")):
         (tmp_path / folder).mkdir()
         for seed, name in enumerate(names):
@@ -54,7 +55,7 @@ def test_stylise_commands(checkout):
     assert len(commands) >= 3
     for command in commands:
         assert "picture" in run(command, checkout)
-    assert len(list((checkout / "output").iterdir())) == 4
+    assert len(list((checkout / "output").iterdir())) == 6
     assert Image.open(checkout / "cat.jpg").size == (56, 40)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 from PIL import Image
 
@@ -21,14 +22,33 @@ def run(main: Callable[[], int | None]) -> None:
     except AdaINError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         code = 1
+    except MemoryError:
+        print("MemoryError: there is not enough memory, even in the smallest pieces.",
+              file=sys.stderr)
+        code = 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         code = 130
     sys.exit(code)
 
 
-def progress(items: Sequence, unit: str) -> Iterable:
+def progress(items: Iterable, unit: str, total: int | None = None) -> Iterable:
     """Return the items behind a progress bar on stderr: if it is a terminal, for two or more."""
     from tqdm import tqdm
 
-    return tqdm(items, unit=f" {unit}", disable=None if len(items) > 1 else True, leave=False)
+    total = len(items) if total is None else total
+    return tqdm(items, unit=f" {unit}", total=total, disable=None if total > 1 else True,
+                leave=False)
+
+
+@contextmanager
+def frame_progress() -> Iterator[Callable[[int, int | None], None]]:
+    """Give a function that shows on a bar how many frames of how many are done."""
+    from tqdm import tqdm
+
+    with tqdm(unit=" frames", disable=None, leave=False) as bar:
+        def show(done: int, total: int | None) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield show

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import json
+import random
 import sys
 import time
 from collections import Counter
 from pathlib import Path
 
-from adain import __version__, images
+from adain import __version__, batch, color, images, stylefile, video, webcam
 from adain.architecture import DEFAULT_PRESET, PRESETS
-from adain.commands import progress, run
+from adain.commands import frame_progress, progress, run
 from adain.engine import ENGINES, PRECISIONS
 from adain.errors import ImageError, OptionError
-from adain.stats import ChannelStats
-from adain.stylizer import Stylizer, check_alpha
+from adain.recipe import BITS, Painter, Recipe, Style, styles_of
+from adain.sheet import Cells
+from adain.steady import SMOOTHING
+from adain.stylizer import Stylizer
+
+FORMATS = ("jpg", "png", "webp", "tif")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -22,19 +28,67 @@ def parser() -> argparse.ArgumentParser:
         prog="stylize.py", description="Repaint every content picture in every style.")
     root.add_argument("--version", action="version", version=f"adain {__version__}")
     root.add_argument("--content-path", required=True, metavar="PATH",
-                      help="a picture, or a folder of pictures")
-    root.add_argument("--style-path", required=True, metavar="PATH",
-                      help="a picture, or a folder of pictures")
-    root.add_argument("--out-path", default="output", metavar="PATH",
-                      help="folder for the results, named CONTENT__STYLE (default output); or the "
-                           "result's file name, for one content and one style")
-    root.add_argument("--format", choices=("jpg", "png", "webp", "tif"), default="jpg",
-                      help="of results in a folder (default jpg, quality 95)")
-    root.add_argument("--alpha", type=float, default=1.0,
-                      help="strength of the style, 0 to 1 (default 1)")
-    root.add_argument("--style-size", type=int, default=512, metavar="PIXELS",
-                      help="shrink styles to this shorter side, smaller ones stay; this sets the "
-                           "size of the strokes (default 512; 0: never shrink)")
+                      help="a picture; a folder, whose pictures are taken, subfolders too; - for "
+                           "standard input; a video; the number of a camera, 0 for the first")
+    root.add_argument("--style-path", required=True, nargs="+", metavar="PATH",
+                      help="pictures, folders of pictures, files written by --save-style")
+
+    style = root.add_argument_group("style")
+    style.add_argument("--alpha", type=float, nargs="+", default=[1.0], metavar="A",
+                       help="strength, 0 to 1 (default 1); several give a result each")
+    style.add_argument("--style-weights", type=float, nargs="+", metavar="W",
+                       help="mix the styles, one number for each, instead of a result for each")
+    style.add_argument("--mask", nargs="+", type=Path, metavar="PATH", dest="masks",
+                       help="one picture for each style, white where it applies; where all are "
+                            "black the content stays")
+    style.add_argument("--keep-colors", nargs="?", const="coral", choices=color.COLOR_MODES,
+                       help="keep the content's colours: coral (default) or histogram recolour "
+                            "the style, luminance takes only light and dark from it")
+    style.add_argument("--style-size", type=int, default=512, metavar="PIXELS",
+                       help="shrink styles to this shorter side, smaller ones stay; this sets the "
+                            "size of the strokes (default 512; 0: never shrink)")
+    style.add_argument("--coarse-size", type=int, metavar="PIXELS",
+                       help="for prints: stylise at this shorter side, enlarge, stylise again: "
+                            "strokes keep their size in proportion to the picture")
+    style.add_argument("--passes", type=int, default=1, metavar="N",
+                       help="stylise the result again, N times in all")
+    style.add_argument("--smoothing", type=float, default=SMOOTHING, metavar="SECONDS",
+                       help="of videos: what is removed of each frame is a mean over so long, so "
+                            "that calm areas do not flicker (default %(default)s; 0: each alone)")
+    style.add_argument("--random", type=int, metavar="N",
+                       help="N styles for each content, drawn by --seed, instead of all")
+    style.add_argument("--seed", type=int, default=0, help="default 0")
+    style.add_argument("--save-style", metavar="FILE",
+                       help="write the style, mixed where there are several, as a .npz file of a "
+                            "few kilobytes, which --style-path takes")
+
+    content = root.add_argument_group("content")
+    content.add_argument("--content-size", type=int, metavar="PIXELS",
+                         help="resize contents to this shorter side (default: as they are)")
+    content.add_argument("--crop-size", type=int, metavar="PIXELS",
+                         help="and cut the middle square of this size out of them")
+    content.add_argument("--max-pixels", type=int, default=images.MAX_PIXELS, metavar="N",
+                         help="refuse pictures with more pixels (default %(default)s)")
+
+    result = root.add_argument_group("results")
+    result.add_argument("--out-path", default="output", metavar="PATH",
+                        help="folder for the results, named CONTENT__STYLE (default output); the "
+                             "result's file name, where there is one only; - for standard output")
+    result.add_argument("--format", choices=FORMATS,
+                        help="of results in a folder (default jpg, quality 95; png for "
+                             "transparent pictures, and on standard output)")
+    result.add_argument("--bits", type=int, choices=BITS, default=8,
+                        help="of each value; 16 for png and tif (default 8)")
+    result.add_argument("--concat", action="store_true",
+                        help="put content and styles beside each result, in one picture")
+    result.add_argument("--sheet", metavar="FILE",
+                        help="make one contact sheet instead of results: a row for each content, "
+                             "a column for each style and alpha")
+    result.add_argument("--overwrite", action="store_true",
+                        help="replace results that exist; without it they are left alone, and a "
+                             "batch that was stopped goes on where it was")
+    result.add_argument("--json", action="store_true",
+                        help="print a line of JSON for each result")
 
     network = root.add_argument_group("networks")
     network.add_argument("--model", choices=PRESETS, help=f"default {DEFAULT_PRESET}")
@@ -53,6 +107,8 @@ def parser() -> argparse.ArgumentParser:
     machine.add_argument("--tile-size", type=int, metavar="PIXELS",
                          help="compute larger pictures in tiles of this size; smaller tiles need "
                               "less memory, the result is the same (default: by model)")
+    machine.add_argument("--max-memory", type=int, metavar="MB",
+                         help="choose the tile size so that the process takes about that much")
     return root
 
 
@@ -62,54 +118,143 @@ def main(arguments: list[str] | None = None) -> int:
     started = time.perf_counter()
 
     # Everything that can be wrong without computing is found out before anything is computed.
-    check_alpha(options.alpha)
-    contents, styles = images.find(options.content_path), images.find(options.style_path)
-    results = name_results(Path(options.out_path), options.format, contents, styles)
-    folder = next(iter(results.values())).parent
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OptionError(f"--out-path {folder} cannot be made: {error.strerror}.") from None
-    stylizer = Stylizer(options.model, checkpoint=options.checkpoint, vgg_path=options.vgg_path,
-                        decoder_path=options.decoder_path, engine=options.engine,
-                        precision=options.precision, tile_size=options.tile_size,
-                        style_size=options.style_size or None)
+    recipe = Recipe(**{name: tuple(value) if isinstance(value, list) else value
+                       for name, value in vars(options).items()
+                       if name in Recipe.__dataclass_fields__})
+    paths = [path for named in options.style_path for path in find_styles(named)]
+    styles = styles_of(paths, batch.unique_names(paths), options.alpha, recipe)
+    if options.content_path.isdigit() or video.is_video(options.content_path):
+        return clips(options, recipe, styles)
+    jobs = choose_jobs(options, batch.find_contents(options.content_path), styles)
+    stylizer = make_stylizer(options)
 
-    bad: list[Path] = []
-    encoded = encode_styles(stylizer, styles, bad)
-    pairs = [(content, style) for content in contents for style in encoded]
-    done, opened, image = 0, None, None
-    for content, style in progress(pairs, "pictures"):
-        if content in bad:
-            continue
-        try:
-            if content != opened:
-                image, opened = images.read(content), content
-            stylized = stylizer.stylize(image, encoded[style], options.alpha)
-        except ImageError as error:
-            skip(content, error, bad)
-            continue
-        images.write(results[content, style], stylized)
-        done += 1
+    one = len(jobs) == 1
+    painter = Painter(stylizer, recipe, options.format,
+                      (lambda tiles: progress(tiles, "tiles")) if one else iter)
+    bad = add_styles(painter, paths)
+    jobs = [job for job in jobs if not set(bad) & set(job.style.paths)]
+    if options.save_style and jobs:
+        stylizer.save_style(options.save_style, painter.encoded(jobs[0].style)[0])
+    cells = Cells(painter) if options.sheet else painter
+    outcomes = batch.run(jobs, cells.read, painter.paint, cells.write,
+                         (lambda path: False) if options.overwrite else cells.exists)
+    counts = Counter()
+    for outcome in progress(outcomes, "pictures", len(jobs)):
+        counts[outcome.status] += 1
+        if outcome.error and outcome.job.content not in bad:
+            skip(outcome.job.content, outcome.error, bad)
+        if options.json:
+            print(json.dumps(as_json(outcome)), flush=True)
+    if options.sheet and cells.results:
+        images.write(options.sheet, cells.sheet(jobs))
 
-    where = results[pairs[0]] if len(results) == 1 and pairs else folder
-    print(f"{done} picture{'' if done == 1 else 's'} in {time.perf_counter() - started:.1f} s -> "
-          f"{where} ({stylizer.model}, {stylizer.engine.name} on {stylizer.engine.device})")
+    where = options.sheet or (jobs[0].out_path if one and jobs else options.out_path)
+    print(f"{summary(counts)} in {time.perf_counter() - started:.1f} s -> {where} "
+          f"({stylizer.model}, {stylizer.engine.name} on {stylizer.engine.device})",
+          file=sys.stderr if options.json or options.out_path == batch.STREAM else sys.stdout)
     if bad:
         print(f"skipped {len(bad)}: {', '.join(map(str, bad))}", file=sys.stderr)
     return 1 if bad else 0
 
 
-def encode_styles(stylizer: Stylizer, styles: list[Path],
-                  bad: list[Path]) -> dict[Path, ChannelStats]:
-    """Return each readable style encoded; the others join `bad`."""
-    encoded = {}
-    for style in styles:
+def make_stylizer(options: argparse.Namespace) -> Stylizer:
+    return Stylizer(options.model, checkpoint=options.checkpoint, vgg_path=options.vgg_path,
+                    decoder_path=options.decoder_path, engine=options.engine,
+                    precision=options.precision, tile_size=options.tile_size,
+                    max_memory=options.max_memory, style_size=options.style_size or None)
+
+
+def clips(options: argparse.Namespace, recipe: Recipe, styles: list[Style]) -> int:
+    """Stylise a video in every style, or what a camera sees in one."""
+    if recipe != Recipe(style_weights=recipe.style_weights, max_pixels=recipe.max_pixels):
+        raise OptionError("a video takes --style-weights, --alpha and --smoothing; leave out the "
+                          "options of single pictures.")
+    camera = options.content_path.isdigit()
+    if camera and len(styles) != 1:
+        raise OptionError(f"a camera is shown in one style; received {len(styles)}: "
+                          "--style-weights mixes them.")
+    source, out_path = Path(options.content_path), Path(options.out_path)
+    targets = batch.name_results([(source, Path(), style.name) for style in styles], out_path,
+                                 source.suffix.removeprefix(".") or "mp4")
+    stylizer = make_stylizer(options)
+    painter = Painter(stylizer, recipe)
+    for style, target in zip(styles, targets):
+        if not camera and target.exists() and not options.overwrite:
+            print(f"{target} exists already (--overwrite replaces it)")
+            continue
+        for path in style.paths:
+            painter.add_style(path)
+        [encoded] = painter.encoded(style)
+        if camera:
+            made = webcam.stylize_webcam(stylizer, int(options.content_path), encoded, style.alpha,
+                                         options.smoothing)
+        else:
+            with frame_progress() as show:
+                made = video.stylize_file(stylizer, source, target, encoded, style.alpha,
+                                          options.smoothing, show)
+            if made.left_out:
+                print(f"{target} cannot hold, and so lacks: {', '.join(made.left_out)}",
+                      file=sys.stderr)
+        print(f"{made.frames} frames in {made.seconds:.1f} s -> "
+              f"{'the window' if camera else target} ({stylizer.model}, {stylizer.engine.name} on "
+              f"{stylizer.engine.device})")
+    return 0
+
+
+def find_styles(path: str) -> list[Path]:
+    """Return the style at a path, a picture or an encoded style, or the pictures in a folder."""
+    if Path(path).suffix == stylefile.SUFFIX and Path(path).is_file():
+        return [Path(path)]
+    return images.find(path)
+
+
+def choose_jobs(options: argparse.Namespace, contents: list[tuple[Path, Path]],
+                styles: list[Style]) -> list[batch.Job]:
+    """Return the results to make; OptionError where they cannot be named or written."""
+    if options.random is not None and options.random < 1:
+        raise OptionError(f"--random must be at least 1; received {options.random}.")
+    chosen = [(content, folder, style) for content, folder in contents
+              for style in (styles if options.random is None else random.Random(
+                  f"{options.seed} {content}").sample(styles, min(options.random, len(styles))))]
+    out_path = Path(options.out_path)
+    if out_path.suffix and not out_path.is_dir():
+        images.check_writable_format(out_path)
+    targets = batch.name_results([(content, folder, style.name) for content, folder, style
+                                  in chosen], out_path, options.format or "jpg")
+    jobs = [batch.Job(content, style, target)
+            for (content, _, style), target in zip(chosen, targets)]
+    named = Path(options.sheet) if options.sheet else out_path if targets == [out_path] else None
+    if named is None:
+        make_folder(out_path)
+    elif str(named) != batch.STREAM:
+        images.check_writable_format(named)
+        if named.exists() and not options.overwrite:
+            raise OptionError(f"{named} exists; --overwrite replaces it.")
+        make_folder(named.parent)
+    if options.bits == 16 and str(out_path) != batch.STREAM:
+        kind = images.writable_format(named or targets[0])
+        if options.sheet or not kind.keeps_16_bits:
+            raise OptionError(f"--bits 16 needs results in png or tif (--format); these are "
+                              f"{'a contact sheet' if options.sheet else kind.name}.")
+    return jobs
+
+
+def make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OptionError(f"the folder {folder} cannot be made: {error.strerror}.") from None
+
+
+def add_styles(painter: Painter, paths: list[Path]) -> list[Path]:
+    """Read and encode the styles; return those that cannot be read."""
+    bad: list[Path] = []
+    for path in paths:
         try:
-            encoded[style] = stylizer.encode_style(style)
+            painter.add_style(path)
         except ImageError as error:
-            skip(style, error, bad)
-    return encoded
+            skip(path, error, bad)
+    return bad
 
 
 def skip(path: Path, error: ImageError, bad: list[Path]) -> None:
@@ -117,25 +262,22 @@ def skip(path: Path, error: ImageError, bad: list[Path]) -> None:
     bad.append(path)
 
 
-def name_results(out_path: Path, suffix: str, contents: list[Path],
-                 styles: list[Path]) -> dict[tuple[Path, Path], Path]:
-    """Return the file that each (content, style) is written to."""
-    if out_path.suffix and not out_path.is_dir():
-        images.check_writable_format(out_path)
-        if len(contents) * len(styles) > 1:
-            raise OptionError(f"--out-path {out_path} names one file, but there are "
-                              f"{len(contents)} contents and {len(styles)} styles: name a folder.")
-        return {(contents[0], styles[0]): out_path}
-    content_names, style_names = unique_names(contents), unique_names(styles)
-    return {(content, style): out_path / f"{content_names[content]}__{style_names[style]}.{suffix}"
-            for content in contents for style in styles}
+def as_json(outcome: batch.Outcome) -> dict:
+    """Return what --json prints of a result."""
+    job = outcome.job
+    found = {"content": str(job.content), "styles": [str(path) for path in job.style.paths],
+             "alpha": job.style.alpha, "out": str(outcome.out_path), "status": outcome.status,
+             "seconds": round(outcome.seconds, 3)}
+    return found | {"error": str(outcome.error)} if outcome.error else found
 
 
-def unique_names(paths: list[Path]) -> dict[Path, str]:
-    """Return the files' names without ending, with it where two would be the same."""
-    stems = Counter(path.stem for path in paths)
-    return {path: path.stem if stems[path.stem] == 1 else path.name.replace(".", "_")
-            for path in paths}
+def summary(counts: Counter) -> str:
+    """Return how many pictures were made and how many were there already."""
+    done = counts[batch.DONE]
+    text = f"{done} picture{'' if done == 1 else 's'}"
+    if counts[batch.EXISTS]:
+        text += f", {counts[batch.EXISTS]} exist already (--overwrite replaces them)"
+    return text
 
 
 def entry_point() -> None:

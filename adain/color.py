@@ -1,0 +1,135 @@
+"""Keep the content's colours: three ways of Gatys et al. 2016 (arXiv:1606.05897).
+
+    style = recolor_style(style, content, mode)        # before the style is encoded
+    stylized = restore_colors(stylized, content, mode)  # afterwards, pixel by pixel
+
+Each function does nothing where its mode has nothing to do there, so that callers need no cases.
+`coral` and `histogram` repaint the style in the content's colours ("color histogram matching"):
+the colours are kept as a whole, not place by place. `luminance` ("luminance-only transfer") keeps
+every place's chrominance. One departure: the paper also makes the content grey for the network.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from adain.errors import OptionError
+
+COLOR_MODES = ("coral", "histogram", "luminance")
+
+# Directions in which the style's colours deviate by less than this hold no colours but rounding
+# and JPEG noise; they are not amplified to the content's deviation. Unit: levels of 255, squared.
+_NOISE_VARIANCE = 1.0
+_BAND = 256  # rows that are converted to floats at a time
+_LUMINANCE = np.array([0.299, 0.587, 0.114])  # Y of YIQ, ITU-R BT.601
+
+
+def check_color_mode(mode: str | None) -> None:
+    """Raise OptionError unless the mode is one of COLOR_MODES, or None for no change."""
+    if mode is not None and mode not in COLOR_MODES:
+        raise OptionError(f"the colours can be kept by {', '.join(COLOR_MODES)}; "
+                          f"received '{mode}'.")
+
+
+def recolor_style(style: np.ndarray, content: np.ndarray, mode: str | None) -> np.ndarray:
+    """Return the style picture as it is to be encoded for this content.
+
+    style, content: uint8 RGB (rows, columns, 3), of any two sizes.
+    mode: "coral" gives the style the mean and covariance of the content's colours, "histogram" the
+        histogram of every channel, "luminance" makes it grey, of the mean and deviation of the
+        content's luminance. None returns the style.
+    """
+    check_color_mode(mode)
+    if mode == "coral":
+        return _match_covariance(style, content)
+    if mode == "histogram":
+        return np.dstack([_matched_levels(style, content, channel)[style[..., channel]]
+                          for channel in range(3)])
+    if mode == "luminance":
+        return _match_luminance(style, content)
+    return style
+
+
+def restore_colors(stylized: np.ndarray, content: np.ndarray, mode: str | None) -> np.ndarray:
+    """Return the result with the content's chrominance for "luminance", else as it is.
+
+    content: uint8 RGB (rows, columns, 3); stylized: the same size, uint8 or uint16; so the result.
+    A part of a picture gives that part of the result. Each pixel is the content's, lighter or
+    darker by the same amount in red, green and blue: in YIQ that changes Y and leaves I and Q.
+    What leaves the range is clipped.
+    """
+    check_color_mode(mode)
+    if mode != "luminance":
+        return stylized
+    import cv2
+
+    depth, signed = cv2.CV_8U, cv2.CV_16S
+    if stylized.dtype == np.uint16:
+        content, depth, signed = content.astype(np.uint16) * 257, cv2.CV_16U, cv2.CV_32S
+    change = cv2.subtract(cv2.cvtColor(stylized, cv2.COLOR_RGB2GRAY),
+                          cv2.cvtColor(content, cv2.COLOR_RGB2GRAY), dtype=signed)
+    return cv2.add(content, cv2.merge([change] * 3), dtype=depth)
+
+
+def _mean_and_covariance(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean (3,) and covariance (3, 3) of the colours, in float64."""
+    import cv2
+
+    mean = np.array(cv2.mean(image)[:3])
+    colours = image.reshape(-1, 3)
+    squares = cv2.mulTransposed(colours, True, dtype=cv2.CV_64F) / len(colours)
+    return mean, squares - np.outer(mean, mean)
+
+
+def _match_covariance(style: np.ndarray, content: np.ndarray) -> np.ndarray:
+    """The paper's linear transfer, with the symmetric square roots of the covariances."""
+    style_mean, style_covariance = _mean_and_covariance(style)
+    mean, covariance = _mean_and_covariance(content)
+    matrix = _power(covariance, 0.5, 0) @ _power(style_covariance, -0.5, _NOISE_VARIANCE)
+    return _transform(style, matrix, mean - matrix @ style_mean)
+
+
+def _power(covariance: np.ndarray, exponent: float, least: float) -> np.ndarray:
+    """Return a symmetric matrix to some power, its eigenvalues raised to `least` before."""
+    values, vectors = np.linalg.eigh(covariance)
+    return vectors * np.maximum(values, least) ** exponent @ vectors.T
+
+
+def _match_luminance(style: np.ndarray, content: np.ndarray) -> np.ndarray:
+    """Y <- (Y - mean) * ratio of deviations + content's mean, as grey."""
+    style_mean, style_covariance = _mean_and_covariance(style)
+    mean, covariance = _mean_and_covariance(content)
+    variance, style_variance = (_LUMINANCE @ matrix @ _LUMINANCE
+                                for matrix in (covariance, style_covariance))
+    scale = np.sqrt(max(variance, 0) / max(style_variance, _NOISE_VARIANCE))
+    matrix = np.tile(scale * _LUMINANCE, (3, 1))
+    return _transform(style, matrix, _LUMINANCE @ mean - matrix @ style_mean)
+
+
+def _transform(image: np.ndarray, matrix: np.ndarray, offset: np.ndarray) -> np.ndarray:
+    """Return matrix @ colour + offset for every pixel, rounded and clipped to uint8."""
+    import cv2
+
+    # In float32: OpenCV's way for uint8 rounds the matrix to 10 bits.
+    affine = np.column_stack([matrix, offset]).astype(np.float32)
+    result = np.empty_like(image)
+    for top in range(0, len(image), _BAND):
+        moved = cv2.transform(image[top:top + _BAND].astype(np.float32), affine)
+        result[top:top + _BAND] = np.clip(np.rint(moved), 0, 255)
+    return result
+
+
+def _matched_levels(style: np.ndarray, content: np.ndarray, channel: int) -> np.ndarray:
+    """Return uint8 (256,): where the style's levels go to give a channel the content's histogram.
+
+    A level goes where the content's distribution reaches the middle of its own step, so that equal
+    pictures stay as they are and a flat one takes the median.
+    """
+    import cv2
+
+    counts, wanted = (
+        cv2.calcHist([image], [channel], None, [256], [0, 256]).ravel().astype(np.float64)
+        for image in (style, content))
+    middles = (np.cumsum(counts) - counts / 2) / counts.sum()
+    levels = np.searchsorted(np.cumsum(wanted) / wanted.sum(), middles)
+    return np.minimum(levels, 255).astype(np.uint8)

@@ -1,0 +1,83 @@
+"""What a picture file says about its samples: the ICC profile and the EXIF data."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import numpy as np
+from PIL import ExifTags, Image, ImageCms
+
+_SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+
+
+def is_grey(image: Image.Image) -> bool:
+    """Tell whether a mode of Pillow has no colours."""
+    return image.mode in ("1", "L", "LA", "La", "I", "F") or image.mode.startswith("I;16")
+
+
+def profile_conversion(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
+    """Return the conversion to sRGB of this image's bands, which have lost their alpha channel.
+
+    A grey picture may carry a profile for RGB; any other mismatch, like a broken profile, is as if
+    there were none.
+    """
+    try:
+        if image.mode == "LAB":
+            profile, space = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")), "LAB"
+        else:
+            data = image.info.get("icc_profile")
+            profile = ImageCms.ImageCmsProfile(io.BytesIO(data))
+            space = profile.profile.xcolor_space.strip()
+        own = image.mode if image.mode in ("CMYK", "LAB") else "L" if is_grey(image) else "RGB"
+        mode = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK", "LAB": "LAB"}[space]
+        if mode != own and (own, mode) != ("L", "RGB"):
+            raise ValueError("a profile for other colours than the picture's")
+        transform = ImageCms.buildTransform(profile, _SRGB, mode, "RGB")
+    except (ImageCms.PyCMSError, OSError, KeyError, ValueError, TypeError):
+        # no profile, or a broken or foreign one: the numbers are all there is
+        return lambda band: band.convert("RGB")
+    if mode == "RGB" and _changes_nothing(transform):
+        return lambda band: band.convert("RGB")
+    return lambda band: ImageCms.applyTransform(band.convert(mode), transform)
+
+
+def _changes_nothing(transform: ImageCms.ImageCmsTransform) -> bool:
+    """Tell whether a profile is sRGB by another name, which rounding only could change."""
+    steps = np.linspace(0, 255, 9).astype(np.uint8)
+    colours = np.stack(np.meshgrid(steps, steps, steps), -1).reshape(27, 27, 3)
+    converted = np.asarray(ImageCms.applyTransform(Image.fromarray(colours), transform))
+    return bool(abs(converted.astype(int) - colours).max() <= 1)
+
+
+# What of the main EXIF directory describes the scene, not the file: 270 ImageDescription, 271 Make,
+# 272 Model, 282 XResolution, 283 YResolution, 296 ResolutionUnit, 305 Software, 306 DateTime,
+# 315 Artist, 316 HostComputer, 18246 Rating, 18249 RatingPercent, 33432 Copyright, 40091..40095
+# title, comment, author, keywords and subject. TIFF files keep their layout there as well.
+_KEPT_TAGS = (270, 271, 272, 282, 283, 296, 305, 306, 315, 316, 18246, 18249, 33432,
+              40091, 40092, 40093, 40094, 40095)
+# Of the camera's directory what no longer holds: 37396 SubjectArea and 41492 SubjectLocation (the
+# picture was turned), 37500 MakerNote (its offsets point into the old file), 40961 ColorSpace,
+# 40962 and 40963 pixel dimensions, 40965 interoperability.
+_DROPPED_CAMERA_TAGS = (37396, 37500, 40961, 40962, 40963, 40965, 41492)
+_SRGB_COLOR_SPACE = {40961: 1}
+
+
+def kept_exif(image: Image.Image) -> tuple[bytes | None, int]:
+    """Return the EXIF data that still holds, and the orientation that is to be applied."""
+    try:
+        source = image.getexif()
+        orientation = source.get(ExifTags.Base.Orientation, 1)
+        kept = Image.Exif()
+        for tag in _KEPT_TAGS:
+            if tag in source:
+                kept[tag] = source[tag]
+        camera = {tag: value for tag, value in source.get_ifd(ExifTags.IFD.Exif).items()
+                  if tag not in _DROPPED_CAMERA_TAGS}
+        if camera:
+            kept[ExifTags.IFD.Exif] = camera | _SRGB_COLOR_SPACE
+        if position := source.get_ifd(ExifTags.IFD.GPSInfo):
+            kept[ExifTags.IFD.GPSInfo] = dict(position)
+        return (kept.tobytes() if len(kept) else None), orientation
+    except Exception:  # broken metadata raise anything; the picture is still good
+        return None, 1

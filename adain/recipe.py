@@ -1,0 +1,206 @@
+"""Recipe: how a result is made of its content and its styles; Painter: makes it.
+
+What the command's options say about a single result stands here, so that the command itself only
+parses, names and prints.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from adain import color, images, stylefile
+from adain.batch import STREAM
+from adain.errors import ImageError, OptionError
+from adain.images import Picture
+from adain.stats import ChannelStats, merge
+from adain.stylizer import Stylizer, check_alpha
+from adain.tiling import Progress
+
+BITS = (8, 16)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How every result of a batch is made; all sizes in pixels.
+
+    style_weights: mixes the styles. masks: gives each style a region. keep_colors: see adain.color.
+    content_size: the content's shorter side; crop_size: its middle square. coarse_size, passes: see
+    Stylizer.stylize. concat: content and styles stand beside the result. bits: of the result's
+    values, 8 or 16.
+    """
+
+    style_weights: tuple[float, ...] | None = None
+    masks: tuple[Path, ...] | None = None
+    keep_colors: str | None = None
+    content_size: int | None = None
+    crop_size: int | None = None
+    coarse_size: int | None = None
+    passes: int = 1
+    concat: bool = False
+    bits: int = 8
+    max_pixels: int = images.MAX_PIXELS
+
+    def __post_init__(self) -> None:
+        for name in ("content_size", "crop_size", "coarse_size", "passes", "max_pixels"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise OptionError(f"--{name.replace('_', '-')} must be at least 1; "
+                                  f"received {value}.")
+        color.check_color_mode(self.keep_colors)
+        if self.style_weights is not None and self.masks is not None:
+            raise OptionError("--style-weights mixes styles everywhere, --mask gives each a region "
+                              "of its own: use one of the two (grey masks mix, too).")
+        if self.concat and self.bits == 16:
+            raise OptionError("--concat shows 8-bit pictures: leave out --bits 16.")
+
+    @property
+    def one_result(self) -> bool:
+        """Whether all styles go into one result."""
+        return self.style_weights is not None or self.masks is not None
+
+    def check_styles(self, count: int) -> None:
+        """Raise OptionError unless weights or masks are as many as the styles."""
+        for option, values in (("--style-weights", self.style_weights), ("--mask", self.masks)):
+            if values is not None and len(values) != count:
+                raise OptionError(f"{count} style{'s need' if count > 1 else ' needs'} {count} "
+                                  f"{option}; received {len(values)} "
+                                  f"({' '.join(map(str, values))}).")
+        if self.style_weights is not None:
+            merge([ChannelStats(0.0, 0.0)] * count, self.style_weights)  # refuses impossible ones
+
+
+class Style(NamedTuple):
+    """What a result is painted with: its name, the styles' files, and the strength."""
+
+    name: str
+    paths: tuple[Path, ...]
+    alpha: float = 1.0
+
+
+class Painter:
+    """Makes pictures by a recipe; every style is read and encoded once.
+
+    format: that the results' names have; None where it is free, so that transparent pictures
+    become PNG files if their own name's format has no transparency.
+    """
+
+    def __init__(self, stylizer: Stylizer, recipe: Recipe, format: str | None = None,
+                 progress: Progress = iter) -> None:
+        self.stylizer, self.recipe = stylizer, recipe
+        self._format, self._progress = format, progress
+        self._masks = recipe.masks and [self.open(path).rgb for path in recipe.masks]
+        self._pictures: dict[Path, np.ndarray] = {}
+        self._encoded: dict[Path, ChannelStats] = {}
+
+    def open(self, path: Path) -> Picture:
+        """Read a picture file, or standard input."""
+        source = io.BytesIO(sys.stdin.buffer.read()) if str(path) == STREAM else path
+        return images.open_picture(source, max_pixels=self.recipe.max_pixels)
+
+    def add_style(self, path: Path) -> None:
+        """Read a style, and encode it where it does not depend on the content."""
+        if path.suffix == stylefile.SUFFIX:
+            if self.recipe.keep_colors in color.COLOR_MODES or self.recipe.concat:
+                raise OptionError(f"{path} is an encoded style, without the picture that "
+                                  "--keep-colors and --concat need.")
+            self._encoded[path] = self.stylizer.encode_style(path)
+            return
+        picture = self.open(path)
+        self._pictures[path] = self.stylizer.shrink_style(
+            images.fill_transparent(picture.rgb, picture.opacity))
+        if self.recipe.keep_colors is None:
+            self._encoded[path] = self.stylizer.encode_style(self._pictures[path])
+
+    def encoded(self, style: Style, content: np.ndarray | None = None) -> list[ChannelStats]:
+        """Return the statistics of a style's files, mixed into one by the recipe's weights.
+
+        content: whose colours they take, where the recipe keeps colours.
+        """
+        found = [self._encoded[path] if path in self._encoded else self.stylizer.encode_style(
+            color.recolor_style(self._pictures[path], content, self.recipe.keep_colors))
+            for path in style.paths]
+        weights = self.recipe.style_weights
+        return found if weights is None else [merge(found, weights)]
+
+    def read(self, path: Path) -> Picture:
+        """Return a content as the recipe wants it: resized, cropped, filled where transparent."""
+        picture = self.open(path)
+        layers = [images.fill_transparent(picture.rgb, picture.opacity), picture.opacity]
+        if self.recipe.content_size is not None:
+            layers = [layer if layer is None else
+                      images.resize_shorter_side(layer, self.recipe.content_size)
+                      for layer in layers]
+        if self.recipe.crop_size is not None:
+            layers = [layer if layer is None else middle_square(layer, self.recipe.crop_size)
+                      for layer in layers]
+        return picture._replace(rgb=layers[0], opacity=layers[1])
+
+    def paint(self, content: Picture, style: Style) -> Picture:
+        """Return the content in the style."""
+        recipe = self.recipe
+        encoded = self.encoded(style, content.rgb)
+        result = self.stylizer.stylize(
+            content.rgb, encoded if self._masks else encoded[0], style.alpha, masks=self._masks,
+            passes=recipe.passes, coarse_size=recipe.coarse_size,
+            dtype=np.uint16 if recipe.bits == 16 else np.uint8, progress=self._progress)
+        result = color.restore_colors(result, content.rgb, recipe.keep_colors)
+        if recipe.concat:
+            rows = result.shape[0]
+            row = [content.rgb, *(self._pictures[path] for path in style.paths), result]
+            return Picture(np.concatenate([images.resize(
+                picture, rows, max(1, round(picture.shape[1] * rows / picture.shape[0])))
+                for picture in row], axis=1), None, None)
+        return content._replace(rgb=result)
+
+    def picture(self, style: Style) -> np.ndarray | None:
+        """Return the picture of a style, if it has one."""
+        return self._pictures.get(style.paths[0]) if len(style.paths) == 1 else None
+
+    def write(self, path: Path, picture: Picture) -> Path:
+        """Write a result to its file, or to standard output; return where it is."""
+        target, named = path, None
+        if str(path) == STREAM:
+            target, named = sys.stdout.buffer, self._format or "png"
+        elif picture.opacity is not None and self._format is None:
+            target = path = self._transparent(path)
+        images.write(target, picture.rgb, opacity=picture.opacity, exif=picture.exif, format=named)
+        return path
+
+    def exists(self, path: Path) -> bool:
+        """Tell whether a result is there already."""
+        return path.exists() or (self._format is None and self._transparent(path).exists())
+
+    @staticmethod
+    def _transparent(path: Path) -> Path:
+        if str(path) == STREAM or images.writable_format(path).keeps_opacity:
+            return path
+        return path.with_suffix(".png")
+
+
+def middle_square(image: np.ndarray, size: int) -> np.ndarray:
+    """Return the middle square of a picture, `size` pixels a side; ImageError if it is smaller."""
+    if min(image.shape[:2]) < size:
+        rows, columns = image.shape[:2]
+        raise ImageError(f"--crop-size {size} is larger than the picture, {columns} x {rows}; "
+                         "--content-size enlarges it.")
+    top, left = ((length - size) // 2 for length in image.shape[:2])
+    return image[top:top + size, left:left + size]
+
+
+def styles_of(paths: Sequence[Path], names: Sequence[str], alphas: Sequence[float],
+              recipe: Recipe) -> list[Style]:
+    """Return what to paint with: every file, or all of them at once, in every strength."""
+    for alpha in alphas:
+        check_alpha(alpha)
+    recipe.check_styles(len(paths))
+    groups = [("+".join(names), tuple(paths))] if recipe.one_result else [
+        (name, (path,)) for path, name in zip(paths, names)]
+    return [Style(name if len(alphas) == 1 else f"{name}__alpha{alpha:g}", group, alpha)
+            for name, group in groups for alpha in alphas]

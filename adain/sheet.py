@@ -1,0 +1,66 @@
+"""Contact sheets: one picture that shows many."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from adain import images
+from adain.batch import Job
+from adain.recipe import Painter, Picture, middle_square
+
+GAP = 4  # white pixels between cells
+
+
+def sheet(rows: Sequence[Sequence[np.ndarray | None]], size: int = 256) -> np.ndarray:
+    """Return uint8 RGB with the middle square of each picture; None leaves a cell white.
+
+    rows: uint8 RGB pictures, as many in each row; size: of a cell, in pixels.
+    """
+    side = size + GAP
+    result = np.full((len(rows) * side - GAP, len(rows[0]) * side - GAP, 3), 255, np.uint8)
+    for down, row in enumerate(rows):
+        for across, picture in enumerate(row):
+            if picture is not None:
+                square = middle_square(picture, min(picture.shape[:2]))
+                result[down * side:down * side + size, across * side:across * side + size] = (
+                    images.resize(square, size, size))
+    return result
+
+
+class Cells:
+    """Reads and writes for batch.run as a Painter does, but keeps small pictures for a sheet."""
+
+    def __init__(self, painter: Painter, size: int = 256) -> None:
+        self._painter, self._size = painter, size
+        self._contents: dict[Path, np.ndarray] = {}
+        self.results: dict[Path, np.ndarray] = {}
+
+    def read(self, path: Path) -> Picture:
+        picture = self._painter.read(path)
+        self._contents[path] = self._square(picture.rgb)
+        return picture
+
+    def write(self, path: Path, picture: Picture) -> Path:
+        self.results[path] = self._square(picture.rgb)
+        return path
+
+    @staticmethod
+    def exists(path: Path) -> bool:
+        return False
+
+    def sheet(self, jobs: Sequence[Job]) -> np.ndarray:
+        """Return a row for each content and a column for each of the jobs' styles."""
+        styles = list(dict.fromkeys(job.style for job in jobs))
+        rows = [[None, *(self._painter.picture(style) for style in styles)]]
+        for content, picture in self._contents.items():
+            made = {job.style: self.results.get(job.out_path)
+                    for job in jobs if job.content == content}
+            rows.append([picture, *(made.get(style) for style in styles)])
+        return sheet(rows, self._size)
+
+    def _square(self, image: np.ndarray) -> np.ndarray:
+        square = middle_square(image, min(image.shape[:2]))
+        return images.resize(square, self._size, self._size)

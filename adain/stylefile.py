@@ -1,0 +1,47 @@
+"""An encoded style as a file of a few kilobytes: encode a painting once, use it for ever."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from adain.errors import WeightsError
+from adain.images import atomic
+from adain.stats import ChannelStats
+from adain.weights import Weights
+
+SUFFIX = ".npz"
+
+
+def fingerprint(encoder: Weights) -> str:
+    """Return a short text that tells encoders apart: styles of one mean nothing to another."""
+    digest = hashlib.sha256()
+    for layer in sorted(encoder):
+        for array in encoder[layer]:
+            digest.update(np.ascontiguousarray(array))
+    return digest.hexdigest()[:16]
+
+
+def save(path: str | Path, style: ChannelStats, encoder: str) -> None:
+    """Write a style; encoder: the fingerprint of the network that it was encoded with."""
+    with atomic(path) as beside, open(beside, "wb") as file:
+        np.savez(file, mean=style.mean, std=style.std, encoder=np.array(encoder))
+
+
+def load(path: str | Path, encoder: str) -> ChannelStats:
+    """Return the style in a file; WeightsError if another network encoded it."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            style = ChannelStats(arrays["mean"], arrays["std"])
+            found = str(arrays["encoder"])
+    except FileNotFoundError:
+        raise WeightsError(f"{path} does not exist.") from None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise WeightsError(f"{path} is not an encoded style: {error}.") from None
+    if found != encoder:
+        raise WeightsError(f"{path} was encoded by another network ({found}, this one is "
+                           f"{encoder}): encode the painting again with this --model.")
+    return style

@@ -1,0 +1,81 @@
+"""Stylise video files: frame by frame, steadily, with the sound as it was.
+
+    stylizer = Stylizer("compact")
+    stylize_file(stylizer, "clip.mp4", "painted.mp4", stylizer.encode_style("mosaic.jpg"))
+
+`clips` says what becomes of times, sound, colours and sizes, `steady` why nothing flickers.
+Decoding, computing and encoding overlap, with a few frames in flight, so that all cores work and
+memory does not grow with the length.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+from adain import images
+from adain.clips import Frame, Sink, Source, check_writable_format
+from adain.errors import OptionError
+from adain.stats import ChannelStats
+from adain.steady import SMOOTHING, SteadyStylizer
+from adain.stylizer import Stylizer
+
+READ_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts",
+                 ".m2ts", ".wmv", ".flv", ".3gp", ".ogv")
+# Items that are decoded ahead, and that wait for the encoder.
+AHEAD = 4
+
+
+class Summary(NamedTuple):
+    """What stylize_file() did."""
+
+    frames: int
+    seconds: float  # that it took
+    cuts: int  # at which smoothing started again
+    damaged: int  # packets that could not be decoded and were skipped
+    left_out: tuple[str, ...]  # streams that the container cannot hold
+
+
+def is_video(path: str | Path) -> bool:
+    """Tell by its ending whether a file is taken for a video."""
+    return Path(path).suffix.lower() in READ_SUFFIXES
+
+
+def stylize_file(stylizer: Stylizer, source: str | Path, target: str | Path, style: ChannelStats,
+                 alpha: float = 1.0, smoothing: float = SMOOTHING,
+                 progress: Callable[[int, int | None], None] | None = None) -> Summary:
+    """Write the video `source` in the style to `target`, which appears whole or not at all.
+
+    style: what stylizer.encode_style() returned; alpha and smoothing: see SteadyStylizer.
+    progress: called after each frame with the number done and, where it is known, that of all.
+    Raises ImageError for a file that cannot be read or written, OptionError for the rest.
+    """
+    check_writable_format(target)
+    if Path(target).resolve() == Path(source).resolve():
+        raise OptionError(f"{target} is the clip itself; name another file for the result.")
+    steady = SteadyStylizer(stylizer, style, alpha, smoothing)
+    started, frames = time.perf_counter(), 0
+    with (Source(source) as clip, images.atomic(target) as beside, Sink(beside, clip) as sink,
+          ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer):
+        items = iter(clip)
+        reading = deque(reader.submit(next, items, None) for _ in range(AHEAD))
+        writing = deque()
+        while (item := reading.popleft().result()) is not None:
+            reading.append(reader.submit(next, items, None))
+            if isinstance(item, Frame):
+                seconds = float(item.pts * clip.time_base)
+                item = item._replace(image=steady.stylize(sink.fit(item.image), seconds))
+                frames += 1
+                if progress is not None:
+                    progress(frames, clip.frames)
+            writing.append(writer.submit(sink.write, item))
+            if len(writing) > AHEAD:
+                writing.popleft().result()
+        while writing:
+            writing.popleft().result()
+        writer.submit(sink.finish).result()
+    return Summary(frames, time.perf_counter() - started, steady.cuts, clip.damaged, sink.left_out)

@@ -1,0 +1,247 @@
+"""What the options of stylize.py do to a result, through the command itself (in this process)."""
+
+import io
+import json
+import sys
+
+import cv2
+import numpy as np
+import pytest
+from conftest import picture
+from PIL import Image
+
+from adain import Stylizer, images, merge
+from adain.commands.stylize import main
+from adain.errors import ImageError, OptionError, WeightsError
+
+CONTENT, STYLES = picture(40, 56, 0), (picture(48, 48, 10), picture(56, 40, 11))
+
+
+@pytest.fixture
+def place(tmp_path):
+    """A folder with one content and two styles."""
+    images.write(tmp_path / "photo.png", CONTENT)
+    for name, style in zip("ab", STYLES):
+        images.write(tmp_path / "styles" / f"{name}.png", style)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def stylizer():
+    return Stylizer("compact")
+
+
+def stylize(place, *options, content="photo.png", style=("styles",)):
+    return main(["--model", "compact", "--content-path", str(place / content), "--style-path",
+                 *(str(place / name) for name in style), "--out-path", str(place / "out"),
+                 "--format", "png", *map(str, options)])
+
+
+def result(place, name):
+    return images.read(place / "out" / f"{name}.png")
+
+
+def names(place):
+    return sorted(path.relative_to(place / "out").as_posix()
+                  for path in (place / "out").rglob("*") if path.is_file())
+
+
+def test_style_weights_mix_the_styles_into_one_result(place, stylizer):
+    assert stylize(place, "--style-weights", 3, 1) == 0
+    assert names(place) == ["photo__a+b.png"]
+    mixed = merge([stylizer.encode_style(style) for style in STYLES], [0.75, 0.25])
+    np.testing.assert_array_equal(result(place, "photo__a+b"), stylizer.stylize(CONTENT, mixed))
+
+
+def test_several_alphas_give_a_result_each(place, stylizer):
+    assert stylize(place, "--alpha", 0.25, 1, style=("styles/a.png",)) == 0
+    assert names(place) == ["photo__a__alpha0.25.png", "photo__a__alpha1.png"]
+    np.testing.assert_array_equal(result(place, "photo__a__alpha0.25"),
+                                  stylizer.stylize(CONTENT, STYLES[0], 0.25))
+
+
+def test_black_in_all_masks_keeps_the_content(place):
+    mask = np.zeros((20, 28), np.uint8)  # half as large as the content: it is enlarged
+    mask[:, :14] = 255
+    Image.fromarray(mask).save(place / "mask.png")
+    assert stylize(place, "--mask", place / "mask.png", style=("styles/a.png",)) == 0
+    made = result(place, "photo__a")
+    np.testing.assert_array_equal(made[:, 30:], CONTENT[:, 30:])
+    assert abs(made[:, :26].astype(int) - CONTENT[:, :26]).mean() > 5
+
+
+def test_masks_that_are_white_everywhere_share_the_picture(place, stylizer):
+    Image.fromarray(np.full((40, 56), 255, np.uint8)).save(place / "white.png")
+    assert stylize(place, "--mask", place / "white.png", place / "white.png") == 0
+    mixed = merge([stylizer.encode_style(style) for style in STYLES], [1, 1])
+    difference = result(place, "photo__a+b").astype(int) - stylizer.stylize(CONTENT, mixed)
+    assert abs(difference).mean() < 1  # the same up to bfloat16
+
+
+def test_luminance_keeps_the_colours(place):
+    assert stylize(place, "--keep-colors", "luminance", style=("styles/a.png",)) == 0
+    made = result(place, "photo__a").astype(int)
+    inside = ((made > 0) & (made < 255)).all(axis=-1)
+    shift = (made - CONTENT)[inside]  # the same in red, green and blue: only luminance changed
+    assert inside.mean() > 0.5 and abs(shift - shift.mean(axis=1, keepdims=True)).max() <= 1
+
+
+@pytest.mark.parametrize("mode", ["coral", "histogram"])
+def test_recoloured_styles_change_the_result(place, stylizer, mode):
+    assert stylize(place, "--keep-colors", mode, style=("styles/a.png",)) == 0
+    plain = stylizer.stylize(CONTENT, STYLES[0])
+    assert abs(result(place, "photo__a").astype(int) - plain).mean() > 1
+
+
+def test_content_size_and_crop_size(place):
+    assert stylize(place, "--content-size", 60, "--crop-size", 50, style=("styles/a.png",)) == 0
+    assert result(place, "photo__a").shape == (50, 50, 3)
+
+
+def test_passes_stylize_the_result_again(place, stylizer):
+    assert stylize(place, "--passes", 2, style=("styles/a.png",)) == 0
+    once = stylizer.stylize(CONTENT, STYLES[0])
+    np.testing.assert_array_equal(result(place, "photo__a"), stylizer.stylize(once, STYLES[0]))
+
+
+def test_coarse_size_stylizes_small_then_large(place, stylizer):
+    assert stylize(place, "--coarse-size", 20, style=("styles/a.png",)) == 0
+    small = stylizer.stylize(images.resize_shorter_side(CONTENT, 20), STYLES[0])
+    np.testing.assert_array_equal(
+        result(place, "photo__a"),
+        stylizer.stylize(images.resize(small, *CONTENT.shape[:2]), STYLES[0]))
+
+
+def test_random_draws_styles_by_the_seed(place):
+    for index in range(6):
+        images.write(place / "styles" / f"c{index}.png", picture(32, 32, index))
+    drawn = []
+    for seed in (1, 1, 2):
+        assert stylize(place, "--random", 3, "--seed", seed, "--overwrite") == 0
+        drawn.append(names(place))
+        for name in drawn[-1]:
+            (place / "out" / name).unlink()
+    assert len(drawn[0]) == 3 and drawn[0] == drawn[1] != drawn[2]
+
+
+def test_concat_puts_content_and_style_beside_the_result(place, stylizer):
+    assert stylize(place, "--concat", style=("styles/a.png",)) == 0
+    row = result(place, "photo__a")
+    assert row.shape == (40, 56 + 40 + 56, 3)
+    np.testing.assert_array_equal(row[:, :56], CONTENT)
+    np.testing.assert_array_equal(row[:, 96:], stylizer.stylize(CONTENT, STYLES[0]))
+
+
+def test_sheet_has_a_row_for_each_content_and_a_column_for_each_style_and_alpha(place):
+    assert stylize(place, "--sheet", place / "sheet.png", "--alpha", 0, 1) == 0
+    sheet = images.read(place / "sheet.png")
+    assert sheet.shape == (2 * 260 - 4, 5 * 260 - 4, 3) and not (place / "out").exists()
+    assert (sheet[:256, :256] == 255).all()
+    cell = images.resize(CONTENT[:, 8:48], 256, 256)
+    np.testing.assert_array_equal(sheet[260:, :256], cell)
+
+
+def test_a_saved_style_gives_the_same_result(place):
+    assert stylize(place, "--style-weights", 3, 1, "--save-style", place / "mixed.npz") == 0
+    assert (place / "mixed.npz").stat().st_size < 10_000
+    assert stylize(place, style=("mixed.npz",)) == 0
+    np.testing.assert_array_equal(result(place, "photo__mixed"), result(place, "photo__a+b"))
+    with pytest.raises(WeightsError, match="encoded by another network"):
+        Stylizer("vgg19").encode_style(place / "mixed.npz")
+    with pytest.raises(OptionError, match="without the picture"):
+        stylize(place, "--concat", style=("mixed.npz",))
+
+
+def test_folders_keep_their_tree(place):
+    images.write(place / "photos" / "photo.png", CONTENT)
+    images.write(place / "photos" / "2024" / "may" / "photo.png", CONTENT)
+    assert stylize(place, content="photos", style=("styles/a.png",)) == 0
+    assert names(place) == ["2024/may/photo__a.png", "photo__a.png"]
+
+
+def test_what_exists_is_left_alone_unless_asked(place, capsys):
+    assert stylize(place) == 0
+    (place / "out" / "photo__a.png").unlink()
+    (place / "out" / "photo__b.png").write_bytes(b"mine")
+    assert stylize(place) == 0
+    assert "1 picture, 1 exist already (--overwrite replaces them) in" in capsys.readouterr().out
+    assert (place / "out" / "photo__b.png").read_bytes() == b"mine"
+    assert stylize(place, "--overwrite") == 0
+    assert result(place, "photo__b").shape == CONTENT.shape
+
+
+def test_json_has_a_line_for_each_result(place, capsys):
+    (place / "photos").mkdir()
+    (place / "photos" / "broken.jpg").write_bytes(b"\xff\xd8 broken")
+    images.write(place / "photos" / "photo.png", CONTENT)
+    assert stylize(place, "--json", content="photos", style=("styles/a.png",)) == 1
+    broken, done = map(json.loads, capsys.readouterr().out.splitlines())
+    assert broken["status"] == "failed" and "broken.jpg is not" in broken["error"]
+    assert done["status"] == "done" and done["seconds"] > 0
+    assert images.read(done["out"]).shape == CONTENT.shape
+
+
+def test_transparency_is_kept(place):
+    opacity = np.zeros((40, 56), np.uint8)
+    opacity[:, 20:] = 200
+    images.write(place / "logo.png", CONTENT, opacity=opacity)
+    assert main(["--model", "compact", "--content-path", str(place / "logo.png"), "--style-path",
+                 str(place / "styles" / "a.png"), "--out-path", str(place / "out")]) == 0
+    made = images.open_picture(place / "out" / "logo__a.png")  # jpg has no transparency
+    np.testing.assert_array_equal(made.opacity, opacity)
+
+
+def test_16_bits_have_more_than_256_levels(place):
+    assert stylize(place, "--bits", 16, style=("styles/a.png",)) == 0
+    made = cv2.imread(str(place / "out" / "photo__a.png"), cv2.IMREAD_UNCHANGED)
+    assert made.dtype == np.uint16 and len(np.unique(made)) > 256
+
+
+def test_standard_input_and_output(place, stylizer, monkeypatch):
+    class Stream:
+        def __init__(self, data=b""):
+            self.buffer = io.BytesIO(data)
+
+    monkeypatch.setattr(sys, "stdin", Stream((place / "photo.png").read_bytes()))
+    monkeypatch.setattr(sys, "stdout", Stream())
+    assert main(["--model", "compact", "--content-path", "-", "--style-path",
+                 str(place / "styles" / "a.png"), "--out-path", "-"]) == 0
+    made = images.read(io.BytesIO(sys.stdout.buffer.getvalue()))
+    np.testing.assert_array_equal(made, stylizer.stylize(CONTENT, STYLES[0]))
+
+
+@pytest.mark.parametrize("options, error, message", [
+    (["--style-weights", "1"], OptionError, r"2 styles need 2 --style-weights; received 1 \(1.0\)"),
+    (["--style-weights", "0", "0"], OptionError, "not all 0"),
+    (["--style-weights", "1", "1", "--mask", "m.png", "m.png"], OptionError, "use one of the two"),
+    (["--mask", "m.png"], OptionError, "2 styles need 2 --mask; received 1"),
+    (["--mask", "none.png", "none.png"], ImageError, "none.png does not exist"),
+    (["--passes", "0"], OptionError, "--passes must be at least 1; received 0"),
+    (["--random", "0"], OptionError, "--random must be at least 1; received 0"),
+    (["--content-size", "-3"], OptionError, "--content-size must be at least 1; received -3"),
+    (["--bits", "16", "--format", "jpg"], OptionError, "--bits 16 needs results in png or tif"),
+    (["--bits", "16", "--concat"], OptionError, "leave out --bits 16"),
+    (["--max-memory", "50"], OptionError, "needs at least 2.. MB with the model compact"),
+    (["--tile-size", "64", "--max-memory", "500"], OptionError, "exclude each other"),
+    (["--sheet", "sheet.xyz"], ImageError, "cannot write '.xyz'"),
+])
+def test_impossible_options_are_refused_before_anything_is_written(place, options, error, message):
+    with pytest.raises(error, match=message):
+        stylize(place, *options)
+    assert not list(place.glob("out/*"))
+
+
+def test_a_black_mask_and_a_large_crop_are_refused(place):
+    Image.fromarray(np.zeros((40, 56), np.uint8)).save(place / "black.png")
+    assert stylize(place, "--mask", place / "black.png", style=("styles/a.png",)) == 1
+    assert stylize(place, "--crop-size", 50, style=("styles/a.png",)) == 1
+    assert not list(place.glob("out/*"))
+
+
+def test_max_memory_sets_the_tile_size_and_changes_nothing(place):
+    plain, limited = Stylizer("compact", precision="float32"), Stylizer(
+        "compact", precision="float32", max_memory=215)
+    content = picture(400, 500)
+    assert 64 <= limited.tile_size_for(content) < 200 < plain.tile_size_for(content)
+    difference = limited.stylize(content, STYLES[0]).astype(int) - plain.stylize(content, STYLES[0])
+    assert abs(difference).max() <= 1

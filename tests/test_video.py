@@ -1,0 +1,158 @@
+import os
+import signal
+import subprocess
+import sys
+import threading
+import tracemalloc
+
+import pytest
+from conftest import ROOT, picture
+
+av = pytest.importorskip("av", reason='needs pip install -e ".[video]"')
+import videos
+
+from adain import Stylizer, images, video
+from adain.commands import stylize
+from adain.errors import ImageError, OptionError
+
+
+@pytest.fixture(scope="module")
+def stylizer():
+    return Stylizer("compact", precision="float32")
+
+
+@pytest.fixture(scope="module")
+def style(stylizer):
+    return stylizer.encode_style(picture(64, 64, 9))
+
+
+def test_a_clip_comes_out_stylised_with_its_times_and_sound(tmp_path, stylizer, style):
+    pts = [0, 1, 2, 3, 7, 8, 9, 20]
+    videos.write(tmp_path / "a.mp4", [picture(48, 64, 1)] * len(pts), pts, sound="aac")
+    seen = []
+    summary = video.stylize_file(stylizer, tmp_path / "a.mp4", tmp_path / "new" / "b.mp4", style,
+                                 progress=lambda *numbers: seen.append(numbers))
+    assert summary[0] == 8 and summary.seconds > 0 and summary[2:] == (0, 0, ())
+    assert seen == [(index, 8) for index in range(1, 9)]
+    before, after = (videos.frames(path) for path in (tmp_path / "a.mp4", tmp_path / "new/b.mp4"))
+    assert [time for time, _ in before] == [time for time, _ in after]
+    expected = stylizer.stylize(before[3][1].to_ndarray(format="rgb24"), style).astype(int)
+    shown = after[3][1].to_ndarray(format="rgb24")
+    assert abs(shown - expected).mean() < abs(shown - picture(48, 64, 1)).mean() / 2
+    assert ([packet[2] for packet in videos.packets(tmp_path / "new/b.mp4", "audio")]
+            == [packet[2] for packet in videos.packets(tmp_path / "a.mp4", "audio")])
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["b.mp4"]
+
+
+@pytest.mark.parametrize("failing, error", [("reader", ImageError), ("progress", RuntimeError),
+                                            ("writer", ImageError)])
+def test_nothing_half_written_stays_after_an_error(tmp_path, stylizer, style, monkeypatch, failing,
+                                                   error):
+    def fail(*_, **__):
+        raise RuntimeError("enough") if failing == "progress" else av.error.ExternalError(5, "lost")
+
+    videos.write(tmp_path / "a.mp4", [picture(48, 64)] * 30, sound="aac")
+    (tmp_path / "b.mp4").write_bytes(b"an older result")
+    if failing == "reader":
+        real = video.Source._convert
+        monkeypatch.setattr(video.Source, "_convert", lambda clip, frame: fail() if
+                            frame.pts > frame.duration * 20 else real(clip, frame))
+    if failing == "writer":
+        monkeypatch.setattr(av.VideoFrame, "from_ndarray", fail)
+    before = threading.active_count()
+    with pytest.raises(error, match="enough|a.mp4 cannot be (read on|written): lost"):
+        video.stylize_file(stylizer, tmp_path / "a.mp4", tmp_path / "b.mp4", style,
+                           progress=fail if failing == "progress" else None)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "b.mp4"]
+    assert (tmp_path / "b.mp4").read_bytes() == b"an older result"
+    assert threading.active_count() == before
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Ctrl-C is sent in another way on Windows")
+def test_ctrl_c_leaves_nothing_behind(tmp_path):
+    videos.write(tmp_path / "a.mp4", [picture(48, 64, seed % 5) for seed in range(2000)])
+    code = ("import sys; from adain import Stylizer, video; from adain.commands import run\n"
+            "stylizer = Stylizer('compact'); style = stylizer.encode_style('styles/mosaic.jpg')\n"
+            "run(lambda: video.stylize_file(stylizer, sys.argv[1], sys.argv[2], style,"
+            " progress=lambda done, total: print(done, total, flush=True)))")
+    with subprocess.Popen([sys.executable, "-c", code, tmp_path / "a.mp4", tmp_path / "b.mp4"],
+                          cwd=ROOT, text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE) as process:
+        for _ in range(20):
+            assert process.stdout.readline().endswith(" 2000\n")
+        assert len(list(tmp_path.iterdir())) == 2  # the result is being written beside its name
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 130 and said == "interrupted\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
+
+
+def test_what_cannot_work_is_said_before_any_work(tmp_path, stylizer, style):
+    videos.write(tmp_path / "a.mp4", [picture(48, 64)] * 3, sound="aac")
+    source = tmp_path / "a.mp4"
+    for target, options, message in [
+            ("b.gif", {}, "cannot write '.gif' videos"), ("b.webm", {}, "cannot hold the aac"),
+            ("b.mp4", {"alpha": 2}, "alpha must be"),
+            ("b.mp4", {"smoothing": -1}, "smoothing must be a number of seconds"),
+            ("b.mp4", {"smoothing": float("nan")}, "smoothing must be a number of seconds")]:
+        with pytest.raises(OptionError, match=message):
+            video.stylize_file(stylizer, source, tmp_path / target, style, **options)
+    with pytest.raises(OptionError, match="is the clip itself"):
+        video.stylize_file(stylizer, source, source, style)
+    other = style._replace(mean=style.mean[:5])
+    with pytest.raises(OptionError, match="5 channels, the model compact has 224"):
+        video.stylize_file(stylizer, source, tmp_path / "b.mp4", other)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ImageError, match="cannot be written"):
+        video.stylize_file(stylizer, source, tmp_path / "file" / "b.mp4", style)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "file"]
+
+
+def test_memory_does_not_grow_with_the_length(tmp_path, stylizer, style):
+    peaks = []
+    for count in (40, 160):
+        videos.write(tmp_path / "a.mp4", [picture(96, 128)] * count, sound="aac")
+        tracemalloc.start()
+        video.stylize_file(stylizer, tmp_path / "a.mp4", tmp_path / "b.mp4", style)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    # 120 frames more are 4.4 MB as pictures; NumPy reports its arrays to tracemalloc
+    assert peaks[1] < peaks[0] + 500_000
+
+
+def test_odd_sizes_and_a_single_frame(tmp_path, stylizer, style):
+    videos.write(tmp_path / "a.mkv", [picture(31, 35)], codec="ffv1", pix_fmt="bgr0")
+    assert video.stylize_file(stylizer, tmp_path / "a.mkv", tmp_path / "b.mp4", style).frames == 1
+    [(time, frame)] = videos.frames(tmp_path / "b.mp4")
+    assert (time, frame.height, frame.width) == (0, 32, 36)
+
+
+@pytest.mark.parametrize("name, expected", [("a.mp4", True), ("b.MOV", True), ("c.webm", True),
+                                            ("d.jpg", False), ("e.gif", False), ("f", False)])
+def test_videos_are_known_by_their_ending(name, expected):
+    assert video.is_video(name) is expected
+
+
+def test_importing_the_module_needs_no_pyav():
+    code = ("import sys; sys.modules['av'] = None\n"
+            "from adain import video\nfrom adain.clips import Source\n"
+            "from adain.errors import OptionError\n"
+            "try: Source('setup.cfg')\nexcept OptionError as error: print(error)")
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True,
+                          check=True)
+    assert done.stdout == "videos need PyAV: pip install -e '.[video]'\n"
+
+
+def test_the_command_stylizes_a_clip(tmp_path, capsys):
+    videos.write(tmp_path / "a.mp4", [picture(48, 64)] * 3)
+    images.write(tmp_path / "style.png", picture(64, 64, 9))
+    command = ["--model", "compact", "--content-path", str(tmp_path / "a.mp4"), "--style-path",
+               str(tmp_path / "style.png"), "--out-path", str(tmp_path / "out")]
+    assert stylize.main(command) == 0
+    assert "3 frames in" in capsys.readouterr().out
+    assert len(videos.frames(tmp_path / "out" / "a__style.mp4")) == 3
+    with pytest.raises(OptionError, match="leave out the options of single pictures"):
+        stylize.main([*command, "--passes", "2"])
+    command[3] = "0"
+    with pytest.raises(OptionError, match="a camera is shown in one style; received 2"):
+        stylize.main([*command, "--alpha", "0.5", "1"])
