@@ -34,7 +34,7 @@ from adain.tiling import pad, to_float, to_integers
 if TYPE_CHECKING:
     from adain.gatys_loss import Objective
 
-SAVE_SECONDS = 60  # between states; a stop saves one too
+SAVE_SECONDS = 300  # between states, which are some 600 MB at 1920 x 1080; a stop saves one too
 
 
 @dataclass
@@ -57,7 +57,7 @@ def optimise(content: Picture, style: Picture, config: GatysConfig | None = None
 
     content, style: as Stylizer.stylize() takes them; of different sizes if you like.
     start: a picture to start from, of any size, instead of config.start.
-    state_path: an .npz file, written about every minute and on a stop; restore: go on from it,
+    state_path: an .npz file, written every five minutes and on a stop; restore: go on from it,
         exactly as if there had been no stop. OptionError when it is of other pictures or settings.
     evolution: a folder that gets a picture every evolution_iter iterations and, at the end, an
         animation of them.

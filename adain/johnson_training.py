@@ -1,7 +1,7 @@
 """Training one network per style: the losses of `gatys`, but for the weights of a network.
 
-It takes the settings of `trainer` (TrainConfig; the style loss is always of Gram matrices), its
-recorder and its checkpoints. --reconstruction-iter and --style-weight-ramp raise the style weight
+It takes the settings of `trainer` (TrainConfig; the style loss is always of Gram matrices) and its
+form of checkpoints. --reconstruction-iter and --style-weight-ramp raise the style weight
 gradually: a network that starts at the full weight never learns to keep the photograph. `train`
 can also continue a trained network at a higher weight, which gives the best pictures.
 """
@@ -24,15 +24,15 @@ from adain.architecture import STYLE_LAYERS
 from adain.checkpoint import Checkpoint
 from adain.config import TrainConfig
 from adain.devices import choose_precision, describe_device
-from adain.errors import OptionError
+from adain.errors import AdaINError, OptionError
 from adain.events import EventWriter
 from adain.johnson import LAYERS, METHOD, OUTPUT, Arrays
 from adain.model import Encoder, blend
 from adain.ops import ReflectConv2D, Tensor, gram_matrix, upsample
-from adain.progress import StopRequest
+from adain.progress import StopRequest, duration
 from adain.stats import ChannelStats
 from adain.tiling import pad, to_float, to_integers
-from adain.trainer import Recorder, learning_rate
+from adain.trainer import learning_rate
 from adain.weights import load_encoder
 
 PREVIEWS = 4
@@ -143,27 +143,59 @@ class TrainingModel(keras.Model):
         return np.concatenate([np.concatenate(row, axis=1) for row in (pictures, stylized)])
 
 
-class StyleRecorder(Recorder):
-    """The recorder of `trainer`, for checkpoints of this network."""
+class StyleRecorder(keras.callbacks.Callback):
+    """Progress, previews and checkpoints while fit() runs; once `stop` is set, saves and ends it.
 
-    def __init__(self, *arguments: Any, about: dict[str, Any], **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self.about = about
+    about: what each checkpoint's config.json says besides the step.
+    """
+
+    def __init__(self, folder: Path, log_path: Path, previews: np.ndarray, first_step: int,
+                 about: dict[str, Any], report: Callable[[str], None]) -> None:
+        super().__init__()
+        self.folder, self.previews, self.about, self.report = folder, previews, about, report
+        self.events = EventWriter(log_path, first_step)
+        self.step, self.stop = first_step, False
+        self._summary = (first_step, time.monotonic())
 
     def end_soon(self) -> None:
         self.stop = True
 
-    def save(self) -> None:
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        config, self.step = self.model.config, self.step + 1
+        values = {name: float(value) for name, value in logs.items()}
+        if not all(np.isfinite(value) for value in values.values()):
+            raise AdaINError(f"the losses became {values} at step {self.step}; lower "
+                             "--learning-rate or --style-weight, or use --precision float32.")
+        last = self.step == config.max_iter or self.stop
+        if self.step % config.summary_iter == 0 or last:
+            self.summarise(values)
+        if self.step % config.save_iter == 0 or last:
+            self.save(values)
+        if self.stop:
+            self.model.stop_training = True
+
+    def summarise(self, values: dict[str, float]) -> None:
+        """Log and print the mean losses since the last summary."""
+        config, now = self.model.config, time.monotonic()
+        (step, then), self._summary = self._summary, (self.step, now)
+        pace = (now - then) / (self.step - step)
+        self.events.scalars(self.step, {f"loss/{'total' if name == 'loss' else name}": value
+                                        for name, value in values.items()})
+        self.report(f"step {self.step}/{config.max_iter}  total {values['loss']:.4g}  "
+                    f"content {values['content']:.4g}  style {values['style']:.4g}  "
+                    f"{config.batch_size / pace:.1f} images/s  "
+                    f"{duration((config.max_iter - self.step) * pace)} left")
+        self.model.reset_metrics()
+
+    def save(self, values: dict[str, float]) -> None:
         """Write a checkpoint and a preview named by its step."""
-        seconds = self._seconds_before + time.monotonic() - self._started
-        config = {"step": self.step, "seconds": round(seconds, 1), "losses": self.losses,
-                  "device": describe_device(), "versions": {"adain": __version__}, **self.about}
+        config = {"step": self.step, "losses": values, "device": describe_device(),
+                  "versions": {"adain": __version__}, **self.about}
         checkpoint.write(
             self.folder, config,
             {name: ops.convert_to_numpy(v) for name, v in self.model.network.arrays().items()},
             [ops.convert_to_numpy(v) for v in self.model.optimizer.variables],
             self.model.config.keep)
-        self.saved_step = self.step
         strip = self.model.preview(self.previews)
         images.write(self.folder / "previews" / f"{checkpoint.name(self.step)}.jpg", strip)
         self.events.image(self.step, "content_stylized", strip)
@@ -224,17 +256,16 @@ def train(config: TrainConfig, content_path: str | Path, style_path: str | Path,
         return model
     if resumed:
         report(f"resumes {resumed.path} at step {first_step}")
-    events = EventWriter(log_path or folder / "logs", first_step)
     previews = np.stack([source.crop(index) for index in range(PREVIEWS)])
     about = {"method": METHOD, "style": fingerprint, "style_name": Path(style_path).name,
              "first_weight": model.first_weight,
              "options": dataclasses.asdict(config) | {"model": METHOD}}
-    recorder = StyleRecorder(folder, events, previews, first_step,
-                             resumed.config["seconds"] if resumed else 0.0, report, about=about)
+    recorder = StyleRecorder(folder, Path(log_path or folder / "logs"), previews, first_step,
+                             about, report)
     with StopRequest(report, recorder.end_soon):
         model.fit(batches(source, config, first_step), epochs=1, verbose=0, shuffle=False,
                   steps_per_epoch=config.max_iter - first_step, callbacks=[recorder])
-    events.close()
+    recorder.events.close()
     if recorder.step < config.max_iter:
         report(f"stopped at step {recorder.step}, saved; run the same command to go on.")
     return model
