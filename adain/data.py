@@ -7,7 +7,6 @@ no iterator state has to be saved.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +15,11 @@ from typing import NamedTuple
 import numpy as np
 
 from adain import images
+from adain.bad_files import BadFiles
 from adain.errors import ImageError, OptionError
+
+# A strip of one row of pixels would be resized to gigabytes; scrolls in WikiArt stay below.
+LARGEST_ASPECT = 32
 
 
 class Place(NamedTuple):
@@ -29,18 +32,19 @@ class Place(NamedTuple):
 class Pictures:
     """The pictures of one folder, in an endless shuffled order; each epoch uses every file once.
 
-    A file that cannot be read is reported once, remembered, and replaced by the next one.
+    A file that cannot be read is named in `bad_files`, remembered, and replaced by the next one.
     fixed_crops: cut every picture at so many places only, whose crops recur; None: anywhere.
+    failure: the error that ended the stream, or None. Frameworks wrap it in errors of their own.
     """
 
     def __init__(self, path: str | Path, seed: int, image_size: int, crop_size: int,
-                 report: Callable[[str], None] = print, fixed_crops: int | None = None) -> None:
+                 bad_files: BadFiles | None = None, fixed_crops: int | None = None) -> None:
         self.files = find_nested(path)
         self.path = Path(path)
+        self.failure: ImageError | None = None
         self._seed, self._image_size, self._crop_size = seed, image_size, crop_size
-        self._report, self._fixed_crops = report, fixed_crops
+        self._bad_files, self._fixed_crops = bad_files or BadFiles(), fixed_crops
         self._bad: set[Path] = set()
-        self._lock = threading.Lock()
 
     def crop(self, index: int) -> np.ndarray:
         """Return crop number `index` of the stream: uint8 RGB (crop_size, crop_size, 3)."""
@@ -53,13 +57,17 @@ class Pictures:
             if place.file in self._bad:
                 continue
             try:
-                image = images.read(place.file, shorter_side=self._image_size)
+                image = read(place.file, self._image_size)
             except ImageError as error:
-                self._remember(place.file, error)
+                self._bad.add(place.file)
+                self._bad_files.add(place.file, error)
                 continue
             return place, random_crop(images.resize_shorter_side(image, self._image_size),
                                       self._crop_size, np.random.default_rng(place.randomness))
-        raise ImageError(f"none of the {len(self.files)} pictures in {self.path} can be read.")
+        self.failure = ImageError(
+            f"none of the {len(self.files)} pictures in {self.path} can be read"
+            + (f"; {self._bad_files.path} says why." if self._bad_files.path else "."))
+        raise self.failure
 
     def place(self, index: int, attempt: int = 0) -> Place:
         """Return where crop number `index` is cut, if the files of earlier attempts were bad."""
@@ -70,16 +78,20 @@ class Pictures:
         choice = int(np.random.default_rng((self._seed, index)).integers(self._fixed_crops))
         return Place(self.files[number], (self._seed, number, choice))
 
-    def _remember(self, file: Path, error: ImageError) -> None:
-        with self._lock:
-            if file not in self._bad:
-                self._bad.add(file)
-                self._report(f"skipped {error}")
-
 
 @lru_cache(maxsize=8)
 def _permutation(count: int, seed: int, epoch: int) -> np.ndarray:
     return np.random.default_rng((seed, epoch, count)).permutation(count)
+
+
+def read(file: Path, image_size: int) -> np.ndarray:
+    """Return a picture for training, as images.read; ImageError for one too narrow to resize."""
+    image = images.read(file, shorter_side=image_size)
+    rows, columns = image.shape[:2]
+    if max(rows, columns) > LARGEST_ASPECT * min(rows, columns):
+        raise ImageError(f"{file} is {columns} x {rows}: more than {LARGEST_ASPECT} times as long "
+                         "as it is wide.")
+    return image
 
 
 def find_nested(path: str | Path) -> list[Path]:
@@ -105,7 +117,7 @@ class PairSource:
 
     def __init__(self, content_path: str | Path, style_path: str | Path, seed: int = 0,
                  image_size: int = 512, crop_size: int = 256,
-                 report: Callable[[str], None] = print, fixed_crops: int | None = None) -> None:
+                 bad_files: BadFiles | None = None, fixed_crops: int | None = None) -> None:
         if crop_size % 8 or crop_size < 16:
             raise OptionError("crop size must be a multiple of 8, 16 or more; "
                               f"received {crop_size}.")
@@ -114,8 +126,13 @@ class PairSource:
         self.crop_size = crop_size
         # Two seeds: otherwise folders of equal length would always meet in the same pairs.
         self.content, self.style = (
-            Pictures(path, stream, image_size, crop_size, report, fixed_crops)
+            Pictures(path, stream, image_size, crop_size, bad_files, fixed_crops)
             for path, stream in ((content_path, 2 * seed), (style_path, 2 * seed + 1)))
+
+    @property
+    def failure(self) -> ImageError | None:
+        """The error that ended the content or the style stream, or None."""
+        return self.content.failure or self.style.failure
 
     def pair(self, index: int) -> np.ndarray:
         """Return pair number `index`: uint8 (2, crop_size, crop_size, 3), content first."""

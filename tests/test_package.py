@@ -14,7 +14,7 @@ FILES = sorted((ROOT / "adain").rglob("*.py"))
 # From the ground up; a module may import, at its top level, only from the layers below its own.
 LAYERS = [
     {"errors"},
-    {"stats", "architecture", "images"},
+    {"stats", "architecture", "images", "bad_files"},
     {"weights", "ops", "config"},
     {"engine", "model", "losses", "data", "checkpoint", "devices", "events"},
     {"tiling"},

@@ -16,6 +16,7 @@ import numpy as np
 
 from adain import __version__, data, devices, features
 from adain.architecture import PRESETS
+from adain.bad_files import BadFiles
 from adain.commands import run
 from adain.config import CONTENT_TARGETS, SCHEDULES, TrainConfig
 from adain.devices import DEVICES, TRAIN_PRECISIONS, hide_gpus
@@ -114,8 +115,9 @@ def main(arguments: list[str] | None = None) -> None:
     config = TrainConfig(**options)
     if folder.exists() and not folder.is_dir():
         raise OptionError(f"--checkpoint {folder} is not a folder.")
+    bad_files = BadFiles(folder / "bad_files.txt", say)
     source = data.PairSource(content_path, style_path, config.seed, config.image_size,
-                             config.crop_size, report=say,
+                             config.crop_size, bad_files,
                              fixed_crops=config.cached_crops or None)
     previews = np.stack([source.pair(index) for index in range(PREVIEW_PAIRS)])
 
@@ -142,7 +144,15 @@ def main(arguments: list[str] | None = None) -> None:
         batches = functools.partial(features.dataset, cache, config.batch_size)
     else:
         batches = functools.partial(data.dataset, source, config.batch_size)
-    trainer.train(config, batches, previews, folder, log_path, report=say)
+    try:
+        trainer.train(config, batches, previews, folder, log_path, report=say)
+    except Exception:
+        if source.failure is not None:  # came through TensorFlow, which made it an error of its own
+            raise source.failure from None
+        raise
+    finally:
+        if bad_files.count:
+            say(f"{bad_files.count} pictures could not be read: {bad_files.path} names them")
 
 
 @contextmanager
