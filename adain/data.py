@@ -7,6 +7,8 @@ no iterator state has to be saved.
 
 from __future__ import annotations
 
+import copy
+import time
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -34,12 +36,14 @@ class Pictures:
 
     A file that cannot be read is named in `bad_files`, remembered, and replaced by the next one.
     fixed_crops: cut every picture at so many places only, whose crops recur; None: anywhere.
+    files: only these of the folder; None: all of them.
     failure: the error that ended the stream, or None. Frameworks wrap it in errors of their own.
     """
 
     def __init__(self, path: str | Path, seed: int, image_size: int, crop_size: int,
-                 bad_files: BadFiles | None = None, fixed_crops: int | None = None) -> None:
-        self.files = find_nested(path)
+                 bad_files: BadFiles | None = None, fixed_crops: int | None = None,
+                 files: list[Path] | None = None) -> None:
+        self.files = find_nested(path) if files is None else files
         self.path = Path(path)
         self.failure: ImageError | None = None
         self._seed, self._image_size, self._crop_size = seed, image_size, crop_size
@@ -106,6 +110,19 @@ def find_nested(path: str | Path) -> list[Path]:
     return found
 
 
+def hold_out(files: list[Path], share: float, seed: int) -> tuple[list[Path], list[Path]]:
+    """Return the files to train on and those held out: a share of them, at least one of each."""
+    if not share:
+        return files, []
+    if len(files) < 2:
+        raise OptionError(f"--validation-split needs two pictures or more; {files[0].parent} has "
+                          f"{len(files)}.")
+    count = min(max(1, round(share * len(files))), len(files) - 1)
+    chosen = set(np.random.default_rng((seed, len(files))).permutation(len(files))[:count].tolist())
+    return ([file for number, file in enumerate(files) if number not in chosen],
+            [file for number, file in enumerate(files) if number in chosen])
+
+
 def random_crop(image: np.ndarray, size: int, generator: np.random.Generator) -> np.ndarray:
     """Return a square crop at a random place; the picture must be at least that large."""
     top, left = (int(generator.integers(side - size + 1)) for side in image.shape[:2])
@@ -113,21 +130,55 @@ def random_crop(image: np.ndarray, size: int, generator: np.random.Generator) ->
 
 
 class PairSource:
-    """Pairs of a content and a style crop, by number."""
+    """Pairs of a content and a style crop, by number.
+
+    held_out: the source of pairs that this one never gives, of `validation_split` of both folders;
+    None where that is 0.
+    """
 
     def __init__(self, content_path: str | Path, style_path: str | Path, seed: int = 0,
-                 image_size: int = 512, crop_size: int = 256,
-                 bad_files: BadFiles | None = None, fixed_crops: int | None = None) -> None:
+                 image_size: int = 512, crop_size: int = 256, bad_files: BadFiles | None = None,
+                 fixed_crops: int | None = None, validation_split: float = 0.0) -> None:
         if crop_size % 8 or crop_size < 16:
             raise OptionError("crop size must be a multiple of 8, 16 or more; "
                               f"received {crop_size}.")
         if image_size < crop_size:
             raise OptionError(f"image size {image_size} is smaller than crop size {crop_size}.")
         self.crop_size = crop_size
+        self._arrived: dict[int, float] = {}
         # Two seeds: otherwise folders of equal length would always meet in the same pairs.
-        self.content, self.style = (
-            Pictures(path, stream, image_size, crop_size, bad_files, fixed_crops)
-            for path, stream in ((content_path, 2 * seed), (style_path, 2 * seed + 1)))
+        paths = {2 * seed: content_path, 2 * seed + 1: style_path}
+        files = [hold_out(find_nested(path), validation_split, stream)
+                 for stream, path in paths.items()]
+
+        def pictures(part: int, fixed: int | None) -> list[Pictures]:
+            return [Pictures(path, stream, image_size, crop_size, bad_files, fixed, split[part])
+                    for (stream, path), split in zip(paths.items(), files)]
+
+        self.content, self.style = pictures(0, fixed_crops)
+        self.held_out: PairSource | None = None
+        if validation_split:
+            self.held_out = copy.copy(self)
+            self.held_out.content, self.held_out.style = pictures(1, 1)
+
+    def validation_pairs(self, batch_size: int, most: int = 64) -> np.ndarray | None:
+        """Return held-out pairs, uint8 (n, 2, crop_size, crop_size, 3), always the same.
+
+        As many as the longer of the two held-out lists has, at most `most`, in whole batches.
+        """
+        if self.held_out is None:
+            return None
+        held = self.held_out
+        count = min(max(len(held.content.files), len(held.style.files)), most)
+        count = max(batch_size, count - count % batch_size)
+        return np.stack([held.pair(index) for index in range(count)])
+
+    def arrived(self, index: int) -> float | None:
+        """Return and forget at what time.monotonic() a pair for dataset() was ready."""
+        return self._arrived.pop(index, None)
+
+    def mark_arrival(self, index: int) -> None:
+        self._arrived[index] = time.monotonic()
 
     @property
     def failure(self) -> ImageError | None:
@@ -149,8 +200,13 @@ def dataset(source: PairSource, batch_size: int, start_step: int, stop_step: int
 
     shape = (2, source.crop_size, source.crop_size, 3)
 
+    def read_pair(index):
+        pair = source.pair(int(index))
+        source.mark_arrival(int(index))
+        return pair
+
     def load(index):
-        pair = tf.numpy_function(lambda i: source.pair(int(i)), [index], tf.uint8, stateful=False)
+        pair = tf.numpy_function(read_pair, [index], tf.uint8, stateful=False)
         return tf.ensure_shape(pair, shape)
 
     return batches(load, batch_size, start_step, stop_step)

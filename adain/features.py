@@ -38,6 +38,7 @@ class FeatureCache:
         """
         content, content_features = self._crop(self.source.content, index, self._relu4_1)
         style, style_stats = self._crop(self.source.style, index, self._stats)
+        self.source.mark_arrival(index)
         return np.stack([content, style]), content_features, style_stats
 
     def _crop(self, pictures: Pictures, index: int, compute) -> tuple[np.ndarray, np.ndarray]:

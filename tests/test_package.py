@@ -16,9 +16,9 @@ LAYERS = [
     {"errors"},
     {"stats", "architecture", "images", "bad_files"},
     {"weights", "ops", "config"},
-    {"engine", "model", "losses", "data", "checkpoint", "devices", "events"},
+    {"engine", "model", "losses", "data", "checkpoint", "devices", "events", "history"},
     {"tiling"},
-    {"features"},
+    {"features", "recorder"},
     {"stylizer", "trainer"},
     {"commands", "normalisation", "metrics"},
 ]

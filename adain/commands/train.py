@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import functools
 import os
+import shlex
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -57,6 +58,10 @@ def parser() -> argparse.ArgumentParser:
                        help="pictures are resized to this shorter side (default %(default)s)")
     model.add_argument("--crop-size", type=int,
                        help="and cropped at random to this square (default %(default)s)")
+    model.add_argument("--validation-split", type=float, metavar="SHARE",
+                       help="share of both folders, e.g. 0.01, that is never trained on; its loss "
+                            "is measured at every checkpoint, and the best one is kept "
+                            "(default %(default)s)")
     model.add_argument("--cached-crops", type=int, metavar="N",
                        help="crop every picture at N fixed places and keep their VGG19 features in "
                             "memory: steps take half the time on a CPU, but need some 0.4 MB for "
@@ -117,9 +122,11 @@ def main(arguments: list[str] | None = None) -> None:
         raise OptionError(f"--checkpoint {folder} is not a folder.")
     bad_files = BadFiles(folder / "bad_files.txt", say)
     source = data.PairSource(content_path, style_path, config.seed, config.image_size,
-                             config.crop_size, bad_files,
-                             fixed_crops=config.cached_crops or None)
-    previews = np.stack([source.pair(index) for index in range(PREVIEW_PAIRS)])
+                             config.crop_size, bad_files, config.cached_crops or None,
+                             config.validation_split)
+    seen = source.held_out or source
+    previews = np.stack([seen.pair(index) for index in range(PREVIEW_PAIRS)])
+    validation = source.validation_pairs(config.batch_size)
 
     if device == "cpu":
         hide_gpus()
@@ -144,8 +151,9 @@ def main(arguments: list[str] | None = None) -> None:
         batches = functools.partial(features.dataset, cache, config.batch_size)
     else:
         batches = functools.partial(data.dataset, source, config.batch_size)
+    watch = trainer.Watch(previews, validation, source.arrived, command(arguments))
     try:
-        trainer.train(config, batches, previews, folder, log_path, report=say)
+        trainer.train(config, batches, watch, folder, log_path, report=say)
     except Exception:
         if source.failure is not None:  # came through TensorFlow, which made it an error of its own
             raise source.failure from None
@@ -153,6 +161,13 @@ def main(arguments: list[str] | None = None) -> None:
     finally:
         if bad_files.count:
             say(f"{bad_files.count} pictures could not be read: {bad_files.path} names them")
+
+
+def command(arguments: list[str] | None) -> str:
+    """Return what was typed to start this run, for a shell."""
+    program = sys.argv[0]
+    start = ["python", program] if program.endswith(".py") else [Path(program).name]
+    return shlex.join([*start, *(sys.argv[1:] if arguments is None else arguments)])
 
 
 @contextmanager
