@@ -16,7 +16,7 @@ from adain import __version__, checkpoint, images
 from adain.devices import describe_device
 from adain.errors import AdaINError, WeightsError
 from adain.events import EventWriter
-from adain.history import History
+from adain.history import History, duration
 from adain.model import get_weights
 
 Batches = Callable[[int, int], Iterable]
@@ -208,9 +208,3 @@ def scalars(logs: dict | None) -> dict[str, float]:
 
 def _backend_version() -> str:
     return getattr(sys.modules.get(keras.backend.backend()), "__version__", "unknown")
-
-
-def duration(seconds: float) -> str:
-    """Return hours, minutes and seconds as hh:mm:ss."""
-    minutes, seconds = divmod(round(seconds), 60)
-    return f"{minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}"
