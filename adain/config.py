@@ -9,6 +9,7 @@ from adain.errors import OptionError
 
 CONTENT_TARGETS = ("adain", "content")
 SCHEDULES = ("inverse", "cosine")
+JIT = ("auto", "on", "off")
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class TrainConfig:
     summary_iter: int = 20
     keep: int = 5
     precision: str = "auto"
+    jit: str = "auto"  # compile with XLA; auto: where Keras does
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -63,7 +65,8 @@ class TrainConfig:
                               f"received {self.validation_split}.")
         if not self.learning_rate > 0:
             raise OptionError(f"--learning-rate must be above 0; received {self.learning_rate}.")
-        for name, choices in (("content_target", CONTENT_TARGETS), ("lr_schedule", SCHEDULES)):
+        for name, choices in (("content_target", CONTENT_TARGETS), ("lr_schedule", SCHEDULES),
+                              ("jit", JIT)):
             if getattr(self, name) not in choices:
                 raise OptionError(f"{_flag(name)} must be one of {', '.join(choices)}; "
                                   f"received {getattr(self, name)}.")

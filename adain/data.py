@@ -190,7 +190,7 @@ class PairSource:
         return np.stack([self.content.crop(index), self.style.crop(index)])
 
 
-def dataset(source: PairSource, batch_size: int, start_step: int, stop_step: int):
+def dataset(source: PairSource, batch_size: int, start_step: int, stop_step: int, context=None):
     """Return a tf.data.Dataset of the batches of steps start_step .. stop_step - 1.
 
     Each is uint8 (batch_size, 2, crop_size, crop_size, 3). Pictures are decoded and resized by
@@ -209,14 +209,23 @@ def dataset(source: PairSource, batch_size: int, start_step: int, stop_step: int
         pair = tf.numpy_function(read_pair, [index], tf.uint8, stateful=False)
         return tf.ensure_shape(pair, shape)
 
-    return batches(load, batch_size, start_step, stop_step)
+    return batches(load, batch_size, start_step, stop_step, context)
 
 
-def batches(load: Callable, batch_size: int, start_step: int, stop_step: int):
-    """Return a tf.data.Dataset that loads the pairs of some steps, in parallel and in order."""
+def batches(load: Callable, batch_size: int, start_step: int, stop_step: int, context=None):
+    """Return a tf.data.Dataset that loads the pairs of some steps, in parallel and in order.
+
+    context: a tf.distribute.InputContext, to load a worker's part only, in batches for a replica.
+    """
     import tensorflow as tf
 
-    return (tf.data.Dataset.range(start_step * batch_size, stop_step * batch_size)
+    numbers = tf.data.Dataset.range(start_step * batch_size, stop_step * batch_size)
+    if context is not None:
+        part = batch_size // context.num_input_pipelines
+        numbers = numbers.batch(part).shard(context.num_input_pipelines,
+                                            context.input_pipeline_id).unbatch()
+        batch_size //= context.num_replicas_in_sync
+    return (numbers
             .map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
             .batch(batch_size, drop_remainder=True)
             .prefetch(2))

@@ -126,7 +126,8 @@ class Recorder(keras.callbacks.Callback):
     def validate(self) -> dict[str, float] | None:
         """Return the losses on the held-out pairs, total by the config's final weights."""
         pairs, config = self.watch.validation, self.model.config
-        if pairs is None:
+        # Workers validate together, but a signal may have reached this one alone.
+        if pairs is None or (self.stop and self.model.workers > 1):
             return None
         values = scalars(self.model.evaluate(pairs, batch_size=config.batch_size, verbose=0,
                                              return_dict=True))

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from adain import checkpoint, losses
+from adain import checkpoint, distribution, losses
 from adain.architecture import PRESETS, STYLE_LAYERS, preset
 from adain.checkpoint import Checkpoint
 from adain.config import TrainConfig
@@ -49,6 +49,8 @@ class TrainingModel(keras.Model):
         self.vgg = vgg  # measures the losses, frozen; the vgg19 preset also encodes with it
         self.vgg.trainable = False
         self.transfer = StyleTransfer(encoder, decoder)
+        self.replicas = 1  # devices that share a batch
+        self.workers = 1  # machines that do
         names = ["content", "style", "tv", "pixel", *(f"style/{name}" for name in STYLE_LAYERS)]
         self.trackers = {name: keras.metrics.Mean(name=name) for name in names}
         self.built = True  # its parts are, and it has no weights of its own
@@ -125,7 +127,13 @@ class TrainingModel(keras.Model):
         if config.reconstruction_iter:
             # Factor 100: brings the pixel error of a blurred picture near the content loss.
             total = total + ops.where(self.reconstructs(), 100.0 * pixel, 0.0 * pixel)
-        return total
+        return total / self.replicas  # whose gradients are added up
+
+    def get_metrics_result(self):
+        results = super().get_metrics_result()
+        if self.workers > 1:  # Keras reduces over an axis there, which single numbers do not have
+            results = {name: ops.reshape(value, (1,)) for name, value in results.items()}
+        return results
 
     def style_losses(self, y_pred: dict[str, Any]) -> dict[str, Tensor]:
         """Return the style loss of each of STYLE_LAYERS."""
@@ -156,7 +164,8 @@ def build(config: TrainConfig, resumed: Checkpoint | None = None) -> TrainingMod
     decoder = Decoder(*network, dtype=policy)
     model = TrainingModel(config, vgg, encoder, decoder)
     model.compile(keras.optimizers.Adam(learning_rate(config), beta_2=config.beta_2,
-                                        global_clipnorm=config.clip_norm))
+                                        global_clipnorm=config.clip_norm),
+                  jit_compile={"auto": "auto", "on": True, "off": False}[config.jit])
     model.optimizer.build(model.trainable_variables)
     if resumed is not None:
         _restore(model, resumed)
@@ -185,30 +194,39 @@ def resume_point(folder: Path) -> Checkpoint | None:
 
 def train(config: TrainConfig, batches: Batches, watch: Watch | np.ndarray, folder: str | Path,
           log_path: str | Path | None = None,
-          report: Callable[[str], None] = print) -> TrainingModel:
+          report: Callable[[str], None] = print, strategy: Any = None) -> TrainingModel:
     """Train up to config.max_iter, from the newest checkpoint in `folder` if it has one.
 
     batches(first_step, last_step): what fit() takes and yields the batches of those steps, uint8
     (batch, 2, rows, columns, 3); see data.dataset. watch: what to record, or just a few such pairs
-    as previews. SIGINT and SIGTERM save a checkpoint and end the run early.
+    as previews. SIGINT and SIGTERM save a checkpoint and end the run early. strategy: what
+    distribution.choose gave; all workers must see the same `folder`, and the first one writes.
     """
     folder = Path(folder)
     watch = watch if isinstance(watch, Watch) else Watch(watch)
+    distribution.check_batch(strategy, config.batch_size)
     resumed = resume_point(folder)
-    model = build(config, resumed)
+    with distribution.scope(strategy):
+        model = build(config, resumed)
+    if strategy is not None:
+        model.replicas, model.workers = strategy.num_replicas_in_sync, distribution.worker_count()
     first_step = resumed.step if resumed else 0
     if first_step >= config.max_iter:
         report(f"{folder} is already at step {first_step} of {config.max_iter}: nothing to do.")
         return model
     if resumed:
         report(f"resumes {resumed.path} at step {first_step}")
-    events = EventWriter(log_path or folder / "logs", first_step)
+    events = None
+    if distribution.is_first():
+        events = EventWriter(log_path or folder / "logs", first_step)
     recorder = Recorder(folder, events, watch, batches, first_step,
                         resumed.config.get("seconds", 0.0) if resumed else 0.0, report)
-    with _stop_signals(recorder):
-        model.fit(batches(first_step, config.max_iter), epochs=1, verbose=0, shuffle=False,
+    with _stop_signals(recorder), distribution.clear_errors(folder):
+        model.fit(distribution.distributed(strategy, batches, first_step, config.max_iter),
+                  epochs=1, verbose=0, shuffle=False,
                   steps_per_epoch=config.max_iter - first_step, callbacks=[recorder])
-    events.close()
+    if events:
+        events.close()
     if recorder.step < config.max_iter:
         report(f"stopped at step {recorder.step}, saved; run the same command to go on"
                + (f":\n  {watch.command}" if watch.command else "."))

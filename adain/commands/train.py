@@ -15,11 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
-from adain import __version__, data, devices, features
+from adain import __version__, data, devices, distribution, features
 from adain.architecture import PRESETS
 from adain.bad_files import BadFiles
 from adain.commands import run
-from adain.config import CONTENT_TARGETS, SCHEDULES, TrainConfig
+from adain.config import CONTENT_TARGETS, JIT, SCHEDULES, TrainConfig
 from adain.devices import DEVICES, TRAIN_PRECISIONS, hide_gpus
 from adain.errors import OptionError
 from adain.weights import load_encoder
@@ -105,6 +105,8 @@ def parser() -> argparse.ArgumentParser:
     running.add_argument("--precision", choices=TRAIN_PRECISIONS,
                          help="auto (default): mixed_bfloat16 where the hardware has it, else "
                               "float32")
+    running.add_argument("--jit", nargs="?", choices=JIT, const="on",
+                         help="compile steps with XLA; auto (default): where Keras does")
     running.add_argument("--device", choices=DEVICES, default="auto",
                          help="auto (default): a GPU if there is one; gpu: fail without one")
     running.add_argument("--seed", type=int, help="default %(default)s")
@@ -134,6 +136,7 @@ def main(arguments: list[str] | None = None) -> None:
         with hidden_native_stderr():
             from adain import trainer
 
+            strategy = distribution.choose()
             devices.gpus()
     except ModuleNotFoundError as error:
         if error.name not in ("keras", "tensorflow", "tensorboard"):
@@ -145,7 +148,8 @@ def main(arguments: list[str] | None = None) -> None:
     say(f"trains {config.model} on {devices.describe_device()}, "
         f"{devices.choose_precision(config.precision)}, keras on {keras_backend()}: "
         f"{len(source.content.files)} photographs, {len(source.style.files)} paintings, "
-        f"{config.batch_size} pairs of {config.crop_size} x {config.crop_size} a step")
+        + (f"{strategy.num_replicas_in_sync} devices share " if strategy else "")
+        + f"{config.batch_size} pairs of {config.crop_size} x {config.crop_size} a step")
     if config.cached_crops:
         cache = features.FeatureCache(source, load_encoder("vgg19", config.vgg_path))
         batches = functools.partial(features.dataset, cache, config.batch_size)
@@ -153,7 +157,7 @@ def main(arguments: list[str] | None = None) -> None:
         batches = functools.partial(data.dataset, source, config.batch_size)
     watch = trainer.Watch(previews, validation, source.arrived, command(arguments))
     try:
-        trainer.train(config, batches, watch, folder, log_path, report=say)
+        trainer.train(config, batches, watch, folder, log_path, say, strategy)
     except Exception:
         if source.failure is not None:  # came through TensorFlow, which made it an error of its own
             raise source.failure from None
