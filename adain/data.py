@@ -225,7 +225,16 @@ def batches(load: Callable, batch_size: int, start_step: int, stop_step: int, co
         numbers = numbers.batch(part).shard(context.num_input_pipelines,
                                             context.input_pipeline_id).unbatch()
         batch_size //= context.num_replicas_in_sync
+        if context.num_input_pipelines > 1:
+            load = _as_float16(load)
     return (numbers
             .map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
             .batch(batch_size, drop_remainder=True)
             .prefetch(2))
+
+
+def _as_float16(load: Callable) -> Callable:
+    """Make pairs float16, which is exact from 0 to 255: Keras sums batches over the workers."""
+    import tensorflow as tf
+
+    return lambda index: tf.cast(load(index), tf.float16)

@@ -129,6 +129,8 @@ class Recorder(keras.callbacks.Callback):
         # Workers validate together, but a signal may have reached this one alone.
         if pairs is None or (self.stop and self.model.workers > 1):
             return None
+        if self.model.workers > 1:
+            pairs = pairs.astype(np.float16)  # exact; Keras cannot add up uint8 over workers
         values = scalars(self.model.evaluate(pairs, batch_size=config.batch_size, verbose=0,
                                              return_dict=True))
         self.model.reset_metrics()

@@ -145,6 +145,10 @@ def main(arguments: list[str] | None = None) -> None:
     warning = devices.warning(device)
     if warning:
         print(f"\n{'!' * 79}\n{warning}\n{'!' * 79}\n", file=sys.stderr, flush=True)
+    if strategy is not None and config.cached_crops:
+        raise OptionError("--cached-crops works on one device only: leave it out, or hide the "
+                          "others with CUDA_VISIBLE_DEVICES=0.")
+    distribution.check_batch(strategy, config.batch_size)
     say(f"trains {config.model} on {devices.describe_device()}, "
         f"{devices.choose_precision(config.precision)}, keras on {keras_backend()}: "
         f"{len(source.content.files)} photographs, {len(source.style.files)} paintings, "
