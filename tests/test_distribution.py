@@ -61,15 +61,28 @@ def config():
     return dataclasses.replace(FAST, batch_size=4, save_iter=2, validation_split=0.5)
 
 
+STARTED = []
+
+
+@pytest.fixture(autouse=True)
+def no_process_is_left():
+    yield
+    while STARTED:
+        process = STARTED.pop()
+        process.kill()
+        process.communicate()
+
+
 def start(folders, name, devices=1, max_iter=4, kill_at=0, tf_config=None):
     environment = {**os.environ, **({"TF_CONFIG": json.dumps(tf_config)} if tf_config else {})}
-    return subprocess.Popen(
+    STARTED.append(subprocess.Popen(
         [sys.executable, "-c", RUN, folders, name, str(devices), str(max_iter), str(kill_at)],
-        cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
+    return STARTED[-1]
 
 
 def finish(*processes):
-    return [process.communicate(timeout=280)[0] for process in processes]
+    return [process.communicate(timeout=150)[0] for process in processes]
 
 
 def cluster():
