@@ -1,12 +1,14 @@
 """Checkpoints: folders step_0000100/ with model.npz, optimizer.npz and config.json.
 
 They are plain arrays and text: loading one runs no code and needs no framework. A checkpoint is
-written beside its name and renamed, so every folder of that name is complete.
+written beside its name, flushed to the disk and renamed, so every folder of that name is complete,
+whenever the process or the machine stops.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import zipfile
 from dataclasses import dataclass
@@ -64,9 +66,10 @@ def name(step: int) -> str:
 
 def save(folder: Path, config: dict[str, Any], encoder: weights.Weights | None,
          decoder: weights.Weights, optimizer: list[np.ndarray], keep: int) -> Path:
-    """Write a checkpoint into `folder` and remove all but the newest `keep`; return its path.
+    """Write a checkpoint into `folder`, keep the newest `keep` and the best; return its path.
 
-    config needs "step" and "options"; encoder is None where it is frozen.
+    config needs "step" and "options"; encoder is None where it is frozen. A disk that is full is a
+    WeightsError, and the older checkpoints stay.
     """
     arrays = weights.to_arrays(decoder, "decoder")
     if encoder is not None:
@@ -79,22 +82,67 @@ def write(folder: Path, config: dict[str, Any], arrays: dict[str, np.ndarray],
     """Write a checkpoint whose model.npz has these arrays; see `save`."""
     path = folder / name(config["step"])
     beside = folder / f".{path.name}.partial"
+    _clean(folder)
     try:
-        shutil.rmtree(beside, ignore_errors=True)
         beside.mkdir(parents=True)
         np.savez(beside / "model.npz", **arrays)
         np.savez(beside / "optimizer.npz",
                  **{f"{index:04d}": array for index, array in enumerate(optimizer)})
         (beside / "config.json").write_text(
             json.dumps({"format": FORMAT, **config}, indent=2) + "\n")
-        shutil.rmtree(path, ignore_errors=True)
+        for file in (*beside.iterdir(), beside):
+            _flush(file)
+        _remove(path)
         beside.rename(path)
+        _flush(folder)
     except OSError as error:
-        raise WeightsError(f"checkpoint {path} cannot be written: "
-                           f"{error.strerror or error}.") from None
-    for old in list_all(folder)[:-keep]:
-        shutil.rmtree(old, ignore_errors=True)
+        shutil.rmtree(beside, ignore_errors=True)
+        kept = list_all(folder)
+        raise WeightsError(f"checkpoint {path} cannot be written: {error.strerror or error}. "
+                           + (f"{kept[-1].name} is kept." if kept else "There is none before it.")
+                           ) from None
+    stay = {*list_all(folder)[-keep:], best(folder)}
+    for old in list_all(folder):
+        if old not in stay:
+            _remove(old)
     return path
+
+
+def _flush(path: Path) -> None:
+    """Wait until a file or folder is on the disk; not all systems can do that for folders."""
+    if os.name != "posix" and path.is_dir():
+        return
+    descriptor = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove(path: Path) -> None:
+    """Remove a checkpoint so that no part of it is ever seen under its name."""
+    if path.is_dir():
+        hidden = path.with_name(f".{path.name}.removed.partial")
+        path.rename(hidden)
+        shutil.rmtree(hidden, ignore_errors=True)
+
+
+def _clean(folder: Path) -> None:
+    """Remove what a run that was killed while it saved or removed has left."""
+    for rest in folder.glob(".step_*.partial"):
+        shutil.rmtree(rest, ignore_errors=True)
+
+
+def best(folder: Path) -> Path | None:
+    """Return the checkpoint with the lowest validation loss, or None if none has one."""
+    losses = {}
+    for path in list_all(folder):
+        try:
+            value = json.loads((path / "config.json").read_text())["validation"]["loss"]
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        losses[path] = value
+    return min(losses, key=losses.get) if losses else None
 
 
 def list_all(folder: Path) -> list[Path]:

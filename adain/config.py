@@ -9,6 +9,7 @@ from adain.errors import OptionError
 
 CONTENT_TARGETS = ("adain", "content")
 SCHEDULES = ("inverse", "cosine")
+JIT = ("auto", "on", "off")
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class TrainConfig:
     batch_size: int = 8
     image_size: int = 512
     crop_size: int = 256
+    validation_split: float = 0.0  # share of both folders that is never trained on
     cached_crops: int = 0  # so many fixed places in a picture, whose features are kept; 0: any
     content_weight: float = 1.0
     style_weight: float = 1e-2
@@ -42,6 +44,7 @@ class TrainConfig:
     summary_iter: int = 20
     keep: int = 5
     precision: str = "auto"
+    jit: str = "auto"  # compile with XLA; auto: where Keras does
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -57,9 +60,13 @@ class TrainConfig:
         if self.gram and self.cached_crops:
             raise OptionError("--cached-crops keeps means and deviations, which --gram does not "
                               "use: leave out one of the two.")
+        if not 0 <= self.validation_split < 1:
+            raise OptionError("--validation-split must be from 0 to below 1; "
+                              f"received {self.validation_split}.")
         if not self.learning_rate > 0:
             raise OptionError(f"--learning-rate must be above 0; received {self.learning_rate}.")
-        for name, choices in (("content_target", CONTENT_TARGETS), ("lr_schedule", SCHEDULES)):
+        for name, choices in (("content_target", CONTENT_TARGETS), ("lr_schedule", SCHEDULES),
+                              ("jit", JIT)):
             if getattr(self, name) not in choices:
                 raise OptionError(f"{_flag(name)} must be one of {', '.join(choices)}; "
                                   f"received {getattr(self, name)}.")

@@ -7,7 +7,8 @@ no iterator state has to be saved.
 
 from __future__ import annotations
 
-import threading
+import copy
+import time
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +17,11 @@ from typing import NamedTuple
 import numpy as np
 
 from adain import images
+from adain.bad_files import BadFiles
 from adain.errors import ImageError, OptionError
+
+# A strip of one row of pixels would be resized to gigabytes; scrolls in WikiArt stay below.
+LARGEST_ASPECT = 32
 
 
 class Place(NamedTuple):
@@ -29,18 +34,21 @@ class Place(NamedTuple):
 class Pictures:
     """The pictures of one folder, in an endless shuffled order; each epoch uses every file once.
 
-    A file that cannot be read is reported once, remembered, and replaced by the next one.
+    A file that cannot be read is named in `bad_files`, remembered, and replaced by the next one.
     fixed_crops: cut every picture at so many places only, whose crops recur; None: anywhere.
+    files: only these of the folder; None: all of them.
+    failure: the error that ended the stream, or None. Frameworks wrap it in errors of their own.
     """
 
     def __init__(self, path: str | Path, seed: int, image_size: int, crop_size: int,
-                 report: Callable[[str], None] = print, fixed_crops: int | None = None) -> None:
-        self.files = find_nested(path)
+                 bad_files: BadFiles | None = None, fixed_crops: int | None = None,
+                 files: list[Path] | None = None) -> None:
+        self.files = find_nested(path) if files is None else files
         self.path = Path(path)
+        self.failure: ImageError | None = None
         self._seed, self._image_size, self._crop_size = seed, image_size, crop_size
-        self._report, self._fixed_crops = report, fixed_crops
+        self._bad_files, self._fixed_crops = bad_files or BadFiles(), fixed_crops
         self._bad: set[Path] = set()
-        self._lock = threading.Lock()
 
     def crop(self, index: int) -> np.ndarray:
         """Return crop number `index` of the stream: uint8 RGB (crop_size, crop_size, 3)."""
@@ -53,13 +61,17 @@ class Pictures:
             if place.file in self._bad:
                 continue
             try:
-                image = images.read(place.file, shorter_side=self._image_size)
+                image = read(place.file, self._image_size)
             except ImageError as error:
-                self._remember(place.file, error)
+                self._bad.add(place.file)
+                self._bad_files.add(place.file, error)
                 continue
             return place, random_crop(images.resize_shorter_side(image, self._image_size),
                                       self._crop_size, np.random.default_rng(place.randomness))
-        raise ImageError(f"none of the {len(self.files)} pictures in {self.path} can be read.")
+        self.failure = ImageError(
+            f"none of the {len(self.files)} pictures in {self.path} can be read"
+            + (f"; {self._bad_files.path} says why." if self._bad_files.path else "."))
+        raise self.failure
 
     def place(self, index: int, attempt: int = 0) -> Place:
         """Return where crop number `index` is cut, if the files of earlier attempts were bad."""
@@ -70,16 +82,20 @@ class Pictures:
         choice = int(np.random.default_rng((self._seed, index)).integers(self._fixed_crops))
         return Place(self.files[number], (self._seed, number, choice))
 
-    def _remember(self, file: Path, error: ImageError) -> None:
-        with self._lock:
-            if file not in self._bad:
-                self._bad.add(file)
-                self._report(f"skipped {error}")
-
 
 @lru_cache(maxsize=8)
 def _permutation(count: int, seed: int, epoch: int) -> np.ndarray:
     return np.random.default_rng((seed, epoch, count)).permutation(count)
+
+
+def read(file: Path, image_size: int) -> np.ndarray:
+    """Return a picture for training, as images.read; ImageError for one too narrow to resize."""
+    image = images.read(file, shorter_side=image_size)
+    rows, columns = image.shape[:2]
+    if max(rows, columns) > LARGEST_ASPECT * min(rows, columns):
+        raise ImageError(f"{file} is {columns} x {rows}: more than {LARGEST_ASPECT} times as long "
+                         "as it is wide.")
+    return image
 
 
 def find_nested(path: str | Path) -> list[Path]:
@@ -94,6 +110,19 @@ def find_nested(path: str | Path) -> list[Path]:
     return found
 
 
+def hold_out(files: list[Path], share: float, seed: int) -> tuple[list[Path], list[Path]]:
+    """Return the files to train on and those held out: a share of them, at least one of each."""
+    if not share:
+        return files, []
+    if len(files) < 2:
+        raise OptionError(f"--validation-split needs two pictures or more; {files[0].parent} has "
+                          f"{len(files)}.")
+    count = min(max(1, round(share * len(files))), len(files) - 1)
+    chosen = set(np.random.default_rng((seed, len(files))).permutation(len(files))[:count].tolist())
+    return ([file for number, file in enumerate(files) if number not in chosen],
+            [file for number, file in enumerate(files) if number in chosen])
+
+
 def random_crop(image: np.ndarray, size: int, generator: np.random.Generator) -> np.ndarray:
     """Return a square crop at a random place; the picture must be at least that large."""
     top, left = (int(generator.integers(side - size + 1)) for side in image.shape[:2])
@@ -101,28 +130,67 @@ def random_crop(image: np.ndarray, size: int, generator: np.random.Generator) ->
 
 
 class PairSource:
-    """Pairs of a content and a style crop, by number."""
+    """Pairs of a content and a style crop, by number.
+
+    held_out: the source of pairs that this one never gives, of `validation_split` of both folders;
+    None where that is 0.
+    """
 
     def __init__(self, content_path: str | Path, style_path: str | Path, seed: int = 0,
-                 image_size: int = 512, crop_size: int = 256,
-                 report: Callable[[str], None] = print, fixed_crops: int | None = None) -> None:
+                 image_size: int = 512, crop_size: int = 256, bad_files: BadFiles | None = None,
+                 fixed_crops: int | None = None, validation_split: float = 0.0) -> None:
         if crop_size % 8 or crop_size < 16:
             raise OptionError("crop size must be a multiple of 8, 16 or more; "
                               f"received {crop_size}.")
         if image_size < crop_size:
             raise OptionError(f"image size {image_size} is smaller than crop size {crop_size}.")
         self.crop_size = crop_size
+        self._arrived: dict[int, float] = {}
         # Two seeds: otherwise folders of equal length would always meet in the same pairs.
-        self.content, self.style = (
-            Pictures(path, stream, image_size, crop_size, report, fixed_crops)
-            for path, stream in ((content_path, 2 * seed), (style_path, 2 * seed + 1)))
+        paths = {2 * seed: content_path, 2 * seed + 1: style_path}
+        files = [hold_out(find_nested(path), validation_split, stream)
+                 for stream, path in paths.items()]
+
+        def pictures(part: int, fixed: int | None) -> list[Pictures]:
+            return [Pictures(path, stream, image_size, crop_size, bad_files, fixed, split[part])
+                    for (stream, path), split in zip(paths.items(), files)]
+
+        self.content, self.style = pictures(0, fixed_crops)
+        self.held_out: PairSource | None = None
+        if validation_split:
+            self.held_out = copy.copy(self)
+            self.held_out.content, self.held_out.style = pictures(1, 1)
+
+    def validation_pairs(self, batch_size: int, most: int = 64) -> np.ndarray | None:
+        """Return held-out pairs, uint8 (n, 2, crop_size, crop_size, 3), always the same.
+
+        As many as the longer of the two held-out lists has, at most `most`, in whole batches.
+        """
+        if self.held_out is None:
+            return None
+        held = self.held_out
+        count = min(max(len(held.content.files), len(held.style.files)), most)
+        count = max(batch_size, count - count % batch_size)
+        return np.stack([held.pair(index) for index in range(count)])
+
+    def arrived(self, index: int) -> float | None:
+        """Return and forget at what time.monotonic() a pair for dataset() was ready."""
+        return self._arrived.pop(index, None)
+
+    def mark_arrival(self, index: int) -> None:
+        self._arrived[index] = time.monotonic()
+
+    @property
+    def failure(self) -> ImageError | None:
+        """The error that ended the content or the style stream, or None."""
+        return self.content.failure or self.style.failure
 
     def pair(self, index: int) -> np.ndarray:
         """Return pair number `index`: uint8 (2, crop_size, crop_size, 3), content first."""
         return np.stack([self.content.crop(index), self.style.crop(index)])
 
 
-def dataset(source: PairSource, batch_size: int, start_step: int, stop_step: int):
+def dataset(source: PairSource, batch_size: int, start_step: int, stop_step: int, context=None):
     """Return a tf.data.Dataset of the batches of steps start_step .. stop_step - 1.
 
     Each is uint8 (batch_size, 2, crop_size, crop_size, 3). Pictures are decoded and resized by
@@ -132,18 +200,41 @@ def dataset(source: PairSource, batch_size: int, start_step: int, stop_step: int
 
     shape = (2, source.crop_size, source.crop_size, 3)
 
+    def read_pair(index):
+        pair = source.pair(int(index))
+        source.mark_arrival(int(index))
+        return pair
+
     def load(index):
-        pair = tf.numpy_function(lambda i: source.pair(int(i)), [index], tf.uint8, stateful=False)
+        pair = tf.numpy_function(read_pair, [index], tf.uint8, stateful=False)
         return tf.ensure_shape(pair, shape)
 
-    return batches(load, batch_size, start_step, stop_step)
+    return batches(load, batch_size, start_step, stop_step, context)
 
 
-def batches(load: Callable, batch_size: int, start_step: int, stop_step: int):
-    """Return a tf.data.Dataset that loads the pairs of some steps, in parallel and in order."""
+def batches(load: Callable, batch_size: int, start_step: int, stop_step: int, context=None):
+    """Return a tf.data.Dataset that loads the pairs of some steps, in parallel and in order.
+
+    context: a tf.distribute.InputContext, to load a worker's part only, in batches for a replica.
+    """
     import tensorflow as tf
 
-    return (tf.data.Dataset.range(start_step * batch_size, stop_step * batch_size)
+    numbers = tf.data.Dataset.range(start_step * batch_size, stop_step * batch_size)
+    if context is not None:
+        part = batch_size // context.num_input_pipelines
+        numbers = numbers.batch(part).shard(context.num_input_pipelines,
+                                            context.input_pipeline_id).unbatch()
+        batch_size //= context.num_replicas_in_sync
+        if context.num_input_pipelines > 1:
+            load = _as_float16(load)
+    return (numbers
             .map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
             .batch(batch_size, drop_remainder=True)
             .prefetch(2))
+
+
+def _as_float16(load: Callable) -> Callable:
+    """Make pairs float16, which is exact from 0 to 255: Keras sums batches over the workers."""
+    import tensorflow as tf
+
+    return lambda index: tf.cast(load(index), tf.float16)

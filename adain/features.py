@@ -38,6 +38,7 @@ class FeatureCache:
         """
         content, content_features = self._crop(self.source.content, index, self._relu4_1)
         style, style_stats = self._crop(self.source.style, index, self._stats)
+        self.source.mark_arrival(index)
         return np.stack([content, style]), content_features, style_stats
 
     def _crop(self, pictures: Pictures, index: int, compute) -> tuple[np.ndarray, np.ndarray]:
@@ -59,7 +60,7 @@ class FeatureCache:
         return np.stack([mean, np.sqrt(variance + EPSILON)]).astype(np.float32)
 
 
-def dataset(cache: FeatureCache, batch_size: int, start_step: int, stop_step: int):
+def dataset(cache: FeatureCache, batch_size: int, start_step: int, stop_step: int, context=None):
     """Return a tf.data.Dataset of batches as data.dataset, with the features beside the pairs."""
     import tensorflow as tf
 
@@ -74,4 +75,4 @@ def dataset(cache: FeatureCache, batch_size: int, start_step: int, stop_step: in
                                                     (size // 8, size // 8, widths[-1])),
                 "style_stats": tf.ensure_shape(style_stats, (2, sum(widths)))}
 
-    return batches(load, batch_size, start_step, stop_step)
+    return batches(load, batch_size, start_step, stop_step, context)

@@ -1,12 +1,9 @@
-"""Training: the Keras model whose compute_loss is the paper, what it records, and train()."""
+"""Training: the Keras model whose compute_loss is the paper, and train()."""
 
 from __future__ import annotations
 
-import dataclasses
 import signal
-import sys
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,15 +12,16 @@ import keras
 import numpy as np
 from keras import ops
 
-from adain import __version__, checkpoint, images, losses
+from adain import checkpoint, distribution, losses
 from adain.architecture import PRESETS, STYLE_LAYERS, preset
 from adain.checkpoint import Checkpoint
 from adain.config import TrainConfig
-from adain.devices import choose_precision, describe_device
-from adain.errors import AdaINError, OptionError
+from adain.devices import choose_precision
+from adain.errors import OptionError
 from adain.events import EventWriter
-from adain.model import Decoder, Encoder, StyleTransfer, blend, get_weights, set_weights
+from adain.model import Decoder, Encoder, StyleTransfer, blend, set_weights
 from adain.ops import Tensor, channel_stats
+from adain.recorder import Batches, Recorder, Watch
 from adain.stats import ChannelStats
 from adain.weights import load_encoder
 
@@ -51,13 +49,15 @@ class TrainingModel(keras.Model):
         self.vgg = vgg  # measures the losses, frozen; the vgg19 preset also encodes with it
         self.vgg.trainable = False
         self.transfer = StyleTransfer(encoder, decoder)
+        self.replicas = 1  # devices that share a batch
+        self.workers = 1  # machines that do
         names = ["content", "style", "tv", "pixel", *(f"style/{name}" for name in STYLE_LAYERS)]
         self.trackers = {name: keras.metrics.Mean(name=name) for name in names}
         self.built = True  # its parts are, and it has no weights of its own
 
-    def call(self, batch: Tensor | dict[str, Tensor]) -> dict[str, Any]:
+    def call(self, batch: Tensor | dict[str, Tensor], training: bool = True) -> dict[str, Any]:
         features = batch if isinstance(batch, dict) else {"pairs": batch}
-        content, style = self.split(features["pairs"])
+        content, style = self.split(features["pairs"], training)
         if "content_features" in features:
             content_features = features["content_features"]
             style_stats = self.unpack(features["style_stats"], content_features)
@@ -80,11 +80,11 @@ class TrainingModel(keras.Model):
         """Tell whether the current step learns to reproduce the content."""
         return self.optimizer.iterations < self.config.reconstruction_iter
 
-    def split(self, pairs: Tensor) -> tuple[Tensor, Tensor]:
+    def split(self, pairs: Tensor, training: bool = True) -> tuple[Tensor, Tensor]:
         """Return content and style pictures in [0, 1]; to reconstruct, the style is the content."""
         pictures = ops.cast(pairs, "float32") / 255.0
         content, style = pictures[:, 0], pictures[:, 1]
-        if self.config.reconstruction_iter:
+        if self.config.reconstruction_iter and training:
             style = ops.where(self.reconstructs(), content, style)
         return content, style
 
@@ -127,7 +127,13 @@ class TrainingModel(keras.Model):
         if config.reconstruction_iter:
             # Factor 100: brings the pixel error of a blurred picture near the content loss.
             total = total + ops.where(self.reconstructs(), 100.0 * pixel, 0.0 * pixel)
-        return total
+        return total / self.replicas  # whose gradients are added up
+
+    def get_metrics_result(self):
+        results = super().get_metrics_result()
+        if self.workers > 1:  # Keras reduces over an axis there, which single numbers do not have
+            results = {name: ops.reshape(value, (1,)) for name, value in results.items()}
+        return results
 
     def style_losses(self, y_pred: dict[str, Any]) -> dict[str, Tensor]:
         """Return the style loss of each of STYLE_LAYERS."""
@@ -158,7 +164,8 @@ def build(config: TrainConfig, resumed: Checkpoint | None = None) -> TrainingMod
     decoder = Decoder(*network, dtype=policy)
     model = TrainingModel(config, vgg, encoder, decoder)
     model.compile(keras.optimizers.Adam(learning_rate(config), beta_2=config.beta_2,
-                                        global_clipnorm=config.clip_norm))
+                                        global_clipnorm=config.clip_norm),
+                  jit_compile={"auto": "auto", "on": True, "off": False}[config.jit])
     model.optimizer.build(model.trainable_variables)
     if resumed is not None:
         _restore(model, resumed)
@@ -180,123 +187,62 @@ def _restore(model: TrainingModel, resumed: Checkpoint) -> None:
         variable.assign(array)
 
 
-class Recorder(keras.callbacks.Callback):
-    """Summaries, previews and checkpoints while fit() runs; a stop signal saves and ends it."""
-
-    def __init__(self, folder: Path, events: EventWriter, previews: np.ndarray, first_step: int,
-                 seconds_before: float, report: Callable[[str], None]) -> None:
-        super().__init__()
-        self.folder, self.events, self.previews, self.report = folder, events, previews, report
-        self.step = self.saved_step = first_step
-        self.stop = False
-        self.losses: dict[str, float] = {}
-        self._seconds_before, self._started = seconds_before, time.monotonic()
-        self._summary = (first_step, self._started)
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        config, self.step = self.model.config, self.step + 1
-        self.losses = {name: float(value) for name, value in (logs or {}).items()}
-        # All of them: the ReLUs of VGG19 can turn a picture of NaN into a finite total loss.
-        if not all(np.isfinite(value) for value in self.losses.values()):
-            raise AdaINError(f"the losses became {self.losses} at step {self.step}; the last good "
-                             f"checkpoint is of step {self.saved_step}. Lower --learning-rate or "
-                             "--style-weight, or use --precision float32.")
-        last = self.step == config.max_iter or self.stop
-        if self.step % config.summary_iter == 0 or last:
-            self.summarise()
-        if self.step % config.save_iter == 0 or last:
-            self.save()
-        if self.stop:
-            self.model.stop_training = True
-
-    def summarise(self) -> None:
-        """Log and print the means since the last summary."""
-        config, now = self.model.config, time.monotonic()
-        (step, then), self._summary = self._summary, (self.step, now)
-        per_step = (now - then) / (self.step - step)
-        rate = float(ops.convert_to_numpy(self.model.optimizer.learning_rate))
-        values = {("loss/total" if name == "loss" else f"loss/{name}"): value
-                  for name, value in self.losses.items()}
-        self.events.scalars(self.step, {**values, "learning_rate": rate,
-                                        "images_per_second": config.batch_size / per_step})
-        left = (config.max_iter - self.step) * per_step
-        self.report(f"step {self.step}/{config.max_iter}  total {self.losses['loss']:.4g}  "
-                    f"content {self.losses['content']:.4g}  style {self.losses['style']:.4g}  "
-                    f"{config.batch_size / per_step:.1f} images/s  {duration(left)} left")
-        self.model.reset_metrics()
-
-    def save(self) -> None:
-        """Write a checkpoint and a preview named by its step."""
-        model, transfer = self.model, self.model.transfer
-        seconds = self._seconds_before + time.monotonic() - self._started
-        config = {"step": self.step, "seconds": round(seconds, 1), "losses": self.losses,
-                  "options": dataclasses.asdict(model.config), "device": describe_device(),
-                  "versions": {"adain": __version__, "keras": keras.__version__,
-                               keras.backend.backend(): _backend_version()}}
-        checkpoint.save(self.folder, config,
-                        None if transfer.encoder is model.vgg else get_weights(transfer.encoder),
-                        get_weights(transfer.decoder),
-                        [ops.convert_to_numpy(v) for v in model.optimizer.variables],
-                        model.config.keep)
-        self.saved_step = self.step
-        strip = model.preview(self.previews)
-        images.write(self.folder / "previews" / f"{checkpoint.name(self.step)}.jpg", strip)
-        self.events.image(self.step, "content_style_stylized", strip)
-        self.events.flush()
-
-
-def _backend_version() -> str:
-    return getattr(sys.modules.get(keras.backend.backend()), "__version__", "unknown")
-
-
-def duration(seconds: float) -> str:
-    """Return hours, minutes and seconds as hh:mm:ss."""
-    minutes, seconds = divmod(round(seconds), 60)
-    return f"{minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}"
-
-
 def resume_point(folder: Path) -> Checkpoint | None:
     """Return the newest checkpoint in the folder, or None where a run starts afresh."""
     return checkpoint.load(folder) if folder.is_dir() and checkpoint.list_all(folder) else None
 
 
-def train(config: TrainConfig, batches: Callable[[int, int], Iterable], previews: np.ndarray,
-          folder: str | Path, log_path: str | Path | None = None,
-          report: Callable[[str], None] = print) -> TrainingModel:
+def train(config: TrainConfig, batches: Batches, watch: Watch | np.ndarray, folder: str | Path,
+          log_path: str | Path | None = None,
+          report: Callable[[str], None] = print, strategy: Any = None) -> TrainingModel:
     """Train up to config.max_iter, from the newest checkpoint in `folder` if it has one.
 
     batches(first_step, last_step): what fit() takes and yields the batches of those steps, uint8
-    (batch, 2, rows, columns, 3); see data.dataset. previews: a few such pairs, stylized at every
-    checkpoint. SIGINT and SIGTERM save a checkpoint and end the run early.
+    (batch, 2, rows, columns, 3); see data.dataset. watch: what to record, or just a few such pairs
+    as previews. SIGINT and SIGTERM save a checkpoint and end the run early. strategy: what
+    distribution.choose gave; all workers must see the same `folder`, and the first one writes.
     """
     folder = Path(folder)
+    watch = watch if isinstance(watch, Watch) else Watch(watch)
+    distribution.check_batch(strategy, config.batch_size)
     resumed = resume_point(folder)
-    model = build(config, resumed)
+    with distribution.scope(strategy):
+        model = build(config, resumed)
+    if strategy is not None:
+        model.replicas, model.workers = strategy.num_replicas_in_sync, distribution.worker_count()
     first_step = resumed.step if resumed else 0
     if first_step >= config.max_iter:
         report(f"{folder} is already at step {first_step} of {config.max_iter}: nothing to do.")
         return model
     if resumed:
         report(f"resumes {resumed.path} at step {first_step}")
-    events = EventWriter(log_path or folder / "logs", first_step)
-    recorder = Recorder(folder, events, previews, first_step,
+    events = None
+    if distribution.is_first():
+        events = EventWriter(log_path or folder / "logs", first_step)
+    recorder = Recorder(folder, events, watch, batches, first_step,
                         resumed.config.get("seconds", 0.0) if resumed else 0.0, report)
-    with _stop_signals(recorder):
-        model.fit(batches(first_step, config.max_iter), epochs=1, verbose=0, shuffle=False,
+    with _stop_signals(recorder), distribution.clear_errors(folder):
+        model.fit(distribution.distributed(strategy, batches, first_step, config.max_iter),
+                  epochs=1, verbose=0, shuffle=False,
                   steps_per_epoch=config.max_iter - first_step, callbacks=[recorder])
-    events.close()
+    if events:
+        events.close()
     if recorder.step < config.max_iter:
-        report(f"stopped at step {recorder.step}, saved; run the same command to go on.")
+        report(f"stopped at step {recorder.step}, saved; run the same command to go on"
+               + (f":\n  {watch.command}" if watch.command else "."))
     else:
         report(f"done: python stylize.py --checkpoint {folder} --content-path ... --style-path ...")
+    best = checkpoint.best(folder)
+    if best:
+        report(f"lowest validation loss: {best}")
     return model
 
 
 @contextmanager
 def _stop_signals(recorder: Recorder):
     def handle(number, frame):
-        recorder.stop = True
-        recorder.report(f"{signal.Signals(number).name}: saving after this step")
+        # Nothing but this: printing here could meet a print that the signal interrupted.
+        recorder.stop = signal.Signals(number).name
         signal.signal(number, signal.default_int_handler)  # a second one ends it at once
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}

@@ -4,6 +4,7 @@ from conftest import picture
 from PIL import Image
 
 from adain import data
+from adain.bad_files import BadFiles
 from adain.errors import ImageError, OptionError
 
 
@@ -49,7 +50,7 @@ def test_bad_files_are_reported_once_and_replaced(folders):
     (folders / "content" / "empty.png").touch()
     lines = []
     source = data.PairSource(folders / "content", folders / "style", image_size=40, crop_size=32,
-                             report=lines.append)
+                             bad_files=BadFiles(report=lines.append))
     for index in range(12):
         assert source.pair(index).shape == (2, 32, 32, 3)
     assert sorted(name for line in lines for name in ("broken.jpg", "empty.png") if name in line
@@ -60,7 +61,7 @@ def test_a_folder_of_bad_files_only_is_an_error(tmp_path, folders):
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "a.jpg").write_bytes(b"no")
     source = data.PairSource(tmp_path / "bad", folders / "style", image_size=40, crop_size=32,
-                             report=lambda line: None)
+                             bad_files=BadFiles(report=lambda line: None))
     with pytest.raises(ImageError, match="none of the 1 pictures"):
         source.pair(0)
 

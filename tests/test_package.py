@@ -16,21 +16,22 @@ LAYERS = [
     {"errors"},
     {"float_tiff", "image_metadata"},
     {"image_reader", "image_writer"},
-    {"stats", "architecture", "images", "color", "clips"},
+    {"stats", "architecture", "images", "color", "clips", "bad_files"},
     {"weights", "ops", "config", "optimizers", "progress", "evolution"},
     {"graphs"},
-    {"engine", "model", "losses", "data", "checkpoint", "devices", "events"},
+    {"engine", "model", "losses", "data", "checkpoint", "devices", "events", "history",
+     "distribution"},
     {"gatys_config"},
     {"tiling", "stylefile"},
-    {"features"},
+    {"features", "recorder"},
     {"stylizer", "trainer", "batch", "gatys_loss"},
     {"steady", "gatys", "johnson"},
     {"video", "webcam", "johnson_training"},
     {"recipe"},
     {"sheet"},
-    {"commands", "normalisation", "metrics", "flicker", "benchmark"},
+    {"commands", "normalisation", "metrics", "flicker", "benchmark", "prepare", "report"},
 ]
-PROGRAMS = {"normalisation", "metrics", "flicker", "benchmark"}  # with a main() of their own
+PROGRAMS = {"normalisation", "metrics", "flicker", "benchmark", "prepare", "report"}  # have a main()
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 
 

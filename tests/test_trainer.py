@@ -109,7 +109,7 @@ def test_a_run_writes_checkpoints_previews_and_tensorboard(folders):
     run = folders / "run"
     assert [path.name for path in checkpoint.list_all(run)] == ["step_0000002", "step_0000004"]
     assert sorted(path.name for path in (run / "previews").iterdir()) == [
-        "step_0000002.jpg", "step_0000004.jpg"]
+        "step_0000001.jpg", "step_0000002.jpg", "step_0000004.jpg"]
     config = json.loads((run / "step_0000004" / "config.json").read_text())
     assert config["step"] == 4 and config["options"]["model"] == "compact"
 

@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import functools
 import os
+import shlex
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -14,10 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
-from adain import __version__, data, devices, features
+from adain import __version__, data, devices, distribution, features
 from adain.architecture import PRESETS
+from adain.bad_files import BadFiles
 from adain.commands import run
-from adain.config import CONTENT_TARGETS, SCHEDULES, TrainConfig
+from adain.config import CONTENT_TARGETS, JIT, SCHEDULES, TrainConfig
 from adain.devices import DEVICES, TRAIN_PRECISIONS, hide_gpus
 from adain.errors import OptionError
 from adain.weights import load_encoder
@@ -56,6 +58,10 @@ def parser() -> argparse.ArgumentParser:
                        help="pictures are resized to this shorter side (default %(default)s)")
     model.add_argument("--crop-size", type=int,
                        help="and cropped at random to this square (default %(default)s)")
+    model.add_argument("--validation-split", type=float, metavar="SHARE",
+                       help="share of both folders, e.g. 0.01, that is never trained on; its loss "
+                            "is measured at every checkpoint, and the best one is kept "
+                            "(default %(default)s)")
     model.add_argument("--cached-crops", type=int, metavar="N",
                        help="crop every picture at N fixed places and keep their VGG19 features in "
                             "memory: steps take half the time on a CPU, but need some 0.4 MB for "
@@ -99,6 +105,8 @@ def parser() -> argparse.ArgumentParser:
     running.add_argument("--precision", choices=TRAIN_PRECISIONS,
                          help="auto (default): mixed_bfloat16 where the hardware has it, else "
                               "float32")
+    running.add_argument("--jit", nargs="?", choices=JIT, const="on",
+                         help="compile steps with XLA; auto (default): where Keras does")
     running.add_argument("--device", choices=DEVICES, default="auto",
                          help="auto (default): a GPU if there is one; gpu: fail without one")
     running.add_argument("--seed", type=int, help="default %(default)s")
@@ -114,10 +122,13 @@ def main(arguments: list[str] | None = None) -> None:
     config = TrainConfig(**options)
     if folder.exists() and not folder.is_dir():
         raise OptionError(f"--checkpoint {folder} is not a folder.")
+    bad_files = BadFiles(folder / "bad_files.txt", say)
     source = data.PairSource(content_path, style_path, config.seed, config.image_size,
-                             config.crop_size, report=say,
-                             fixed_crops=config.cached_crops or None)
-    previews = np.stack([source.pair(index) for index in range(PREVIEW_PAIRS)])
+                             config.crop_size, bad_files, config.cached_crops or None,
+                             config.validation_split)
+    seen = source.held_out or source
+    previews = np.stack([seen.pair(index) for index in range(PREVIEW_PAIRS)])
+    validation = source.validation_pairs(config.batch_size)
 
     if device == "cpu":
         hide_gpus()
@@ -125,6 +136,7 @@ def main(arguments: list[str] | None = None) -> None:
         with hidden_native_stderr():
             from adain import trainer
 
+            strategy = distribution.choose()
             devices.gpus()
     except ModuleNotFoundError as error:
         if error.name not in ("keras", "tensorflow", "tensorboard"):
@@ -133,16 +145,37 @@ def main(arguments: list[str] | None = None) -> None:
     warning = devices.warning(device)
     if warning:
         print(f"\n{'!' * 79}\n{warning}\n{'!' * 79}\n", file=sys.stderr, flush=True)
+    if strategy is not None and config.cached_crops:
+        raise OptionError("--cached-crops works on one device only: leave it out, or hide the "
+                          "others with CUDA_VISIBLE_DEVICES=0.")
+    distribution.check_batch(strategy, config.batch_size)
     say(f"trains {config.model} on {devices.describe_device()}, "
         f"{devices.choose_precision(config.precision)}, keras on {keras_backend()}: "
         f"{len(source.content.files)} photographs, {len(source.style.files)} paintings, "
-        f"{config.batch_size} pairs of {config.crop_size} x {config.crop_size} a step")
+        + (f"{strategy.num_replicas_in_sync} devices share " if strategy else "")
+        + f"{config.batch_size} pairs of {config.crop_size} x {config.crop_size} a step")
     if config.cached_crops:
         cache = features.FeatureCache(source, load_encoder("vgg19", config.vgg_path))
         batches = functools.partial(features.dataset, cache, config.batch_size)
     else:
         batches = functools.partial(data.dataset, source, config.batch_size)
-    trainer.train(config, batches, previews, folder, log_path, report=say)
+    watch = trainer.Watch(previews, validation, source.arrived, command(arguments))
+    try:
+        trainer.train(config, batches, watch, folder, log_path, say, strategy)
+    except Exception:
+        if source.failure is not None:  # came through TensorFlow, which made it an error of its own
+            raise source.failure from None
+        raise
+    finally:
+        if bad_files.count:
+            say(f"{bad_files.count} pictures could not be read: {bad_files.path} names them")
+
+
+def command(arguments: list[str] | None) -> str:
+    """Return what was typed to start this run, for a shell."""
+    program = sys.argv[0]
+    start = ["python", program] if program.endswith(".py") else [Path(program).name]
+    return shlex.join([*start, *(sys.argv[1:] if arguments is None else arguments)])
 
 
 @contextmanager
