@@ -172,7 +172,7 @@ def test_a_folder_of_another_model_is_refused(folders):
 
 
 def test_a_loss_that_is_not_a_number_ends_the_run(folders):
-    with pytest.raises(AdaINError, match="last good checkpoint"):
+    with pytest.raises(AdaINError, match="there is no checkpoint yet"):
         train(dataclasses.replace(CONFIG, learning_rate=1e30), folders, "run")
     assert not checkpoint.list_all(folders / "run")
 
