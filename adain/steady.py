@@ -94,7 +94,6 @@ class SteadyStylizer:
         if max(image.shape[:2]) <= tile_size:
             picture, removed = self._engine.transfer(image, self._style, self._alpha, mean, share)
             return tiling.to_integers(picture), removed
-        image = tiling.to_integers(image)
         own = tiling.measure(self._engine, image, tile_size)
         removed = own if mean is None else interpolate(mean, own, share)
         return tiling.stylize(self._engine, image, self._style, self._alpha, tile_size,

@@ -80,8 +80,8 @@ def padded_length(length: int) -> int:
 
 
 def to_float(image: np.ndarray) -> np.ndarray:
-    """uint8 -> float32 in [0, 1]."""
-    return image.astype(np.float32) / 255
+    """uint8 -> float32 in [0, 1]; float32 stays as it is."""
+    return image if image.dtype == np.float32 else image.astype(np.float32) / 255
 
 
 def to_integers(image: np.ndarray, dtype: type = np.uint8) -> np.ndarray:
@@ -132,7 +132,7 @@ def stylize(engine: Engine, image: np.ndarray, style: ChannelStats | Regions, al
             progress: Progress = iter, content: ChannelStats | None = None) -> np.ndarray:
     """Return the stylized picture, exactly as large as `image` (both passes).
 
-    image: uint8 (rows, columns, 3), 1 x 1 or larger; halo: pixels around a tile that are computed
+    image: uint8 or float32 (rows, columns, 3), 1 x 1 or larger; halo: pixels around a tile that are computed
     with it, by default as far as the networks see; dtype: np.uint8, np.uint16, or np.float32 for
     the decoder's own values, about [0, 1] and not clipped; progress: is given the list of tiles
     and yields them; content: the statistics to remove, where they are not the picture's own (then

@@ -148,7 +148,7 @@ class TrainingModel(keras.Model):
         """Return rows content | style | stylized of uint8 pairs, as one uint8 picture."""
         pictures = pairs.astype(np.float32) / 255
         stylized = ops.convert_to_numpy(self.transfer(pictures[:, 0], pictures[:, 1]))
-        stylized = (np.clip(stylized, 0, 1) * 255 + 0.5).astype(np.uint8)
+        stylized = (np.clip(np.nan_to_num(stylized), 0, 1) * 255 + 0.5).astype(np.uint8)
         return np.concatenate([np.concatenate([content, style, result], axis=1)
                                for (content, style), result in zip(pairs, stylized)])
 

@@ -42,7 +42,7 @@ def collection(tmp_path):
     return tmp_path / "pictures"
 
 
-BAD = {"truncated.jpg": "truncated", "empty.png": "unknown format",
+BAD = {"truncated.jpg": "truncated", "empty.png": "it is empty",
        "web page.jpg": "unknown format", "gigantic.png": "refused", "strip.png": "times as long"}
 
 

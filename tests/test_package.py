@@ -31,7 +31,8 @@ LAYERS = [
     {"sheet"},
     {"commands", "normalisation", "metrics", "flicker", "benchmark", "prepare", "report"},
 ]
-PROGRAMS = {"normalisation", "metrics", "flicker", "benchmark", "prepare", "report"}  # have a main()
+# These have a main().
+PROGRAMS = {"normalisation", "metrics", "flicker", "benchmark", "prepare", "report"}
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 
 

@@ -62,7 +62,7 @@ def test_stylise_commands(checkout):
 def test_train_commands(checkout):
     train, stylize = [command for command in COMMANDS if "--checkpoint" in command]
     assert "step 2/2" in run(train, checkout)
-    assert "4 pictures" in run(stylize, checkout)
+    assert "6 pictures" in run(stylize, checkout)
 
 
 def test_python_lines(checkout):

@@ -15,6 +15,7 @@ pytest.importorskip("tensorflow")
 from adain import checkpoint, data, features, trainer  # noqa: E402
 from adain.config import TrainConfig
 from adain.errors import AdaINError, OptionError, WeightsError
+from adain.model import get_weights
 from adain.weights import load_encoder
 
 CONFIG = TrainConfig(
@@ -162,7 +163,7 @@ def test_reconstruction_and_ramp_follow_the_step():
 
 def test_the_vgg19_encoder_stays_as_it_is(folders):
     model = trainer.build(dataclasses.replace(CONFIG, model="vgg19"))
-    assert len(model.trainable_variables) == 2 * len(trainer.get_weights(model.transfer.decoder))
+    assert len(model.trainable_variables) == 2 * len(get_weights(model.transfer.decoder))
 
 
 def test_a_folder_of_another_model_is_refused(folders):
