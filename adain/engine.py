@@ -33,6 +33,7 @@ class Engine(Protocol):
     name: str
     device: str
     radius: int  # how far the encoder sees, in pixels, and the decoder again
+    channels: int  # of all AdaIN layers
 
     def measure(self, image: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return weighted mean and variance of the features.
@@ -83,15 +84,16 @@ class OpenVINOEngine:
         def compiled(graph, *weights):
             return graphs.compile_graph(graph(*weights, adain_layers), precision)
 
-        self._statistics = compiled(graphs.statistics_graph, encoder)
         self._transfer = compiled(graphs.transfer_graph, encoder, decoder)
+        # These are needed for tiles and masks only.
+        self._statistics = lru_cache(1)(lambda: compiled(graphs.statistics_graph, encoder))
         self._regions = lru_cache(1)(lambda: compiled(graphs.regions_graph, encoder, decoder))
-        self.radius = radius(depths_of(encoder))
+        self.radius, self.channels = radius(depths_of(encoder)), _channels(encoder, adain_layers)
         used = self._transfer.get_property("INFERENCE_PRECISION_HINT").get_type_name()
         self.device = "CPU, " + {"bf16": "bfloat16", "f32": "float32"}.get(used, used)
 
     def measure(self, image: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        mean, variance = _call(self._statistics, image[None], weights[None])
+        mean, variance = _call(self._statistics(), image[None], weights[None])
         return mean.copy(), variance.copy()
 
     def transfer(self, image: np.ndarray, style: ChannelStats, alpha: float,
@@ -106,6 +108,10 @@ class OpenVINOEngine:
     def transfer_regions(self, image: np.ndarray, regions: np.ndarray, scales: np.ndarray,
                          shifts: np.ndarray) -> np.ndarray:
         return _call(self._regions(), image[None], regions, scales, shifts)[0][0]
+
+
+def _channels(encoder: Weights, adain_layers: Sequence[str]) -> int:
+    return sum(encoder[conv(name)][1].size for name in adain_layers)
 
 
 def _call(network, *inputs) -> list[np.ndarray]:
@@ -136,7 +142,7 @@ class KerasEngine:
         policy = "mixed_bfloat16" if precision == "bfloat16" else "float32"
         self._layers = tuple(adain_layers)
         self._cuts = np.cumsum([encoder[conv(name)][1].size for name in adain_layers])[:-1]
-        self.radius = radius(depths_of(encoder))
+        self.radius, self.channels = radius(depths_of(encoder)), _channels(encoder, adain_layers)
         self._encoder = model.Encoder.from_weights(encoder, self._layers, dtype=policy)
         self._decoder = model.Decoder.from_weights(decoder, self._layers, dtype=policy)
         self.device = f"{describe_device()}, {policy.removeprefix('mixed_')}"

@@ -13,7 +13,7 @@ from PIL import Image
 from adain import checkpoint as checkpoints
 from adain import engine as engines
 from adain import images, stylefile, tiling
-from adain.architecture import DEFAULT_PRESET, STRIDE, conv, preset
+from adain.architecture import DEFAULT_PRESET, STRIDE, preset
 from adain.errors import ImageError, OptionError
 from adain.stats import ChannelStats
 from adain.weights import load_decoder, load_encoder
@@ -60,8 +60,8 @@ class Stylizer:
             encoder, decoder = _from_files(self.model, vgg_path, decoder_path)
         self.style_size, self.tile_size, self.max_memory = style_size, tile_size, max_memory
         adain_layers = preset(self.model).adain_layers
-        self.channels = sum(encoder[conv(name)][1].size for name in adain_layers)
         self.engine = engines.create(engine, encoder, decoder, adain_layers, precision)
+        self.channels = self.engine.channels
         self._encoder = encoder
 
     @cached_property

@@ -114,9 +114,13 @@ def measure(engine: Engine, image: np.ndarray, tile_size: int, mask: np.ndarray 
 
     image: uint8 (rows, columns, 3); mask: uint8 (rows, columns), how much each pixel counts.
     """
+    plan = tiles(*map(padded_length, image.shape[:2]), tile_size, stride_multiple(engine.radius))
+    if len(plan) == 1 and mask is None:
+        # They come with a transfer, whose network is needed anyway: one less to start.
+        anything = ChannelStats(*np.ones((2, engine.channels), np.float32))
+        return engine.transfer(to_float(pad(image)), anything, 0.0)[1]
     statistics = StatsAccumulator()
-    for down, across in progress(tiles(*map(padded_length, image.shape[:2]), tile_size,
-                                       stride_multiple(engine.radius))):
+    for down, across in progress(plan):
         window = pad(image[down.window(), across.window()])
         weights = np.zeros(window.shape[:2], np.float32)
         core = slice(*down.core_in_window()), slice(*across.core_in_window())
@@ -132,11 +136,12 @@ def stylize(engine: Engine, image: np.ndarray, style: ChannelStats | Regions, al
             progress: Progress = iter, content: ChannelStats | None = None) -> np.ndarray:
     """Return the stylized picture, exactly as large as `image` (both passes).
 
-    image: uint8 or float32 (rows, columns, 3), 1 x 1 or larger; halo: pixels around a tile that are computed
-    with it, by default as far as the networks see; dtype: np.uint8, np.uint16, or np.float32 for
-    the decoder's own values, about [0, 1] and not clipped; progress: is given the list of tiles
-    and yields them; content: the statistics to remove, where they are not the picture's own (then
-    there is no pass 1; not for Regions). Where memory runs out, smaller tiles are tried.
+    image: uint8, or float32 in [0, 1], (rows, columns, 3), 1 x 1 or larger; halo: pixels around a
+    tile that are computed with it, by default as far as the networks see; dtype: np.uint8,
+    np.uint16, or np.float32 for the decoder's own values, about [0, 1] and not clipped; progress:
+    is given the list of tiles and yields them; content: the statistics to remove, where they are
+    not the picture's own (then there is no pass 1; not for Regions). Where memory runs out, smaller
+    tiles are tried.
     """
     try:
         return _stylize(engine, image, style, alpha, tile_size, halo, dtype, progress, content)

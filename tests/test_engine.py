@@ -146,6 +146,7 @@ def test_openvino_says_when_memory_is_short_and_goes_on():
         stylizer = Stylizer("compact", precision="float32", tile_size=2048)
         content, style = np.zeros((2000, 2000, 3), np.uint8), np.zeros((64, 64, 3), np.uint8)
         style = stylizer.encode_style(style)
+        stylizer.engine.measure(np.zeros((64, 64, 3), np.float32), np.ones((64, 64), np.float32))
         used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (used + 400_000_000,) * 2)
         print(stylizer.stylize(content, style).shape)

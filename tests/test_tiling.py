@@ -68,7 +68,8 @@ class Forgetful:
     """An engine that has memory for small windows only."""
 
     def __init__(self, networks, largest):
-        self._networks, self._largest, self.radius = networks, largest, networks.radius
+        self._networks, self._largest = networks, largest
+        self.radius, self.channels = networks.radius, networks.channels
 
     def __getattr__(self, name):
         def call(image, *rest):
