@@ -192,3 +192,17 @@ def test_an_expected_gpu_that_is_not_used_is_warned_of_loudly(folders):
 def test_help_and_version(script):
     assert "--content-path" in run(script, "--help").stdout
     assert run(script, "--version").stdout.startswith("adain ")
+
+
+def test_the_iterative_method(folders):
+    pytest.importorskip("tensorflow")
+    options = ("--model", "gatys", "--content-path", folders / "content" / "content0.png",
+               "--style-path", folders / "style" / "style0.png", "--out-path",
+               folders / "made.png", "--iterations", "2")
+    done = stylize(folders, *options)
+    assert done.returncode == 0, done.stderr
+    assert images.read(folders / "made.png").shape == (40, 56, 3)
+    assert "made.png" in done.stdout and "iteration 2/2" in done.stderr
+    assert not (folders / "made.state.npz").exists()  # nothing to go on with
+    refused = stylize(folders, *options[:-2], "--alpha", "0.5", "--out-path", folders / "no.png")
+    assert_one_line_error(refused, "OptionError: --model gatys takes contents, styles and its own")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from adain import __version__, batch, color, images, stylefile, video, webcam
 from adain.architecture import DEFAULT_PRESET, PRESETS
-from adain.commands import frame_progress, progress, run
+from adain.commands import frame_progress, iterative, progress, run
 from adain.engine import ENGINES, PRECISIONS
 from adain.errors import ImageError, OptionError
 from adain.recipe import BITS, Painter, Recipe, Style, styles_of
@@ -91,7 +91,8 @@ def parser() -> argparse.ArgumentParser:
                         help="print a line of JSON for each result")
 
     network = root.add_argument_group("networks")
-    network.add_argument("--model", choices=PRESETS, help=f"default {DEFAULT_PRESET}")
+    network.add_argument("--model", choices=(*PRESETS, iterative.MODEL),
+                         help=f"default {DEFAULT_PRESET}; gatys: see below")
     network.add_argument("--checkpoint", metavar="DIR",
                          help="use what train.py wrote there instead of the shipped weights")
     network.add_argument("--vgg-path", metavar="FILE",
@@ -109,6 +110,7 @@ def parser() -> argparse.ArgumentParser:
                               "less memory, the result is the same (default: by model)")
     machine.add_argument("--max-memory", type=int, metavar="MB",
                          help="choose the tile size so that the process takes about that much")
+    iterative.add_options(root)
     return root
 
 
@@ -126,6 +128,8 @@ def main(arguments: list[str] | None = None) -> int:
     if options.content_path.isdigit() or video.is_video(options.content_path):
         return clips(options, recipe, styles)
     jobs = choose_jobs(options, batch.find_contents(options.content_path), styles)
+    if options.model == iterative.MODEL:
+        return iterative.main(options, recipe, jobs)
     stylizer = make_stylizer(options)
 
     one = len(jobs) == 1
