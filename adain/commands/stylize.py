@@ -125,6 +125,12 @@ def main(arguments: list[str] | None = None) -> int:
                        if name in Recipe.__dataclass_fields__})
     paths = [path for named in options.style_path for path in find_styles(named)]
     styles = styles_of(paths, batch.unique_names(paths), options.alpha, recipe)
+    if options.save_style and (len({style.paths for style in styles}) > 1 or recipe.masks):
+        raise OptionError(f"--save-style writes one style; there are {len(paths)}: "
+                          "--style-weights mixes them.")
+    if options.save_style and recipe.keep_colors:
+        raise OptionError("--save-style cannot write a style that takes each content's colours: "
+                          "leave out --keep-colors.")
     if options.content_path.isdigit() or video.is_video(options.content_path):
         return clips(options, recipe, styles)
     jobs = choose_jobs(options, batch.find_contents(options.content_path), styles)
