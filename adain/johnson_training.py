@@ -21,6 +21,7 @@ from keras import layers, ops
 
 from adain import __version__, checkpoint, data, images, johnson, losses
 from adain.architecture import STYLE_LAYERS
+from adain.bad_files import BadFiles
 from adain.checkpoint import Checkpoint
 from adain.config import TrainConfig
 from adain.devices import choose_precision, describe_device
@@ -248,7 +249,8 @@ def train(config: TrainConfig, content_path: str | Path, style_path: str | Path,
         if resumed.config["style"] != fingerprint:
             raise OptionError(f"{resumed.path} was trained with another style or --image-size than "
                               f"{style_path}; use another --checkpoint folder.")
-    source = data.Pictures(content_path, config.seed, config.image_size, config.crop_size, report)
+    source = data.Pictures(content_path, config.seed, config.image_size, config.crop_size,
+                           BadFiles(folder / "bad_files.txt", report))
     model = build(config, style, resumed, continue_from)
     first_step = resumed.step if resumed else 0
     if first_step >= config.max_iter:

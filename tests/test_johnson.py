@@ -152,3 +152,12 @@ def test_its_checkpoints_and_those_of_adain_are_not_mixed_up(runs):
 def test_impossible_crops_are_refused(runs):
     with pytest.raises(OptionError, match="crop size.*received 48"):
         train(dataclasses.replace(CONFIG, crop_size=48), runs, "large")
+
+
+def test_a_bad_photograph_is_named_and_training_goes_on(runs, tmp_path):
+    shutil.copytree(runs / "content", tmp_path / "content")
+    shutil.copy(runs / "red.png", tmp_path)
+    (tmp_path / "content" / "broken.jpg").write_bytes(b"\xff\xd8 broken")
+    lines = train(dataclasses.replace(CONFIG, max_iter=2), tmp_path, "run")
+    assert sum("broken.jpg" in line for line in lines) == 1
+    assert "broken.jpg" in (tmp_path / "run" / "bad_files.txt").read_text()
