@@ -48,9 +48,3 @@ def read(folder: Path) -> list[dict[str, Any]]:
         if isinstance(found, dict) and isinstance(found.get("step"), int):
             lines.append(found)
     return lines
-
-
-def duration(seconds: float) -> str:
-    """Return hours, minutes and seconds as hh:mm:ss."""
-    minutes, seconds = divmod(round(seconds), 60)
-    return f"{minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}"

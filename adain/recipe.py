@@ -107,7 +107,7 @@ class Painter:
     def add_style(self, path: Path) -> None:
         """Read a style, and encode it where it does not depend on the content."""
         if path.suffix == stylefile.SUFFIX:
-            if self.recipe.keep_colors in color.COLOR_MODES or self.recipe.concat:
+            if self.recipe.keep_colors is not None or self.recipe.concat:
                 raise OptionError(f"{path} is an encoded style, without the picture that "
                                   "--keep-colors and --concat need.")
             self._encoded[path] = self.stylizer.encode_style(path)

@@ -16,8 +16,9 @@ from adain import __version__, checkpoint, images
 from adain.devices import describe_device
 from adain.errors import AdaINError, WeightsError
 from adain.events import EventWriter
-from adain.history import History, duration
+from adain.history import History
 from adain.model import get_weights
+from adain.progress import duration
 
 Batches = Callable[[int, int], Iterable]
 

@@ -17,8 +17,8 @@ from PIL import Image, ImageDraw, ImageFont
 from adain import checkpoint, history, images
 from adain.commands import run
 from adain.errors import OptionError
-from adain.history import duration
 from adain.images import atomic
+from adain.progress import duration
 
 INK, GRID, PAPER = (40, 40, 40), (225, 225, 225), (255, 255, 255)
 COLORS = {"total": (31, 90, 160), "content": (60, 140, 60), "style": (190, 90, 20),

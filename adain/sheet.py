@@ -24,10 +24,14 @@ def sheet(rows: Sequence[Sequence[np.ndarray | None]], size: int = 256) -> np.nd
     for down, row in enumerate(rows):
         for across, picture in enumerate(row):
             if picture is not None:
-                square = middle_square(picture, min(picture.shape[:2]))
                 result[down * side:down * side + size, across * side:across * side + size] = (
-                    images.resize(square, size, size))
+                    cell(picture, size))
     return result
+
+
+def cell(picture: np.ndarray, size: int) -> np.ndarray:
+    """Return the middle square of a picture, `size` pixels a side."""
+    return images.resize(middle_square(picture, min(picture.shape[:2])), size, size)
 
 
 class Cells:
@@ -40,11 +44,11 @@ class Cells:
 
     def read(self, path: Path) -> Picture:
         picture = self._painter.read(path)
-        self._contents[path] = self._square(picture.rgb)
+        self._contents[path] = cell(picture.rgb, self._size)
         return picture
 
     def write(self, path: Path, picture: Picture) -> Path:
-        self.results[path] = self._square(picture.rgb)
+        self.results[path] = cell(picture.rgb, self._size)
         return path
 
     @staticmethod
@@ -60,7 +64,3 @@ class Cells:
                     for job in jobs if job.content == content}
             rows.append([picture, *(made.get(style) for style in styles)])
         return sheet(rows, self._size)
-
-    def _square(self, image: np.ndarray) -> np.ndarray:
-        square = middle_square(image, min(image.shape[:2]))
-        return images.resize(square, self._size, self._size)

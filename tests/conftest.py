@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from adain import Stylizer
 from adain.architecture import (
     VGG19_DEPTHS,
     convolutions,
@@ -62,3 +63,13 @@ def folders(tmp_path):
             Image.fromarray(picture(40 + 8 * index, 56, seed + index)).save(
                 tmp_path / kind / f"{kind}{index}.png")
     return tmp_path
+
+
+@pytest.fixture(scope="module")
+def stylizer():
+    return Stylizer("compact", precision="float32")
+
+
+@pytest.fixture(scope="module")
+def style(stylizer):
+    return stylizer.encode_style(picture(64, 64, 9))

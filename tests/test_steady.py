@@ -10,16 +10,6 @@ from adain import Stylizer, flicker, steady
 from adain.stats import interpolate
 
 
-@pytest.fixture(scope="module")
-def stylizer():
-    return Stylizer("compact", precision="float32")
-
-
-@pytest.fixture(scope="module")
-def style(stylizer):
-    return stylizer.encode_style(picture(64, 64, 9))
-
-
 def own(stylizer, style, image):
     return stylizer.engine.transfer(image.astype(np.float32) / 255, style, 1.0)[1]
 

@@ -13,11 +13,6 @@ from adain import Stylizer, checkpoint, merge
 from adain.errors import ImageError, OptionError, WeightsError
 
 
-@pytest.fixture(scope="module")
-def stylizer():
-    return Stylizer("compact", precision="float32")
-
-
 def test_paths_pillow_images_and_arrays_give_the_same(stylizer, tmp_path):
     content, style = picture(30, 50, 0), picture(60, 60, 1)
     for name, array in (("content", content), ("style", style)):

@@ -11,19 +11,9 @@ from conftest import ROOT, picture
 av = pytest.importorskip("av", reason='needs pip install -e ".[video]"')
 import videos
 
-from adain import Stylizer, images, video
+from adain import images, video
 from adain.commands import stylize
 from adain.errors import ImageError, OptionError
-
-
-@pytest.fixture(scope="module")
-def stylizer():
-    return Stylizer("compact", precision="float32")
-
-
-@pytest.fixture(scope="module")
-def style(stylizer):
-    return stylizer.encode_style(picture(64, 64, 9))
 
 
 def test_a_clip_comes_out_stylised_with_its_times_and_sound(tmp_path, stylizer, style):

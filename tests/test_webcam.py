@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from conftest import ROOT, picture
 
-from adain import Stylizer, webcam
+from adain import webcam
 from adain.errors import ImageError, OptionError
 
 
@@ -24,11 +24,6 @@ class FakeWindow:
 
     def close(self):
         self.closed = True
-
-
-@pytest.fixture(scope="module")
-def stylizer():
-    return Stylizer("compact", precision="float32")
 
 
 @pytest.fixture(scope="module")
