@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from adain.architecture import DEFAULT_PRESET, preset
+from adain.architecture import DEFAULT_PRESET, STYLE_LAYERS, preset
 from adain.errors import OptionError
 
 CONTENT_TARGETS = ("adain", "content")
@@ -16,8 +16,8 @@ JIT = ("auto", "on", "off")
 class TrainConfig:
     """Everything that a run depends on; written into each checkpoint's config.json.
 
-    The defaults are the paper's. `content_target`, `reconstruction_iter` and `style_weight_ramp`
-    are departures from it that make short runs converge sooner: see the README.
+    The defaults are the paper's. `style_layer_weights`, `content_target`, `reconstruction_iter` and
+    `style_weight_ramp` are departures from it that make short runs converge sooner: see the README.
     """
 
     model: str = DEFAULT_PRESET
@@ -29,6 +29,7 @@ class TrainConfig:
     cached_crops: int = 0  # so many fixed places in a picture, whose features are kept; 0: any
     content_weight: float = 1.0
     style_weight: float = 1e-2
+    style_layer_weights: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0)  # factors of STYLE_LAYERS
     tv_weight: float = 0.0
     gram: bool = False
     content_target: str = "adain"  # or "content": the photograph's own features
@@ -57,6 +58,11 @@ class TrainConfig:
             if not getattr(self, name) >= minimum:
                 raise OptionError(f"{_flag(name)} must be at least {minimum}; "
                                   f"received {getattr(self, name)}.")
+        layers = self.style_layer_weights
+        if len(layers) != len(STYLE_LAYERS) or min(layers) < 0 or not max(layers) > 0:
+            raise OptionError("--style-layer-weights must be one number from 0 up for each of "
+                              f"{', '.join(STYLE_LAYERS)}, not all 0; received "
+                              f"{' '.join(map(str, layers))}.")
         if self.gram and self.cached_crops:
             raise OptionError("--cached-crops keeps means and deviations, which --gram does not "
                               "use: leave out one of the two.")

@@ -115,9 +115,11 @@ class TrainingModel(keras.Model):
         config = self.config
         content = losses.content_loss(y_pred["stylized_features"][-1], y_pred["target"])
         style = self.style_losses(y_pred)
+        total_style = sum(weight * loss for weight, loss in zip(config.style_layer_weights,
+                                                                style.values()))
         tv = losses.total_variation_loss(y_pred["stylized"])
         pixel = losses.pixel_loss(y_pred["stylized"], y_pred["content"])
-        values = {"content": content, "style": sum(style.values()), "tv": tv, "pixel": pixel,
+        values = {"content": content, "style": total_style, "tv": tv, "pixel": pixel,
                   **{f"style/{name}": value for name, value in style.items()}}
         for name, value in values.items():
             self.trackers[name].update_state(value)

@@ -161,6 +161,17 @@ def test_reconstruction_and_ramp_follow_the_step():
         assert (content == style).all() == reconstructs
 
 
+def test_style_layer_weights_are_factors_of_the_layers_losses():
+    model = trainer.build(dataclasses.replace(CONFIG, content_weight=0.0, style_weight=0.5,
+                                              style_layer_weights=(8.0, 4.0, 2.0, 0.0)))
+    pairs = np.stack([[picture(32, 32, 0), picture(32, 32, 1)]])
+    loss = float(model.compute_loss(pairs, y_pred=model(pairs)))
+    found = model.get_metrics_result()
+    expected = (8 * found["style/relu1_1"] + 4 * found["style/relu2_1"]
+                + 2 * found["style/relu3_1"])
+    assert loss == pytest.approx(0.5 * float(expected)) and loss > 0
+
+
 def test_the_vgg19_encoder_stays_as_it_is(folders):
     model = trainer.build(dataclasses.replace(CONFIG, model="vgg19"))
     assert len(model.trainable_variables) == 2 * len(get_weights(model.transfer.decoder))
@@ -197,7 +208,9 @@ def test_sigterm_saves_and_ends_the_run(folders):
 @pytest.mark.parametrize("change", [{"batch_size": 0}, {"style_weight": -1}, {"seed": -1},
                                     {"learning_rate": 0}, {"learning_rate": float("nan")},
                                     {"model": "vgg16"}, {"content_target": "both"},
-                                    {"cached_crops": -1}])
+                                    {"cached_crops": -1},
+                                    {"style_layer_weights": (1.0, 1.0)},
+                                    {"style_layer_weights": (0.0, 0.0, 0.0, 0.0)}])
 def test_impossible_options_are_refused(change):
     with pytest.raises(OptionError, match=f"{list(change)[0].replace('_', '.')}.*received"):
         dataclasses.replace(CONFIG, **change)

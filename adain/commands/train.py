@@ -70,6 +70,10 @@ def parser() -> argparse.ArgumentParser:
     loss = root.add_argument_group("losses")
     loss.add_argument("--content-weight", type=float, help="default %(default)s")
     loss.add_argument("--style-weight", type=float, help="default %(default)s")
+    loss.add_argument("--style-layer-weights", type=float, nargs=4, metavar="W",
+                      help="factors of the style losses at relu1_1 relu2_1 relu3_1 relu4_1 "
+                           "(default: all 1); 8 4 2 1 counts every layer alike, though they sum "
+                           "over 64 to 512 channels, and brings more of the style's colours")
     loss.add_argument("--tv-weight", type=float,
                       help="total variation, smooths (default %(default)s)")
     loss.add_argument("--gram", action="store_true",
@@ -119,6 +123,7 @@ def main(arguments: list[str] | None = None) -> None:
     content_path, style_path = options.pop("content_path"), options.pop("style_path")
     folder, log_path = Path(options.pop("checkpoint")), options.pop("log_path")
     device = options.pop("device")
+    options["style_layer_weights"] = tuple(options["style_layer_weights"])
     config = TrainConfig(**options)
     if folder.exists() and not folder.is_dir():
         raise OptionError(f"--checkpoint {folder} is not a folder.")
