@@ -53,10 +53,10 @@ def recolor_style(style: np.ndarray, content: np.ndarray, mode: str | None) -> n
 def restore_colors(stylized: np.ndarray, content: np.ndarray, mode: str | None) -> np.ndarray:
     """Return the result with the content's chrominance for "luminance", else as it is.
 
-    content: uint8 RGB (rows, columns, 3); stylized: the same size, uint8 or uint16; so the result.
-    A part of a picture gives that part of the result. Each pixel is the content's, lighter or
-    darker by the same amount in red, green and blue: in YIQ that changes Y and leaves I and Q.
-    What leaves the range is clipped.
+    content: uint8 RGB (rows, columns, 3); stylized: the same size, uint8, uint16, or float32 where
+    1 is white; so the result. A part of a picture gives that part of the result. Each pixel is the
+    content's, lighter or darker by the same amount in red, green and blue: in YIQ that changes Y
+    and leaves I and Q. What leaves the range of integers is clipped.
     """
     check_color_mode(mode)
     if mode != "luminance":
@@ -66,6 +66,8 @@ def restore_colors(stylized: np.ndarray, content: np.ndarray, mode: str | None) 
     depth, signed = cv2.CV_8U, cv2.CV_16S
     if stylized.dtype == np.uint16:
         content, depth, signed = content.astype(np.uint16) * 257, cv2.CV_16U, cv2.CV_32S
+    elif stylized.dtype == np.float32:
+        content, depth, signed = content.astype(np.float32) / 255, cv2.CV_32F, cv2.CV_32F
     change = cv2.subtract(cv2.cvtColor(stylized, cv2.COLOR_RGB2GRAY),
                           cv2.cvtColor(content, cv2.COLOR_RGB2GRAY), dtype=signed)
     return cv2.add(content, cv2.merge([change] * 3), dtype=depth)

@@ -124,8 +124,7 @@ class Painter:
         content: whose colours they take, where the recipe keeps colours.
         """
         found = [self._encoded[path] if path in self._encoded else self.stylizer.encode_style(
-            color.recolor_style(self._pictures[path], content, self.recipe.keep_colors))
-            for path in style.paths]
+            self._pictures[path], content, self.recipe.keep_colors) for path in style.paths]
         weights = self.recipe.style_weights
         return found if weights is None else [merge(found, weights)]
 

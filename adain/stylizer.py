@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from adain import checkpoint as checkpoints
+from adain import color, images, stylefile, tiling
 from adain import engine as engines
-from adain import images, stylefile, tiling
 from adain.architecture import DEFAULT_PRESET, STRIDE, preset
 from adain.errors import ImageError, OptionError
 from adain.stats import ChannelStats
@@ -69,15 +69,20 @@ class Stylizer:
         """What tells this stylizer's style files from those of other networks."""
         return stylefile.fingerprint(self._encoder)
 
-    def encode_style(self, style: Picture) -> ChannelStats:
+    def encode_style(self, style: Picture, content: Picture | None = None,
+                     keep_colors: str | None = None) -> ChannelStats:
         """Return the style of a picture: all that stylize() needs of it, two short vectors.
 
         style: a path, a Pillow image, or an array as in stylize(); or a .npz that save_style()
-        wrote.
+        wrote. keep_colors: gives the style the colours of this content first, see adain.color.
         """
+        color.check_color_mode(keep_colors)
         if isinstance(style, (str, Path)) and Path(style).suffix == stylefile.SUFFIX:
+            _check_has_colors(style, keep_colors)
             return stylefile.load(style, self.fingerprint)
         image = self.shrink_style(as_image(style))
+        if keep_colors is not None:
+            image = color.recolor_style(image, as_image(content), keep_colors)
         return tiling.measure(self.engine, image, self.tile_size_for(image))
 
     def shrink_style(self, image: np.ndarray) -> np.ndarray:
@@ -94,8 +99,8 @@ class Stylizer:
 
     def stylize(self, content: Picture, style: Picture | ChannelStats | Sequence,
                 alpha: float = 1.0, *, masks: Sequence[Picture] | None = None,
-                passes: int = 1, coarse_size: int | None = None, dtype: type = np.uint8,
-                progress: tiling.Progress = iter) -> np.ndarray:
+                keep_colors: str | None = None, passes: int = 1, coarse_size: int | None = None,
+                dtype: type = np.uint8, progress: tiling.Progress = iter) -> np.ndarray:
         """Return the content in the style: RGB, exactly as large as the content.
 
         content: a path, a Pillow image, or an array (rows, columns), (rows, columns, 3) or
@@ -104,6 +109,8 @@ class Stylizer:
         alpha: strength, from 0 (the content, as the networks reproduce it) to 1.
         masks: one picture for each style: white where it applies, grey for a part of it; black in
             all of them leaves the content as it is. Others' sizes are scaled to the content's.
+        keep_colors: "coral", "histogram" or "luminance" keeps the content's colours, see
+            adain.color; the style must then be a picture, as its own colours are changed.
         passes: stylise the result again, so many times in all.
         coarse_size: first stylise at this shorter side, enlarge, then stylise that at full size:
             on large pictures strokes keep the size that they have on one of coarse_size.
@@ -115,14 +122,17 @@ class Stylizer:
         if passes < 1:
             raise OptionError(f"passes must be at least 1; received {passes}.")
         image = as_image(content)
-        target = (self._encoded(style) if masks is None
-                  else self._regions(style, masks))
+        encoded = partial(self._encoded, content=image, keep_colors=keep_colors)
+        target = encoded(style) if masks is None else self._regions(style, masks, encoded)
         size = image.shape[:2]
         if coarse_size is not None and min(size) > coarse_size:
             coarse = self._stylize(images.resize_shorter_side(image, coarse_size), target, alpha,
                                    passes, np.uint8, progress)
-            image, passes = images.resize(coarse, *size), 1
-        return self._stylize(image, target, alpha, passes, dtype, progress)
+            start, passes = images.resize(coarse, *size), 1
+        else:
+            start = image
+        result = self._stylize(start, target, alpha, passes, dtype, progress)
+        return color.restore_colors(result, image, keep_colors)
 
     def _stylize(self, image, target, alpha, passes, dtype, progress):
         if isinstance(target, tiling.Regions):
@@ -156,12 +166,18 @@ class Stylizer:
                               f"the model {self.model}; --max-memory is {self.max_memory}.")
         return side // STRIDE * STRIDE
 
-    def _encoded(self, style: Picture | ChannelStats) -> ChannelStats:
-        encoded = style if isinstance(style, ChannelStats) else self.encode_style(style)
+    def _encoded(self, style: Picture | ChannelStats, content: Picture | None = None,
+                 keep_colors: str | None = None) -> ChannelStats:
+        if isinstance(style, ChannelStats):
+            _check_has_colors("this one", keep_colors)
+            encoded = style
+        else:
+            encoded = self.encode_style(style, content, keep_colors)
         self.check_style(encoded)
         return encoded
 
-    def _regions(self, styles: Sequence, masks: Sequence[Picture]) -> tiling.Regions:
+    def _regions(self, styles: Sequence, masks: Sequence[Picture],
+                 encoded: Callable[[Picture | ChannelStats], ChannelStats]) -> tiling.Regions:
         if isinstance(styles, (str, Path, ChannelStats)) or len(styles) != len(masks):
             count = 1 if isinstance(styles, (str, Path, ChannelStats)) else len(styles)
             raise OptionError(f"{len(masks)} masks need as many styles; received {count}.")
@@ -174,13 +190,20 @@ class Stylizer:
                 name = mask if isinstance(mask, (str, Path)) else f"number {index + 1}"
                 raise ImageError(f"mask {name} is all black: its style would apply nowhere.")
             layers.append(layer)
-        return tiling.Regions([self._encoded(style) for style in styles], layers)
+        return tiling.Regions([encoded(style) for style in styles], layers)
 
 
 def check_alpha(alpha: float) -> None:
     """Raise OptionError unless alpha is within [0, 1]."""
     if not 0 <= alpha <= 1:
         raise OptionError(f"alpha must be from 0 (content) to 1 (style); received {alpha}.")
+
+
+def _check_has_colors(encoded: str | Path, keep_colors: str | None) -> None:
+    """Raise OptionError where an encoded style should take the content's colours."""
+    if keep_colors is not None:
+        raise OptionError(f"keeping colours by {keep_colors} changes the picture of the style, but "
+                          f"{encoded} is encoded already: give the picture.")
 
 
 def as_image(picture: Picture) -> np.ndarray:

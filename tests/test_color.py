@@ -89,6 +89,12 @@ def test_restored_colours_are_clipped_not_wrapped():
     assert restore_colors(black, content, "luminance").tolist() == [[[168, 0, 0]]]
 
 
+def test_floats_keep_chrominance_beyond_white():
+    content, white = np.array([[[250, 10, 10]]], np.uint8), np.ones((1, 1, 3), np.float32)
+    result = restore_colors(white, content, "luminance") * 255  # the same without clipping
+    np.testing.assert_allclose(result, [[[423.24, 183.24, 183.24]]], atol=0.1)
+
+
 def test_colours_are_restored_pixel_by_pixel():
     stylized, content = picture(40, 30), picture(40, 30, 1)
     whole = restore_colors(stylized, content, "luminance")

@@ -9,7 +9,7 @@ from PIL import Image
 from test_weights import VGG19, write_decoder_t7, write_vgg_t7
 
 import adain
-from adain import Stylizer, checkpoint, merge
+from adain import Stylizer, checkpoint, color, merge
 from adain.errors import ImageError, OptionError, WeightsError
 
 
@@ -78,6 +78,25 @@ def test_large_styles_are_shrunk_to_the_style_size():
     shrunk = adain.stylizer.images.resize_shorter_side(style, 32)
     np.testing.assert_array_equal(small.encode_style(style).mean, as_is.encode_style(shrunk).mean)
     np.testing.assert_array_equal(small.encode_style(shrunk).mean, as_is.encode_style(shrunk).mean)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("mode", ["coral", "histogram", "luminance"])
+def test_colours_are_kept_as_by_hand(stylizer, mode, dtype):
+    content, style = picture(24, 32, 0), picture(40, 40, 1)
+    recolored = stylizer.encode_style(color.recolor_style(style, content, mode))
+    expected = color.restore_colors(stylizer.stylize(content, recolored, dtype=dtype), content,
+                                    mode)
+    kept = stylizer.stylize(content, style, keep_colors=mode, dtype=dtype)
+    np.testing.assert_array_equal(kept, expected)
+    assert kept.dtype == dtype
+    assert (kept != stylizer.stylize(content, style, dtype=dtype)).any()
+
+
+def test_an_encoded_style_cannot_take_the_content_s_colours(stylizer):
+    style = stylizer.encode_style(picture(24, 24, 1))
+    with pytest.raises(OptionError, match="keeping colours by coral .* give the picture"):
+        stylizer.stylize(picture(24, 24, 0), style, keep_colors="coral")
 
 
 def test_tiles_change_nothing_that_shows():
