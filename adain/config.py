@@ -16,8 +16,9 @@ JIT = ("auto", "on", "off")
 class TrainConfig:
     """Everything that a run depends on; written into each checkpoint's config.json.
 
-    The defaults are the paper's. `style_layer_weights`, `content_target`, `reconstruction_iter` and
-    `style_weight_ramp` are departures from it that make short runs converge sooner: see the README.
+    The defaults are the paper's. `style_layer_weights`, `content_target`, `reconstruction_iter`,
+    `identity_share` and `style_weight_ramp` are departures from it that make short runs converge
+    sooner: see the README.
     """
 
     model: str = DEFAULT_PRESET
@@ -34,6 +35,7 @@ class TrainConfig:
     gram: bool = False
     content_target: str = "adain"  # or "content": the photograph's own features
     reconstruction_iter: int = 0  # steps that only learn to reproduce the content picture
+    identity_share: float = 0.0  # of each batch, that does so afterwards, too
     style_weight_ramp: int = 0  # steps after those, over which the style weight rises from 0
     learning_rate: float = 1e-4
     lr_decay: float = 5e-5
@@ -69,6 +71,9 @@ class TrainConfig:
         if not 0 <= self.validation_split < 1:
             raise OptionError("--validation-split must be from 0 to below 1; "
                               f"received {self.validation_split}.")
+        if not 0 <= self.identity_share < 1:
+            raise OptionError("--identity-share must be from 0 to below 1; "
+                              f"received {self.identity_share}.")
         if not self.learning_rate > 0:
             raise OptionError(f"--learning-rate must be above 0; received {self.learning_rate}.")
         for name, choices in (("content_target", CONTENT_TARGETS), ("lr_schedule", SCHEDULES),

@@ -1,5 +1,7 @@
 """The losses, as pure functions of tensors; each returns a float32 scalar, the mean over the batch.
 
+Where there is an argument `counted`, bool (batch,), the other pictures of the batch count 0.
+
 Their scale is that of the original Torch code, so that its `--style-weight 1e-2` means the same:
 content is a mean over everything, style a *sum* over channels.
 """
@@ -17,28 +19,29 @@ def content_loss(features: Tensor, target: Tensor) -> Tensor:
     return ops.mean(ops.square(ops.cast(features, "float32") - ops.cast(target, "float32")))
 
 
-def style_loss(stylized: ChannelStats, style: ChannelStats) -> Tensor:
+def style_loss(stylized: ChannelStats, style: ChannelStats,
+               counted: Tensor | None = None) -> Tensor:
     """Squared differences of one layer's means and deviations (equation 13), summed over channels.
 
     Each statistic is (batch, 1, 1, channels).
     """
     squares = ops.square(stylized.mean - style.mean) + ops.square(stylized.std - style.std)
-    return ops.mean(ops.sum(squares, axis=-1))
+    return _mean(ops.sum(squares, axis=(1, 2, 3)), counted)
 
 
-def gram_loss(stylized: Tensor, style: Tensor) -> Tensor:
+def gram_loss(stylized: Tensor, style: Tensor, counted: Tensor | None = None) -> Tensor:
     """Squared difference of one layer's Gram matrices (Gatys 2016), summed over its entries.
 
     Divided by the number of channels, which brings it near style_loss in size. The features are
     (batch, rows, columns, channels) and may differ in rows and columns.
     """
-    return gram_distance(gram_matrix(stylized), gram_matrix(style))
+    return gram_distance(gram_matrix(stylized), gram_matrix(style), counted)
 
 
-def gram_distance(stylized: Tensor, style: Tensor) -> Tensor:
+def gram_distance(stylized: Tensor, style: Tensor, counted: Tensor | None = None) -> Tensor:
     """The gram_loss of two Gram matrices, each (batch, channels, channels)."""
     squares = ops.square(stylized - style)
-    return ops.mean(ops.sum(squares, axis=(1, 2))) / style.shape[-1]
+    return _mean(ops.sum(squares, axis=(1, 2)), counted) / style.shape[-1]
 
 
 def total_variation_loss(images: Tensor) -> Tensor:
@@ -48,6 +51,11 @@ def total_variation_loss(images: Tensor) -> Tensor:
     return down + across
 
 
-def pixel_loss(images: Tensor, target: Tensor) -> Tensor:
+def pixel_loss(images: Tensor, target: Tensor, counted: Tensor | None = None) -> Tensor:
     """Mean squared error of pictures in [0, 1]."""
-    return ops.mean(ops.square(images - target))
+    return _mean(ops.mean(ops.square(images - target), axis=(1, 2, 3)), counted)
+
+
+def _mean(values: Tensor, counted: Tensor | None) -> Tensor:
+    """Return the mean of one value (batch,) for each picture."""
+    return ops.mean(values if counted is None else ops.where(counted, values, 0.0))

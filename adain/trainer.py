@@ -57,10 +57,11 @@ class TrainingModel(keras.Model):
 
     def call(self, batch: Tensor | dict[str, Tensor], training: bool = True) -> dict[str, Any]:
         features = batch if isinstance(batch, dict) else {"pairs": batch}
-        content, style = self.split(features["pairs"], training)
+        own = self.own_style(features["pairs"], training)
+        content, style = self.split(features["pairs"], own)
         if "content_features" in features:
             content_features = features["content_features"]
-            style_stats = self.unpack(features["style_stats"], content_features)
+            style_stats = self.unpack(features["style_stats"], content_features, own)
         else:
             content_features = self.vgg(content)[-1]
             style_features = self.vgg(style)
@@ -72,35 +73,49 @@ class TrainingModel(keras.Model):
             stylized = self.transfer(content, style)
         if self.config.content_target == "content":
             target = content_features
-        result = {"content": content, "target": target, "style_stats": style_stats,
+        result = {"content": content, "target": target, "style_stats": style_stats, "own": own,
                   "stylized": stylized, "stylized_features": self.vgg(stylized)}
         return {**result, "style_features": style_features} if self.config.gram else result
 
-    def reconstructs(self) -> Tensor:
-        """Tell whether the current step learns to reproduce the content."""
-        return self.optimizer.iterations < self.config.reconstruction_iter
+    def own_style(self, pairs: Tensor, training: bool = True) -> Tensor | None:
+        """Tell which pairs learn to reproduce their content, as its own style (batch,).
 
-    def split(self, pairs: Tensor, training: bool = True) -> tuple[Tensor, Tensor]:
-        """Return content and style pictures in [0, 1]; to reconstruct, the style is the content."""
+        All of them during the first reconstruction_iter steps, then identity_share of them. None
+        where no pair ever does.
+        """
+        config = self.config
+        if not training or not (config.reconstruction_iter or config.identity_share):
+            return None
+        count = ops.shape(pairs)[0]
+        share = ops.where(self.optimizer.iterations < config.reconstruction_iter, 1.0,
+                          config.identity_share)
+        places = ops.cast(ops.arange(count), "float32") + 0.5  # so that counts are rounded
+        return places < share * ops.cast(count, "float32")
+
+    @staticmethod
+    def split(pairs: Tensor, own: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return content and style pictures in [0, 1]."""
         pictures = ops.cast(pairs, "float32") / 255.0
         content, style = pictures[:, 0], pictures[:, 1]
-        if self.config.reconstruction_iter and training:
-            style = ops.where(self.reconstructs(), content, style)
+        if own is not None:
+            style = ops.where(own[:, None, None, None], content, style)
         return content, style
 
-    def unpack(self, packed: Tensor, content_features: Tensor) -> list[ChannelStats]:
+    @staticmethod
+    def unpack(packed: Tensor, content_features: Tensor,
+               own: Tensor | None = None) -> list[ChannelStats]:
         """Return the statistics of each of STYLE_LAYERS from features.FeatureCache's rows.
 
-        To reconstruct, those of relu4_1 are the content's; the others have no weight then.
+        Where a pair is its own style, those of relu4_1 are the content's; the others are not used.
         """
         cuts = np.cumsum(PRESETS["vgg19"].widths)[:-1].tolist()
         means, stds = (ops.split(packed[:, row][:, None, None, :], cuts, axis=-1)
                        for row in (0, 1))
         stats = [ChannelStats(mean, std) for mean, std in zip(means, stds)]
-        if self.config.reconstruction_iter:
-            own = channel_stats(content_features)
-            stats[-1] = ChannelStats(*(ops.where(self.reconstructs(), ours, theirs)
-                                       for ours, theirs in zip(own, stats[-1])))
+        if own is not None:
+            stats[-1] = ChannelStats(*(ops.where(own[:, None, None, None], ours, theirs)
+                                       for ours, theirs in zip(channel_stats(content_features),
+                                                               stats[-1])))
         return stats
 
     def style_weight(self) -> Tensor | float:
@@ -126,9 +141,10 @@ class TrainingModel(keras.Model):
         total = config.content_weight * content + self.style_weight() * values["style"]
         if config.tv_weight:
             total = total + config.tv_weight * tv
-        if config.reconstruction_iter:
+        if y_pred["own"] is not None:
             # Factor 100: brings the pixel error of a blurred picture near the content loss.
-            total = total + ops.where(self.reconstructs(), 100.0 * pixel, 0.0 * pixel)
+            total = total + 100.0 * losses.pixel_loss(y_pred["stylized"], y_pred["content"],
+                                                      y_pred["own"])
         return total / self.replicas  # whose gradients are added up
 
     def get_metrics_result(self):
@@ -138,13 +154,15 @@ class TrainingModel(keras.Model):
         return results
 
     def style_losses(self, y_pred: dict[str, Any]) -> dict[str, Tensor]:
-        """Return the style loss of each of STYLE_LAYERS."""
-        stylized = y_pred["stylized_features"]
+        """Return the style loss of each of STYLE_LAYERS, where pairs are not their own style."""
+        stylized, own = y_pred["stylized_features"], y_pred["own"]
+        counted = None if own is None else ops.logical_not(own)
         if self.config.gram:
-            values = map(losses.gram_loss, stylized, y_pred["style_features"])
+            pairs, loss = zip(stylized, y_pred["style_features"]), losses.gram_loss
         else:
-            values = map(losses.style_loss, map(channel_stats, stylized), y_pred["style_stats"])
-        return dict(zip(STYLE_LAYERS, values))
+            pairs = zip(map(channel_stats, stylized), y_pred["style_stats"])
+            loss = losses.style_loss
+        return {name: loss(*pair, counted) for name, pair in zip(STYLE_LAYERS, pairs)}
 
     def preview(self, pairs: np.ndarray) -> np.ndarray:
         """Return rows content | style | stylized of uint8 pairs, as one uint8 picture."""

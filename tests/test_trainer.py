@@ -51,8 +51,9 @@ def arrays(path):
 
 @pytest.mark.parametrize("model, options", [
     ("compact", {}), ("vgg19", {}), ("vgg19", {"gram": True, "style_weight": 1e-6}),
-    ("compact", {"content_target": "content", "reconstruction_iter": 2, "style_weight_ramp": 2})],
-    ids=["compact", "vgg19", "gram", "ramp"])
+    ("compact", {"content_target": "content", "reconstruction_iter": 2, "style_weight_ramp": 2}),
+    ("vgg19", {"gram": True, "style_weight": 1e-6, "identity_share": 0.5})],
+    ids=["compact", "vgg19", "gram", "ramp", "identity"])
 def test_loss_falls(folders, model, options):
     config = dataclasses.replace(CONFIG, model=model, max_iter=16, save_iter=16, summary_iter=1,
                                  **options)
@@ -77,7 +78,8 @@ def test_stop_and_resume_equals_uninterrupted(folders):
 
 
 @pytest.mark.parametrize("model, options", [
-    ("vgg19", {"reconstruction_iter": 1, "style_weight_ramp": 1}), ("compact", {})])
+    ("vgg19", {"reconstruction_iter": 1, "identity_share": 0.5, "style_weight_ramp": 1}),
+    ("compact", {})])
 def test_cached_features_train_as_computed_ones(folders, model, options):
     config = dataclasses.replace(CONFIG, model=model, cached_crops=2, summary_iter=1, max_iter=3,
                                  learning_rate=1e-6, **options)
@@ -156,9 +158,25 @@ def test_reconstruction_and_ramp_follow_the_step():
     pairs = np.stack([[picture(32, 32, 0), picture(32, 32, 1)]])
     for step, weight, reconstructs in ((0, 0, True), (9, 0, True), (11, 2, False), (99, 8, False)):
         model.optimizer.iterations.assign(step)
-        content, style = map(np.asarray, model.split(pairs))
+        content, style = map(np.asarray, model.split(pairs, model.own_style(pairs)))
         assert float(model.style_weight()) == weight
         assert (content == style).all() == reconstructs
+
+
+def test_a_share_of_the_pairs_is_its_own_style():
+    model = trainer.build(dataclasses.replace(CONFIG, identity_share=0.25, content_weight=0.0,
+                                              style_weight=0.0))
+    pairs = np.stack([[picture(32, 32, 2 * index), picture(32, 32, 2 * index + 1)]
+                      for index in range(4)])
+    found = model(pairs)
+    assert np.asarray(found["own"]).tolist() == [True, False, False, False]
+    # Nothing else has a weight: what counts are the pixels of the first picture.
+    difference = np.asarray(found["stylized"])[0] - pairs[0, 0] / 255
+    expected = 100 * (difference ** 2).mean() / 4
+    assert float(model.compute_loss(pairs, y_pred=found)) == pytest.approx(expected, rel=1e-4)
+    with_itself = model(pairs[:1, [0, 0]], training=False)
+    np.testing.assert_allclose(np.asarray(found["stylized"])[0],
+                               np.asarray(with_itself["stylized"])[0], atol=1e-5)
 
 
 def test_style_layer_weights_are_factors_of_the_layers_losses():
@@ -208,7 +226,7 @@ def test_sigterm_saves_and_ends_the_run(folders):
 @pytest.mark.parametrize("change", [{"batch_size": 0}, {"style_weight": -1}, {"seed": -1},
                                     {"learning_rate": 0}, {"learning_rate": float("nan")},
                                     {"model": "vgg16"}, {"content_target": "both"},
-                                    {"cached_crops": -1},
+                                    {"cached_crops": -1}, {"identity_share": 1},
                                     {"style_layer_weights": (1.0, 1.0)},
                                     {"style_layer_weights": (0.0, 0.0, 0.0, 0.0)}])
 def test_impossible_options_are_refused(change):

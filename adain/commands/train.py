@@ -84,6 +84,9 @@ def parser() -> argparse.ArgumentParser:
     loss.add_argument("--reconstruction-iter", type=int, metavar="STEPS",
                       help="first learn to reproduce photographs for so many steps "
                            "(default %(default)s)")
+    loss.add_argument("--identity-share", type=float, metavar="SHARE",
+                      help="this share of every batch learns to reproduce its photograph, which "
+                           "is its own style there; teaches colours (default %(default)s)")
     loss.add_argument("--style-weight-ramp", type=int, metavar="STEPS",
                       help="then raise the style weight from 0 over so many steps "
                            "(default %(default)s)")
