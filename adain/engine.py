@@ -8,7 +8,8 @@ and AdaIN is applied, behind this interface: features never leave it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property, lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -84,16 +85,22 @@ class OpenVINOEngine:
         def compiled(graph, *weights):
             return graphs.compile_graph(graph(*weights, adain_layers), precision)
 
-        self._transfer = compiled(graphs.transfer_graph, encoder, decoder)
-        # These are needed for tiles and masks only.
-        self._statistics = lru_cache(1)(lambda: compiled(graphs.statistics_graph, encoder))
+        # Both at once, and while the caller goes on, to read the pictures.
+        with_threads = ThreadPoolExecutor(2)
+        self._transfer = with_threads.submit(compiled, graphs.transfer_graph, encoder, decoder)
+        self._statistics = with_threads.submit(compiled, graphs.statistics_graph, encoder)
+        with_threads.shutdown(wait=False)
+        # Needed for masks only.
         self._regions = lru_cache(1)(lambda: compiled(graphs.regions_graph, encoder, decoder))
         self.radius, self.channels = radius(depths_of(encoder)), _channels(encoder, adain_layers)
-        used = self._transfer.get_property("INFERENCE_PRECISION_HINT").get_type_name()
-        self.device = "CPU, " + {"bf16": "bfloat16", "f32": "float32"}.get(used, used)
+
+    @cached_property
+    def device(self) -> str:
+        used = self._transfer.result().get_property("INFERENCE_PRECISION_HINT").get_type_name()
+        return "CPU, " + {"bf16": "bfloat16", "f32": "float32"}.get(used, used)
 
     def measure(self, image: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        mean, variance = _call(self._statistics(), image[None], weights[None])
+        mean, variance = _call(self._statistics.result(), image[None], weights[None])
         return mean.copy(), variance.copy()
 
     def transfer(self, image: np.ndarray, style: ChannelStats, alpha: float,
@@ -101,7 +108,7 @@ class OpenVINOEngine:
                  own: float = 0.0) -> tuple[np.ndarray, ChannelStats]:
         if content is None:
             content, own = style, 1.0  # any numbers will do: they get no share
-        picture, mean, std = _call(self._transfer, image[None], *style, np.float32(alpha),
+        picture, mean, std = _call(self._transfer.result(), image[None], *style, np.float32(alpha),
                                    *content, np.float32(own))
         return picture[0], ChannelStats(mean.copy(), std.copy())
 

@@ -26,7 +26,7 @@ from adain.weights import Weights
 
 def compile_graph(model, precision: str = "auto"):
     """Compile an openvino.Model for the CPU."""
-    import openvino
+    from adain.runtime import openvino
 
     options = {"PERFORMANCE_HINT": "LATENCY"}
     if precision != "auto":
@@ -51,7 +51,7 @@ def statistics_graph(weights: Weights, names: Sequence[str]):
 
     The channels of all the named activations stand in a row.
     """
-    from openvino import opset13 as op
+    from adain.runtime import op
 
     image, found = _encoder(weights, names)
     pixels = op.parameter([1, -1, -1], np.float32, name="weights")
@@ -68,7 +68,7 @@ def statistics_graph(weights: Weights, names: Sequence[str]):
 
 def transfer_graph(encoder: Weights, decoder: Weights, adain_layers: Sequence[str]):
     """Return an openvino.Model: from the arguments of Engine.transfer() to its results."""
-    from openvino import opset13 as op
+    from adain.runtime import op
 
     def blend(first, second, share):  # stats.interpolate needs 1 - share, a number minus a tensor
         return op.add(first, op.multiply(share, op.subtract(second, first)))
@@ -95,7 +95,7 @@ def transfer_graph(encoder: Weights, decoder: Weights, adain_layers: Sequence[st
 
 def regions_graph(encoder: Weights, decoder: Weights, adain_layers: Sequence[str]):
     """Return an openvino.Model: from the arguments of Engine.transfer_regions() to its result."""
-    from openvino import opset13 as op
+    from adain.runtime import op
 
     image, found = _encoder(encoder, adain_layers)
     regions = op.parameter([-1, -1, -1], np.float32, name="regions")
@@ -114,7 +114,7 @@ def regions_graph(encoder: Weights, decoder: Weights, adain_layers: Sequence[str
 
 def _levels(maps, names: Sequence[str]) -> dict:
     """Return maps (count, rows, columns) as (1, count, ...) in the resolution of activations."""
-    from openvino import opset13 as op
+    from adain.runtime import op
 
     x, found = op.unsqueeze(maps, np.array(0)), {}
     for name in names:
@@ -130,7 +130,7 @@ def _widths(encoder: Weights, names: Sequence[str]) -> list[int]:
 
 def _split(table, encoder: Weights, names: Sequence[str]) -> list:
     """Return (..., channels of all activations) cut into one of each activation."""
-    from openvino import opset13 as op
+    from adain.runtime import op
 
     parts = op.variadic_split(table, np.array(-1), np.array(_widths(encoder, names)))
     return [parts.output(index) for index in range(len(names))]
@@ -138,7 +138,7 @@ def _split(table, encoder: Weights, names: Sequence[str]) -> list:
 
 def _moments(features):
     """Return mean and variance over rows and columns, (1, channels, 1, 1)."""
-    from openvino import opset13 as op
+    from adain.runtime import op
 
     axes = np.array([2, 3])
     mean = op.reduce_mean(features, axes, keep_dims=True)
@@ -148,14 +148,14 @@ def _moments(features):
 
 def _row(vectors):
     """Return vectors of shape (1, channels, 1, 1) one after the other, (all channels,)."""
-    from openvino import opset13 as op
+    from adain.runtime import op
 
     return op.reshape(op.concat(list(vectors), 1), np.array([-1]), False)
 
 
 def _encoder(weights: Weights, names: Sequence[str]):
     """Return the input and {name: activation (1, channels, rows, columns)}."""
-    from openvino import opset13 as op
+    from adain.runtime import op
 
     image = op.parameter([1, -1, -1, 3], np.float32, name="image")
     x = _transpose(image, (0, 3, 1, 2))
@@ -174,7 +174,7 @@ def _encoder(weights: Weights, names: Sequence[str]):
 
 def _decoder(weights: Weights, restyled: dict):
     """Return the decoder's picture (1, rows, columns, 3) from {name: restyled activation}."""
-    from openvino import opset13 as op
+    from adain.runtime import op
 
     x = None
     for step in decoder_plan(depths_of(weights)):
@@ -192,19 +192,19 @@ def _decoder(weights: Weights, restyled: dict):
 
 
 def _model(outputs, inputs):
-    import openvino
+    from adain.runtime import openvino
 
     return openvino.Model(outputs, inputs)
 
 
 def _transpose(x, order: tuple[int, ...]):
-    from openvino import opset13 as op
+    from adain.runtime import op
 
     return op.transpose(x, np.array(order))
 
 
 def _reflect_conv(x, kernel: np.ndarray, bias: np.ndarray):
-    from openvino import opset13 as op
+    from adain.runtime import op
 
     border = np.array([0, 0, 1, 1])
     x = op.pad(x, border, border, "reflect")

@@ -145,8 +145,7 @@ class StyleNetwork:
 
 def graph(arrays: Arrays):
     """Return an openvino.Model: float32 (1, rows, columns, 3) in [0, 1] -> the same, stylized."""
-    import openvino
-    from openvino import opset13 as op
+    from adain.runtime import op, openvino
 
     def layer(name, x):
         border = np.array([0, 0, LAYERS[name].size // 2, LAYERS[name].size // 2])

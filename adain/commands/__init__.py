@@ -34,11 +34,12 @@ def run(main: Callable[[], int | None]) -> None:
 
 def progress(items: Iterable, unit: str, total: int | None = None) -> Iterable:
     """Return the items behind a progress bar on stderr: if it is a terminal, for two or more."""
+    total = len(items) if total is None else total
+    if total < 2 or not sys.stderr.isatty():
+        return items
     from tqdm import tqdm
 
-    total = len(items) if total is None else total
-    return tqdm(items, unit=f" {unit}", total=total, disable=None if total > 1 else True,
-                leave=False)
+    return tqdm(items, unit=f" {unit}", total=total, leave=False)
 
 
 @contextmanager
