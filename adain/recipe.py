@@ -133,6 +133,7 @@ class Painter:
         picture = self.open(path)
         layers = [images.fill_transparent(picture.rgb, picture.opacity), picture.opacity]
         if self.recipe.content_size is not None:
+            self._check_enlarged(picture.rgb)
             layers = [layer if layer is None else
                       images.resize_shorter_side(layer, self.recipe.content_size)
                       for layer in layers]
@@ -140,6 +141,13 @@ class Painter:
             layers = [layer if layer is None else middle_square(layer, self.recipe.crop_size)
                       for layer in layers]
         return picture._replace(rgb=layers[0], opacity=layers[1])
+
+    def _check_enlarged(self, image: np.ndarray) -> None:
+        (shorter, longer), size = sorted(image.shape[:2]), self.recipe.content_size
+        if size > shorter and size * size * longer // shorter > self.recipe.max_pixels:
+            raise ImageError(f"--content-size {size} makes {size} x {size * longer // shorter} "
+                             f"pixels of {shorter} x {longer}, the limit is "
+                             f"{self.recipe.max_pixels}; --max-pixels raises it.")
 
     def paint(self, content: Picture, style: Style) -> Picture:
         """Return the content in the style."""

@@ -197,6 +197,14 @@ def test_16_bits_have_more_than_256_levels(place):
     assert made.dtype == np.uint16 and len(np.unique(made)) > 256
 
 
+def test_a_strip_is_not_enlarged_without_bounds(place, capsys):
+    Image.fromarray(np.zeros((2, 1000, 3), np.uint8)).save(place / "photo.png")
+    code = stylize(place, "--content-size", 60, "--max-pixels", 10_000, style=("styles/a.png",))
+    assert code == 1
+    assert "60 x 30000 pixels of 2 x 1000, the limit is 10000" in capsys.readouterr().err
+    assert not list(place.glob("out/*"))
+
+
 def test_standard_input_and_output(place, stylizer, monkeypatch):
     class Stream:
         def __init__(self, data=b""):

@@ -14,9 +14,11 @@ from adain.errors import AdaINError
 
 def run(main: Callable[[], int | None]) -> None:
     """Call main() and exit; our own errors become one line on stderr and exit code 1."""
-    # Pillow warns at half the size that it refuses; prints are that large. Set once, here: changing
-    # the filters around each picture would change them under the feet of other threads.
+    # Pillow warns at half the size that it refuses, and prints are that large; and of EXIF data
+    # that are broken, which are left out. Set once, here: changing the filters around each picture
+    # would change them under the feet of other threads.
     warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+    warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
     try:
         code = main()
     except AdaINError as error:
