@@ -82,5 +82,11 @@ class TrainConfig:
                 raise OptionError(f"{_flag(name)} must be one of {', '.join(choices)}; "
                                   f"received {getattr(self, name)}.")
 
+    @property
+    def jit_compile(self) -> bool | str:
+        """Return `jit` as Keras' compile() takes it."""
+        return {"auto": "auto", "on": True, "off": False}[self.jit]
+
+
 def _flag(name: str) -> str:
     return "--" + name.replace("_", "-")

@@ -57,8 +57,9 @@ def optimise(content: Picture, style: Picture, config: GatysConfig | None = None
 
     content, style: as Stylizer.stylize() takes them; of different sizes if you like.
     start: a picture to start from, of any size, instead of config.start.
-    state_path: an .npz file, written every five minutes and on a stop; restore: go on from it,
-        exactly as if there had been no stop. OptionError when it is of other pictures or settings.
+    state_path: an .npz file, written every five minutes and on a stop, removed at the end; restore:
+        go on from it, exactly as if there had been no stop. OptionError when it is of other
+        pictures or settings.
     evolution: a folder that gets a picture every evolution_iter iterations and, at the end, an
         animation of them.
     SIGINT (Ctrl-C) and SIGTERM end the run after the current iteration, with the best so far.
@@ -79,7 +80,7 @@ def optimise(content: Picture, style: Picture, config: GatysConfig | None = None
     progress = Progress(config, report, report_iter)
     plan = levels(*content.shape[:2], config.coarse_size, config.iterations)
     saved = time.monotonic()
-    with StopRequest(report) as stop:
+    with StopRequest() as stop:
         for index, level in enumerate(plan):
             if state and state.step >= level.stop:
                 continue
@@ -91,7 +92,7 @@ def optimise(content: Picture, style: Picture, config: GatysConfig | None = None
                               given=start is not None)
             if frames and state.step == 0:
                 frames.add(0, crop(state.picture, level))
-            while state.step < level.stop and not stop.wanted:
+            while state.step < level.stop and not stop.name:
                 progress.tell(state.step + 1, iterate(state, objective, level, config),
                               plan[index:])
                 if frames:
@@ -99,15 +100,18 @@ def optimise(content: Picture, style: Picture, config: GatysConfig | None = None
                 if state_path and time.monotonic() - saved > SAVE_SECONDS:
                     save(Path(state_path), state, fingerprint)
                     saved = time.monotonic()
-            if stop.wanted:
+            if stop.name:
                 break
-    if state_path:
+    finished = state.step == config.iterations
+    if state_path and finished:
+        Path(state_path).unlink(missing_ok=True)
+    elif state_path:
         save(Path(state_path), state, fingerprint)
     result = images.resize(crop(state.best, level), *content.shape[:2])
     if frames:
         frames.finish(state.step, result)
-    if state.step < config.iterations:
-        report(f"stopped at iteration {state.step} of {config.iterations}"
+    if not finished:
+        report(f"{stop.name}: stopped at iteration {state.step} of {config.iterations}"
                + (f"; {state_path} goes on from there." if state_path else "."))
     return result
 

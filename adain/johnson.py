@@ -8,11 +8,16 @@ checkerboards, and reflect padding everywhere.
 Instance normalisation needs the statistics of the whole picture at every layer, so tiles would not
 give the same result, and pictures are computed whole: 0.6 GB a megapixel in float32, half of that
 in bfloat16.
+
+    python -m adain.johnson CHECKPOINT_DIR FILE.npz     # a trained network as one small file
 """
 
 from __future__ import annotations
 
+import argparse
 import json
+import math
+import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +26,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from adain import checkpoint, images
-from adain.errors import WeightsError
+from adain.errors import ImageError, OptionError, WeightsError
 from adain.graphs import compile_graph
 from adain.stats import EPSILON
 from adain.stylizer import Picture, as_image
@@ -29,6 +34,7 @@ from adain.tiling import pad, to_float, to_integers
 
 Arrays = dict[str, np.ndarray]
 METHOD = "johnson"  # as config.json names it
+FLOAT32_BYTES, BFLOAT16_BYTES = 600, 300  # of memory for each pixel, measured
 
 
 class Layer(NamedTuple):
@@ -109,6 +115,12 @@ def load(path: str | Path) -> tuple[Arrays, dict[str, Any]]:
     return arrays, about
 
 
+def export(folder: str | Path, path: str | Path) -> None:
+    """Write a training folder's newest network as one small file, see save()."""
+    arrays, about = load(folder)
+    save(path, arrays, {name: about[name] for name in ("step", "style_name", "options")})
+
+
 def is_network(path: str | Path) -> bool:
     """Tell whether --checkpoint names such a network: a file, or a training folder of this method.
 
@@ -130,17 +142,47 @@ class StyleNetwork:
 
     path: a training folder, or a file written by `save`.
     precision: "auto", "float32" or "bfloat16"; auto is bfloat16 where the CPU has it.
+    max_memory: megabytes that a picture may take; the default is what the machine has.
     """
 
-    def __init__(self, path: str | Path, precision: str = "auto") -> None:
+    def __init__(self, path: str | Path, precision: str = "auto",
+                 max_memory: int | None = None) -> None:
         arrays, self.about = load(path)
         self._network = compile_graph(graph(arrays), precision)
+        used = self._network.get_property("INFERENCE_PRECISION_HINT").get_type_name()
+        self.device = "CPU, " + {"bf16": "bfloat16", "f32": "float32"}.get(used, used)
+        self.pixel_bytes = BFLOAT16_BYTES if used == "bf16" else FLOAT32_BYTES
+        self.max_memory = max_memory or _machine_memory()
 
-    def stylize(self, content: Picture) -> np.ndarray:
-        """Return the content in the network's style: uint8 RGB, exactly as large."""
+    @property
+    def style_name(self) -> str:
+        """The name of the picture that it was trained on, without ending."""
+        return Path(self.about["style_name"]).stem
+
+    def stylize(self, content: Picture, dtype: type = np.uint8) -> np.ndarray:
+        """Return the content in the network's style: RGB, exactly as large.
+
+        dtype: np.uint8 or np.uint16. ImageError for a picture that does not fit the memory.
+        """
         image = as_image(content)
-        result = self._network(to_float(pad(image))[None])[0][0]
-        return to_integers(result[:image.shape[0], :image.shape[1]])
+        rows, columns = image.shape[:2]
+        needed = rows * columns * self.pixel_bytes // 1_000_000
+        if self.max_memory is not None and needed > self.max_memory:
+            side = math.isqrt(self.max_memory * 1_000_000 // self.pixel_bytes
+                              * min(rows, columns) // max(rows, columns))
+            raise ImageError(f"a picture of {columns} x {rows} needs {needed} MB at once, the "
+                             f"limit is {self.max_memory}: instance normalisation forbids tiles. "
+                             f"--content-size {side} fits.")
+        result = self._network(to_float(pad(image))[None])[0][0][:rows, :columns]
+        return to_integers(result, dtype)
+
+
+def _machine_memory() -> int | None:
+    """Return the megabytes of memory that this machine has, where Python can tell."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 1_000_000
+    except (AttributeError, ValueError, OSError):
+        return None
 
 
 def graph(arrays: Arrays):
@@ -169,3 +211,20 @@ def graph(arrays: Arrays):
     image = op.parameter([1, -1, -1, 3], np.float32, name="image")
     x = forward(op.transpose(image, np.array([0, 3, 1, 2])), layer, op.relu, op.add, upsample)
     return openvino.Model([op.transpose(op.sigmoid(x), np.array([0, 2, 3, 1]))], [image])
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m adain.johnson",
+                                     description="Write a trained network as one small file.")
+    parser.add_argument("checkpoint", help="folder that train.py --method johnson wrote")
+    parser.add_argument("file", help="the .npz to write")
+    options = parser.parse_args(arguments)
+    if Path(options.file).suffix != ".npz":
+        raise OptionError(f"a network is written as .npz; received {options.file}.")
+    export(options.checkpoint, options.file)
+
+
+if __name__ == "__main__":
+    from adain.commands import run
+
+    run(main)

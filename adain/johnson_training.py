@@ -31,6 +31,7 @@ from adain.johnson import LAYERS, METHOD, OUTPUT, Arrays
 from adain.model import Encoder, blend
 from adain.ops import ReflectConv2D, Tensor, gram_matrix, upsample
 from adain.progress import StopRequest, duration
+from adain.recorder import say_end, say_start
 from adain.stats import ChannelStats
 from adain.tiling import pad, to_float, to_integers
 from adain.trainer import learning_rate
@@ -155,11 +156,12 @@ class StyleRecorder(keras.callbacks.Callback):
         super().__init__()
         self.folder, self.previews, self.about, self.report = folder, previews, about, report
         self.events = EventWriter(log_path, first_step)
-        self.step, self.stop = first_step, False
+        self.step = first_step
+        self.stop: str | None = None  # the name of the signal that asked for it
         self._summary = (first_step, time.monotonic())
 
-    def end_soon(self) -> None:
-        self.stop = True
+    def end_soon(self, signal_name: str) -> None:
+        self.stop = signal_name
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         config, self.step = self.model.config, self.step + 1
@@ -167,7 +169,9 @@ class StyleRecorder(keras.callbacks.Callback):
         if not all(np.isfinite(value) for value in values.values()):
             raise AdaINError(f"the losses became {values} at step {self.step}; lower "
                              "--learning-rate or --style-weight, or use --precision float32.")
-        last = self.step == config.max_iter or self.stop
+        last = self.step == config.max_iter or self.stop is not None
+        if self.stop:
+            self.report(f"{self.stop}: saving at step {self.step}")
         if self.step % config.summary_iter == 0 or last:
             self.summarise(values)
         if self.step % config.save_iter == 0 or last:
@@ -218,7 +222,8 @@ def build(config: TrainConfig, style: np.ndarray, resumed: Checkpoint | None = N
         first_weight = resumed.config["first_weight"]
     model = TrainingModel(config, vgg, Network(arrays, dtype=policy), style, first_weight)
     model.compile(keras.optimizers.Adam(learning_rate(config), beta_2=config.beta_2,
-                                        global_clipnorm=config.clip_norm))
+                                        global_clipnorm=config.clip_norm),
+                  jit_compile=config.jit_compile)
     model.optimizer.build(model.trainable_variables)
     for variable, array in zip(model.optimizer.variables, resumed.optimizer() if resumed else []):
         variable.assign(array)
@@ -227,14 +232,15 @@ def build(config: TrainConfig, style: np.ndarray, resumed: Checkpoint | None = N
 
 def train(config: TrainConfig, content_path: str | Path, style_path: str | Path,
           folder: str | Path, log_path: str | Path | None = None,
-          continue_from: str | Path | None = None,
+          continue_from: str | Path | None = None, command: str | None = None,
           report: Callable[[str], None] = print) -> TrainingModel:
     """Train up to config.max_iter, from the newest checkpoint in `folder` if it has one.
 
     content_path: a folder of photographs; style_path: one picture, shrunk to config.image_size on
     its shorter side. continue_from: a folder or file of a trained network to begin with; its
     style weight then rises to config.style_weight over config.style_weight_ramp steps. config.model
-    and config.gram mean nothing here. SIGINT and SIGTERM save a checkpoint and end the run early.
+    and config.gram mean nothing here. command: what was typed. SIGINT and SIGTERM save a checkpoint
+    and end the run early.
     """
     if config.crop_size % 8 or config.crop_size < 16 or config.crop_size > config.image_size:
         raise OptionError("crop size must be a multiple of 8, from 16 to the image size "
@@ -252,24 +258,21 @@ def train(config: TrainConfig, content_path: str | Path, style_path: str | Path,
     source = data.Pictures(content_path, config.seed, config.image_size, config.crop_size,
                            BadFiles(folder / "bad_files.txt", report))
     model = build(config, style, resumed, continue_from)
-    first_step = resumed.step if resumed else 0
+    first_step = say_start(folder, resumed, config.max_iter, report)
     if first_step >= config.max_iter:
-        report(f"{folder} is already at step {first_step} of {config.max_iter}: nothing to do.")
         return model
-    if resumed:
-        report(f"resumes {resumed.path} at step {first_step}")
     previews = np.stack([source.crop(index) for index in range(PREVIEWS)])
     about = {"method": METHOD, "style": fingerprint, "style_name": Path(style_path).name,
              "first_weight": model.first_weight,
              "options": dataclasses.asdict(config) | {"model": METHOD}}
     recorder = StyleRecorder(folder, Path(log_path or folder / "logs"), previews, first_step,
                              about, report)
-    with StopRequest(report, recorder.end_soon):
+    with StopRequest(recorder.end_soon):
         model.fit(batches(source, config, first_step), epochs=1, verbose=0, shuffle=False,
                   steps_per_epoch=config.max_iter - first_step, callbacks=[recorder])
     recorder.events.close()
-    if recorder.step < config.max_iter:
-        report(f"stopped at step {recorder.step}, saved; run the same command to go on.")
+    say_end(recorder.step, config.max_iter, command,
+            f"python stylize.py --checkpoint {folder} --content-path ...", report)
     return model
 
 
@@ -282,9 +285,3 @@ def batches(source: data.Pictures, config: TrainConfig, first_step: int):
         return tf.ensure_shape(crop, (config.crop_size, config.crop_size, 3))
 
     return data.batches(load, config.batch_size, first_step, config.max_iter)
-
-
-def export(folder: str | Path, path: str | Path) -> None:
-    """Write a training folder's newest network as one small file, see johnson.save."""
-    arrays, about = johnson.load(folder)
-    johnson.save(path, arrays, {name: about[name] for name in ("step", "style_name", "options")})

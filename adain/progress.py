@@ -13,20 +13,19 @@ def duration(seconds: float) -> str:
 
 
 class StopRequest:
-    """Inside of `with`, SIGINT and SIGTERM only set `wanted`; a second one ends the program.
+    """Inside of `with`, SIGINT and SIGTERM only set `name`, to theirs; a second ends the program.
 
-    then: called at the first one, for code that waits for a callback instead of asking `wanted`.
+    then: called with that name, for code that waits for a callback instead of asking. It must not
+    print: it could meet a print that the signal interrupted.
     """
 
-    def __init__(self, report: Callable[[str], None] = print,
-                 then: Callable[[], None] = lambda: None) -> None:
-        self.wanted = False
-        self._report, self._then = report, then
+    def __init__(self, then: Callable[[str], None] = lambda name: None) -> None:
+        self.name: str | None = None
+        self._then = then
 
     def _handle(self, number, frame) -> None:
-        self.wanted = True
-        self._then()
-        self._report(f"{signal.Signals(number).name}: stops after this iteration")
+        self.name = signal.Signals(number).name
+        self._then(self.name)
         signal.signal(number, signal.default_int_handler)
 
     def __enter__(self) -> StopRequest:

@@ -19,6 +19,7 @@ from adain import color, images, stylefile
 from adain.batch import STREAM
 from adain.errors import ImageError, OptionError
 from adain.images import Picture
+from adain.johnson import StyleNetwork
 from adain.stats import ChannelStats, merge
 from adain.stylizer import Stylizer, check_alpha
 from adain.tiling import Progress
@@ -59,6 +60,11 @@ class Recipe:
                               "of its own: use one of the two (grey masks mix, too).")
         if self.concat and self.bits == 16:
             raise OptionError("--concat shows 8-bit pictures: leave out --bits 16.")
+
+    @property
+    def dtype(self) -> type:
+        """The type of the results' values."""
+        return np.uint16 if self.bits == 16 else np.uint8
 
     @property
     def one_result(self) -> bool:
@@ -156,7 +162,7 @@ class Painter:
         result = self.stylizer.stylize(
             content.rgb, encoded if self._masks else encoded[0], style.alpha, masks=self._masks,
             passes=recipe.passes, coarse_size=recipe.coarse_size,
-            dtype=np.uint16 if recipe.bits == 16 else np.uint8, progress=self._progress)
+            dtype=recipe.dtype, progress=self._progress)
         result = color.restore_colors(result, content.rgb, recipe.keep_colors)
         if recipe.concat:
             rows = result.shape[0]
@@ -189,6 +195,22 @@ class Painter:
         if str(path) == STREAM or images.writable_format(path).keeps_opacity:
             return path
         return path.with_suffix(".png")
+
+
+class StylePainter(Painter):
+    """Makes pictures with a network of one style; a recipe's styles mean nothing to it."""
+
+    def __init__(self, network: StyleNetwork, recipe: Recipe, format: str | None = None) -> None:
+        if recipe.keep_colors not in (None, "luminance"):
+            raise OptionError(f"a network of one style can keep colours by luminance; "
+                              f"received {recipe.keep_colors}.")
+        super().__init__(None, recipe, format)
+        self.network = network
+
+    def paint(self, content: Picture, style: Style) -> Picture:
+        made = self.network.stylize(content.rgb, self.recipe.dtype)
+        return content._replace(rgb=color.restore_colors(made, content.rgb,
+                                                         self.recipe.keep_colors))
 
 
 def middle_square(image: np.ndarray, size: int) -> np.ndarray:

@@ -63,6 +63,9 @@ class Recorder(keras.callbacks.Callback):
         """Seconds of training, with those of the runs that this one resumed."""
         return round(self._seconds_before + time.monotonic() - self._started, 1)
 
+    def end_soon(self, signal_name: str) -> None:
+        self.stop = signal_name
+
     def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:
         self._step_began = time.monotonic()
 
@@ -212,3 +215,24 @@ def scalars(logs: dict | None) -> dict[str, float]:
 
 def _backend_version() -> str:
     return getattr(sys.modules.get(keras.backend.backend()), "__version__", "unknown")
+
+
+def say_start(folder: Path, resumed: checkpoint.Checkpoint | None, max_iter: int,
+              report: Callable[[str], None]) -> int:
+    """Return the step that a run begins at, and tell where it resumes or that it is done."""
+    step = resumed.step if resumed else 0
+    if step >= max_iter:
+        report(f"{folder} is already at step {step} of {max_iter}: nothing to do.")
+    elif resumed:
+        report(f"resumes {resumed.path} at step {step}")
+    return step
+
+
+def say_end(step: int, max_iter: int, command: str | None, use: str,
+            report: Callable[[str], None]) -> None:
+    """Tell how to go on with a run that was stopped, or how to use what it made."""
+    if step >= max_iter:
+        report(f"done: {use}")
+    else:
+        report(f"stopped at step {step}, saved; run the same command to go on"
+               + (f":\n  {command}" if command else "."))

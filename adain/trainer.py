@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +19,8 @@ from adain.errors import OptionError
 from adain.events import EventWriter
 from adain.model import Decoder, Encoder, StyleTransfer, blend, set_weights
 from adain.ops import Tensor, channel_stats
-from adain.recorder import Batches, Recorder, Watch
+from adain.progress import StopRequest
+from adain.recorder import Batches, Recorder, Watch, say_end, say_start
 from adain.stats import ChannelStats
 from adain.weights import load_encoder
 
@@ -185,7 +184,7 @@ def build(config: TrainConfig, resumed: Checkpoint | None = None) -> TrainingMod
     model = TrainingModel(config, vgg, encoder, decoder)
     model.compile(keras.optimizers.Adam(learning_rate(config), beta_2=config.beta_2,
                                         global_clipnorm=config.clip_norm),
-                  jit_compile={"auto": "auto", "on": True, "off": False}[config.jit])
+                  jit_compile=config.jit_compile)
     model.optimizer.build(model.trainable_variables)
     if resumed is not None:
         _restore(model, resumed)
@@ -230,44 +229,23 @@ def train(config: TrainConfig, batches: Batches, watch: Watch | np.ndarray, fold
         model = build(config, resumed)
     if strategy is not None:
         model.replicas, model.workers = strategy.num_replicas_in_sync, distribution.worker_count()
-    first_step = resumed.step if resumed else 0
+    first_step = say_start(folder, resumed, config.max_iter, report)
     if first_step >= config.max_iter:
-        report(f"{folder} is already at step {first_step} of {config.max_iter}: nothing to do.")
         return model
-    if resumed:
-        report(f"resumes {resumed.path} at step {first_step}")
     events = None
     if distribution.is_first():
         events = EventWriter(log_path or folder / "logs", first_step)
     recorder = Recorder(folder, events, watch, batches, first_step,
                         resumed.config.get("seconds", 0.0) if resumed else 0.0, report)
-    with _stop_signals(recorder), distribution.clear_errors(folder):
+    with StopRequest(recorder.end_soon), distribution.clear_errors(folder):
         model.fit(distribution.distributed(strategy, batches, first_step, config.max_iter),
                   epochs=1, verbose=0, shuffle=False,
                   steps_per_epoch=config.max_iter - first_step, callbacks=[recorder])
     if events:
         events.close()
-    if recorder.step < config.max_iter:
-        report(f"stopped at step {recorder.step}, saved; run the same command to go on"
-               + (f":\n  {watch.command}" if watch.command else "."))
-    else:
-        report(f"done: python stylize.py --checkpoint {folder} --content-path ... --style-path ...")
+    say_end(recorder.step, config.max_iter, watch.command,
+            f"python stylize.py --checkpoint {folder} --content-path ... --style-path ...", report)
     best = checkpoint.best(folder)
     if best:
         report(f"lowest validation loss: {best}")
     return model
-
-
-@contextmanager
-def _stop_signals(recorder: Recorder):
-    def handle(number, frame):
-        # Nothing but this: printing here could meet a print that the signal interrupted.
-        recorder.stop = signal.Signals(number).name
-        signal.signal(number, signal.default_int_handler)  # a second one ends it at once
-
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

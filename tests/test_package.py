@@ -32,7 +32,7 @@ LAYERS = [
     {"commands", "normalisation", "metrics", "flicker", "benchmark", "prepare", "report"},
 ]
 # These have a main().
-PROGRAMS = {"normalisation", "metrics", "flicker", "benchmark", "prepare", "report"}
+PROGRAMS = {"johnson", "normalisation", "metrics", "flicker", "benchmark", "prepare", "report"}
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 
 

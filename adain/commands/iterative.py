@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 from adain import images
 from adain.batch import Job
@@ -51,12 +52,6 @@ def main(options: argparse.Namespace, recipe: Recipe, jobs: Sequence[Job]) -> in
         iterations=options.iterations, optimizer=options.optimizer, precision=precision,
         style_weight=options.style_weight, tv_weight=options.tv_weight, vgg_path=options.vgg_path,
         start=options.start if named else STARTS[0], seed=options.seed)
-    lines = [""]
-
-    def report(line: str) -> None:
-        print(line, file=sys.stderr)
-        lines.append(line)
-
     for job in jobs:
         if job.out_path.exists() and not options.overwrite:
             print(f"{job.out_path} exists already (--overwrite replaces it)")
@@ -66,10 +61,10 @@ def main(options: argparse.Namespace, recipe: Recipe, jobs: Sequence[Job]) -> in
             images.read(job.content, max_pixels=recipe.max_pixels), job.style.paths[0], config,
             start=None if named else options.start, state_path=state_path,
             restore=options.restore, evolution=options.evolution,
-            evolution_iter=options.evolution_iter, report=report)
+            evolution_iter=options.evolution_iter,
+            report=partial(print, file=sys.stderr))
         images.write(job.out_path, result)
         print(f"-> {job.out_path}")
-        if lines[-1].startswith("stopped"):
+        if state_path.exists():  # it was stopped
             break
-        state_path.unlink(missing_ok=True)
     return 0

@@ -10,108 +10,13 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from adain import __version__, batch, color, images, stylefile, video, webcam
-from adain.architecture import DEFAULT_PRESET, PRESETS
+from adain import batch, images, johnson, stylefile, video, webcam
 from adain.commands import frame_progress, iterative, progress, run
-from adain.engine import ENGINES, PRECISIONS
+from adain.commands.stylize_options import NOT_FOR_ONE_STYLE, parser
 from adain.errors import ImageError, OptionError
-from adain.recipe import BITS, Painter, Recipe, Style, styles_of
+from adain.recipe import Painter, Recipe, Style, StylePainter, styles_of
 from adain.sheet import Cells
-from adain.steady import SMOOTHING
 from adain.stylizer import Stylizer
-
-FORMATS = ("jpg", "png", "webp", "tif")
-
-
-def parser() -> argparse.ArgumentParser:
-    root = argparse.ArgumentParser(
-        prog="stylize.py", description="Repaint every content picture in every style.")
-    root.add_argument("--version", action="version", version=f"adain {__version__}")
-    root.add_argument("--content-path", required=True, metavar="PATH",
-                      help="a picture; a folder, whose pictures are taken, subfolders too; - for "
-                           "standard input; a video; the number of a camera, 0 for the first")
-    root.add_argument("--style-path", required=True, nargs="+", metavar="PATH",
-                      help="pictures, folders of pictures, files written by --save-style")
-
-    style = root.add_argument_group("style")
-    style.add_argument("--alpha", type=float, nargs="+", default=[1.0], metavar="A",
-                       help="strength, 0 to 1 (default 1); several give a result each")
-    style.add_argument("--style-weights", type=float, nargs="+", metavar="W",
-                       help="mix the styles, one number for each, instead of a result for each")
-    style.add_argument("--mask", nargs="+", type=Path, metavar="PATH", dest="masks",
-                       help="one picture for each style, white where it applies; where all are "
-                            "black the content stays")
-    style.add_argument("--keep-colors", nargs="?", const="coral", choices=color.COLOR_MODES,
-                       help="keep the content's colours: coral (default) or histogram recolour "
-                            "the style, luminance takes only light and dark from it")
-    style.add_argument("--style-size", type=int, default=512, metavar="PIXELS",
-                       help="shrink styles to this shorter side, smaller ones stay; this sets the "
-                            "size of the strokes (default 512; 0: never shrink)")
-    style.add_argument("--coarse-size", type=int, metavar="PIXELS",
-                       help="for prints: stylise at this shorter side, enlarge, stylise again: "
-                            "strokes keep their size in proportion to the picture")
-    style.add_argument("--passes", type=int, default=1, metavar="N",
-                       help="stylise the result again, N times in all")
-    style.add_argument("--smoothing", type=float, default=SMOOTHING, metavar="SECONDS",
-                       help="of videos: what is removed of each frame is a mean over so long, so "
-                            "that calm areas do not flicker (default %(default)s; 0: each alone)")
-    style.add_argument("--random", type=int, metavar="N",
-                       help="N styles for each content, drawn by --seed, instead of all")
-    style.add_argument("--seed", type=int, default=0, help="default 0")
-    style.add_argument("--save-style", metavar="FILE",
-                       help="write the style, mixed where there are several, as a .npz file of a "
-                            "few kilobytes, which --style-path takes")
-
-    content = root.add_argument_group("content")
-    content.add_argument("--content-size", type=int, metavar="PIXELS",
-                         help="resize contents to this shorter side (default: as they are)")
-    content.add_argument("--crop-size", type=int, metavar="PIXELS",
-                         help="and cut the middle square of this size out of them")
-    content.add_argument("--max-pixels", type=int, default=images.MAX_PIXELS, metavar="N",
-                         help="refuse pictures with more pixels (default %(default)s)")
-
-    result = root.add_argument_group("results")
-    result.add_argument("--out-path", default="output", metavar="PATH",
-                        help="folder for the results, named CONTENT__STYLE (default output); the "
-                             "result's file name, where there is one only; - for standard output")
-    result.add_argument("--format", choices=FORMATS,
-                        help="of results in a folder (default jpg, quality 95; png for "
-                             "transparent pictures, and on standard output)")
-    result.add_argument("--bits", type=int, choices=BITS, default=8,
-                        help="of each value; 16 for png and tif (default 8)")
-    result.add_argument("--concat", action="store_true",
-                        help="put content and styles beside each result, in one picture")
-    result.add_argument("--sheet", metavar="FILE",
-                        help="make one contact sheet instead of results: a row for each content, "
-                             "a column for each style and alpha")
-    result.add_argument("--overwrite", action="store_true",
-                        help="replace results that exist; without it they are left alone, and a "
-                             "batch that was stopped goes on where it was")
-    result.add_argument("--json", action="store_true",
-                        help="print a line of JSON for each result")
-
-    network = root.add_argument_group("networks")
-    network.add_argument("--model", choices=(*PRESETS, iterative.MODEL),
-                         help=f"default {DEFAULT_PRESET}; gatys: see below")
-    network.add_argument("--checkpoint", metavar="DIR",
-                         help="use what train.py wrote there instead of the shipped weights")
-    network.add_argument("--vgg-path", metavar="FILE",
-                         help="VGG19 from a Keras notop .h5 or the authors' vgg_normalised.t7")
-    network.add_argument("--decoder-path", metavar="FILE",
-                         help="the authors' decoder.t7, together with their vgg_normalised.t7")
-
-    machine = root.add_argument_group("machine")
-    machine.add_argument("--engine", choices=ENGINES, default=ENGINES[0],
-                         help="openvino: CPU (default); keras: the device of its backend, e.g. GPU")
-    machine.add_argument("--precision", choices=PRECISIONS, default="auto",
-                         help="auto: bfloat16 where the CPU has it, else float32")
-    machine.add_argument("--tile-size", type=int, metavar="PIXELS",
-                         help="compute larger pictures in tiles of this size; smaller tiles need "
-                              "less memory, the result is the same (default: by model)")
-    machine.add_argument("--max-memory", type=int, metavar="MB",
-                         help="choose the tile size so that the process takes about that much")
-    iterative.add_options(root)
-    return root
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -123,6 +28,10 @@ def main(arguments: list[str] | None = None) -> int:
     recipe = Recipe(**{name: tuple(value) if isinstance(value, list) else value
                        for name, value in vars(options).items()
                        if name in Recipe.__dataclass_fields__})
+    if options.checkpoint and johnson.is_network(options.checkpoint):
+        return one_style(options, recipe, started)
+    if not options.style_path:
+        raise OptionError("--style-path is missing: a picture, or a folder of pictures.")
     paths = [path for named in options.style_path for path in find_styles(named)]
     styles = styles_of(paths, batch.unique_names(paths), options.alpha, recipe)
     if options.save_style and (len({style.paths for style in styles}) > 1 or recipe.masks):
@@ -138,13 +47,40 @@ def main(arguments: list[str] | None = None) -> int:
         return iterative.main(options, recipe, jobs)
     stylizer = make_stylizer(options)
 
-    one = len(jobs) == 1
     painter = Painter(stylizer, recipe, options.format,
-                      (lambda tiles: progress(tiles, "tiles")) if one else iter)
+                      (lambda tiles: progress(tiles, "tiles")) if len(jobs) == 1 else iter)
     bad = add_styles(painter, paths)
     jobs = [job for job in jobs if not set(bad) & set(job.style.paths)]
     if options.save_style and jobs:
         stylizer.save_style(options.save_style, painter.encoded(jobs[0].style)[0])
+    counts = paint(options, jobs, painter, bad)
+    return tell(options, jobs, counts, bad, started,
+                f"{stylizer.model}, {stylizer.engine.name} on {stylizer.engine.device}")
+
+
+def one_style(options: argparse.Namespace, recipe: Recipe, started: float) -> int:
+    """Stylise with a network of one style."""
+    root = parser()
+    for name in NOT_FOR_ONE_STYLE:
+        if getattr(options, name) != root.get_default(name):
+            flag = name.replace("masks", "mask").replace("_", "-")
+            raise OptionError(f"{options.checkpoint} is a network of one style, for which there is "
+                              f"no --{flag}: leave it out.")
+    if options.content_path.isdigit() or video.is_video(options.content_path):
+        raise OptionError("a network of one style takes pictures, not videos or cameras.")
+    contents = batch.find_contents(options.content_path)
+    network = johnson.StyleNetwork(options.checkpoint, options.precision, options.max_memory)
+    painter = StylePainter(network, recipe, options.format)
+    jobs = choose_jobs(options, contents, [Style(network.style_name, ())])
+    bad: list[Path] = []
+    counts = paint(options, jobs, painter, bad)
+    return tell(options, jobs, counts, bad, started, f"johnson, openvino on {network.device}, in "
+                "one piece: its normalisation forbids tiles")
+
+
+def paint(options: argparse.Namespace, jobs: list[batch.Job], painter: Painter,
+          bad: list[Path]) -> Counter:
+    """Do the jobs; return how many came to which end, and add contents that failed to `bad`."""
     cells = Cells(painter) if options.sheet else painter
     outcomes = batch.run(jobs, cells.read, painter.paint, cells.write,
                          (lambda path: False) if options.overwrite else cells.exists)
@@ -157,10 +93,14 @@ def main(arguments: list[str] | None = None) -> int:
             print(json.dumps(as_json(outcome)), flush=True)
     if options.sheet and cells.results:
         images.write(options.sheet, cells.sheet(jobs))
+    return counts
 
-    where = options.sheet or (jobs[0].out_path if one and jobs else options.out_path)
-    print(f"{summary(counts)} in {time.perf_counter() - started:.1f} s -> {where} "
-          f"({stylizer.model}, {stylizer.engine.name} on {stylizer.engine.device})",
+
+def tell(options: argparse.Namespace, jobs: list[batch.Job], counts: Counter, bad: list[Path],
+         started: float, network: str) -> int:
+    """Print what was made by which network; return the exit code."""
+    where = options.sheet or (jobs[0].out_path if len(jobs) == 1 else options.out_path)
+    print(f"{summary(counts)} in {time.perf_counter() - started:.1f} s -> {where} ({network})",
           file=sys.stderr if options.json or options.out_path == batch.STREAM else sys.stdout)
     if bad:
         print(f"skipped {len(bad)}: {', '.join(map(str, bad))}", file=sys.stderr)

@@ -1,4 +1,7 @@
-"""adain-train: fit a decoder (vgg19) or the slim pair (compact) on photographs and paintings."""
+"""adain-train: fit a decoder (vgg19) or the slim pair (compact) on photographs and paintings.
+
+`--method johnson` fits a network for the style of one painting instead.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +29,13 @@ from adain.errors import OptionError
 from adain.weights import load_encoder
 
 PREVIEW_PAIRS = 4
+ADAIN, JOHNSON = METHODS = ("adain", "johnson")
+# Where --method johnson departs from TrainConfig's defaults, which are the AdaIN paper's.
+JOHNSON_DEFAULTS = {"batch_size": 4, "style_weight": 5e-4, "tv_weight": 10.0, "learning_rate": 1e-3,
+                    "lr_schedule": "cosine", "max_iter": 20_000}
+# What it has no use for.
+ADAIN_ONLY = ("model", "validation_split", "cached_crops", "style_layer_weights", "gram",
+              "content_target", "identity_share")
 EPILOG = """\
 Running the same command again resumes at the newest checkpoint in --checkpoint.
 Watch a run with: tensorboard --logdir CHECKPOINT/logs
@@ -32,18 +43,30 @@ Use the result: python stylize.py --checkpoint CHECKPOINT --content-path ... --s
 """
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the parser; what main() does not take out of its result are TrainConfig's fields."""
+def parser(method: str = ADAIN) -> argparse.ArgumentParser:
+    """Return the parser, which shows a method's defaults.
+
+    What main() does not take out of its result are TrainConfig's fields.
+    """
     root = argparse.ArgumentParser(
-        prog="train.py", description=__doc__.partition(": ")[2], epilog=EPILOG,
+        prog="train.py", description=__doc__.partition(": ")[2].splitlines()[0], epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     root.add_argument("--version", action="version", version=f"adain {__version__}")
+
+    root.add_argument("--method", choices=METHODS, default=method,
+                      help="adain (default): any style at once; johnson: one network for the style "
+                           "of one painting, --style-path (see its own defaults with "
+                           "--method johnson --help)")
 
     files = root.add_argument_group("files")
     files.add_argument("--content-path", required=True, metavar="DIR",
                        help="folder of photographs, e.g. COCO; subfolders count")
     files.add_argument("--style-path", required=True, metavar="DIR",
-                       help="folder of paintings, e.g. WikiArt; subfolders count")
+                       help="folder of paintings, e.g. WikiArt; subfolders count; with --method "
+                            "johnson one picture")
+    files.add_argument("--continue-from", metavar="PATH",
+                       help="with --method johnson: begin with this trained network, a checkpoint "
+                            "folder or its .npz, to raise its --style-weight")
     files.add_argument("--checkpoint", default="checkpoints", metavar="DIR",
                        help="folder for checkpoints and previews (default checkpoints)")
     files.add_argument("--log-path", metavar="DIR",
@@ -117,32 +140,97 @@ def parser() -> argparse.ArgumentParser:
     running.add_argument("--device", choices=DEVICES, default="auto",
                          help="auto (default): a GPU if there is one; gpu: fail without one")
     running.add_argument("--seed", type=int, help="default %(default)s")
-    root.set_defaults(**dataclasses.asdict(TrainConfig()))
+    root.set_defaults(**dataclasses.asdict(TrainConfig())
+                      | (JOHNSON_DEFAULTS if method == JOHNSON else {}))
     return root
 
 
 def main(arguments: list[str] | None = None) -> None:
-    options = vars(parser().parse_args(arguments))
-    content_path, style_path = options.pop("content_path"), options.pop("style_path")
-    folder, log_path = Path(options.pop("checkpoint")), options.pop("log_path")
-    device = options.pop("device")
+    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    first.add_argument("--method", choices=METHODS, default=ADAIN)
+    method = first.parse_known_args(arguments)[0].method
+    options = vars(parser(method).parse_args(arguments))
     options["style_layer_weights"] = tuple(options["style_layer_weights"])
-    config = TrainConfig(**options)
+    config = TrainConfig(**{field.name: options[field.name]
+                            for field in dataclasses.fields(TrainConfig)})
+    folder = Path(options["checkpoint"])
     if folder.exists() and not folder.is_dir():
         raise OptionError(f"--checkpoint {folder} is not a folder.")
+    train = train_style if method == JOHNSON else train_any_style
+    train(config, options, folder, command(arguments))
+
+
+def train_any_style(config: TrainConfig, options: dict[str, Any], folder: Path,
+                    typed: str) -> None:
+    """Train for --method adain."""
+    if options["continue_from"]:
+        raise OptionError("--continue-from is for --method johnson; a run with adain goes on by "
+                          "the same --checkpoint.")
     bad_files = BadFiles(folder / "bad_files.txt", say)
-    source = data.PairSource(content_path, style_path, config.seed, config.image_size,
-                             config.crop_size, bad_files, config.cached_crops or None,
-                             config.validation_split)
+    source = data.PairSource(options["content_path"], options["style_path"], config.seed,
+                             config.image_size, config.crop_size, bad_files,
+                             config.cached_crops or None, config.validation_split)
     seen = source.held_out or source
     previews = np.stack([seen.pair(index) for index in range(PREVIEW_PAIRS)])
     validation = source.validation_pairs(config.batch_size)
 
+    strategy = start_framework(options["device"])
+    from adain import trainer
+
+    if strategy is not None and config.cached_crops:
+        raise OptionError("--cached-crops works on one device only: leave it out, or hide the "
+                          "others with CUDA_VISIBLE_DEVICES=0.")
+    distribution.check_batch(strategy, config.batch_size)
+    say(f"trains {config.model} on {describe(config)}: "
+        f"{len(source.content.files)} photographs, {len(source.style.files)} paintings, "
+        + (f"{strategy.num_replicas_in_sync} devices share " if strategy else "")
+        + f"{config.batch_size} pairs of {config.crop_size} x {config.crop_size} a step")
+    if config.cached_crops:
+        cache = features.FeatureCache(source, load_encoder("vgg19", config.vgg_path))
+        batches = functools.partial(features.dataset, cache, config.batch_size)
+    else:
+        batches = functools.partial(data.dataset, source, config.batch_size)
+    watch = trainer.Watch(previews, validation, source.arrived, typed)
+    try:
+        trainer.train(config, batches, watch, folder, options["log_path"], say, strategy)
+    except Exception:
+        if source.failure is not None:  # came through TensorFlow, which made it an error of its own
+            raise source.failure from None
+        raise
+    finally:
+        if bad_files.count:
+            say(f"{bad_files.count} pictures could not be read: {bad_files.path} names them")
+
+
+def train_style(config: TrainConfig, options: dict[str, Any], folder: Path, typed: str) -> None:
+    """Train for --method johnson."""
+    for name in ADAIN_ONLY:
+        if getattr(config, name) != getattr(TrainConfig(), name):
+            raise OptionError(f"--method johnson has no --{name.replace('_', '-')}: leave it out.")
+    if Path(options["style_path"]).is_dir():
+        raise OptionError(f"--method johnson learns the style of one picture; --style-path "
+                          f"{options['style_path']} is a folder: name a picture in it.")
+    if distribution.worker_count() > 1:
+        raise OptionError("--method johnson trains on one machine: leave out TF_CONFIG.")
+    start_framework(options["device"])
+    from adain import johnson_training
+
+    say(f"trains the style of {options['style_path']} on {describe(config)}: "
+        f"{config.batch_size} photographs of {config.crop_size} x {config.crop_size} a step")
+    johnson_training.train(config, options["content_path"], options["style_path"], folder,
+                           options["log_path"], options["continue_from"], typed, say)
+
+
+def start_framework(device: str) -> Any | None:
+    """Start Keras, and warn where it does not find the device that was hoped for.
+
+    Returns what distribution.choose() does.
+    """
     if device == "cpu":
         hide_gpus()
     try:
         with hidden_native_stderr():
-            from adain import trainer
+            import tensorboard  # noqa: F401
 
             strategy = distribution.choose()
             devices.gpus()
@@ -153,30 +241,13 @@ def main(arguments: list[str] | None = None) -> None:
     warning = devices.warning(device)
     if warning:
         print(f"\n{'!' * 79}\n{warning}\n{'!' * 79}\n", file=sys.stderr, flush=True)
-    if strategy is not None and config.cached_crops:
-        raise OptionError("--cached-crops works on one device only: leave it out, or hide the "
-                          "others with CUDA_VISIBLE_DEVICES=0.")
-    distribution.check_batch(strategy, config.batch_size)
-    say(f"trains {config.model} on {devices.describe_device()}, "
-        f"{devices.choose_precision(config.precision)}, keras on {keras_backend()}: "
-        f"{len(source.content.files)} photographs, {len(source.style.files)} paintings, "
-        + (f"{strategy.num_replicas_in_sync} devices share " if strategy else "")
-        + f"{config.batch_size} pairs of {config.crop_size} x {config.crop_size} a step")
-    if config.cached_crops:
-        cache = features.FeatureCache(source, load_encoder("vgg19", config.vgg_path))
-        batches = functools.partial(features.dataset, cache, config.batch_size)
-    else:
-        batches = functools.partial(data.dataset, source, config.batch_size)
-    watch = trainer.Watch(previews, validation, source.arrived, command(arguments))
-    try:
-        trainer.train(config, batches, watch, folder, log_path, say, strategy)
-    except Exception:
-        if source.failure is not None:  # came through TensorFlow, which made it an error of its own
-            raise source.failure from None
-        raise
-    finally:
-        if bad_files.count:
-            say(f"{bad_files.count} pictures could not be read: {bad_files.path} names them")
+    return strategy
+
+
+def describe(config: TrainConfig) -> str:
+    """Return what a run computes with: device, precision and backend."""
+    return (f"{devices.describe_device()}, {devices.choose_precision(config.precision)}, "
+            f"keras on {keras_backend()}")
 
 
 def command(arguments: list[str] | None) -> str:
