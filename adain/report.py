@@ -46,13 +46,19 @@ def comparison(previews: dict[int, Path]) -> Image.Image:
     opened = {step: strip for step, strip in opened.items() if strip.shape == last.shape}
     columns = [("content", last[:, :size]), ("style", last[:, size:2 * size]),
                *((f"{step}", strip[:, 2 * size:]) for step, strip in sorted(opened.items()))]
+    return with_headings(columns)
+
+
+def with_headings(columns: list[tuple[str, np.ndarray]]) -> Image.Image:
+    """Return pictures of one size side by side, each below its heading."""
     gap, head = 4, 24
-    page = Image.new("RGB", (len(columns) * (size + gap) - gap, last.shape[0] + head), PAPER)
+    rows, size = columns[0][1].shape[:2]
+    page = Image.new("RGB", (len(columns) * (size + gap) - gap, rows + head), PAPER)
     draw = ImageDraw.Draw(page)
     for index, (title, column) in enumerate(columns):
         left = index * (size + gap)
         page.paste(Image.fromarray(np.ascontiguousarray(column)), (left, head))
-        draw.text((left + size / 2, head / 2), title, INK, _font(13), anchor="mm")
+        draw.text((left + size / 2, head / 2), title, INK, font(13), anchor="mm")
     return page
 
 
@@ -76,7 +82,7 @@ def curves(lines: list[dict[str, Any]], width: int = 900, height: int = 260) -> 
 def _draw_plot(draw: ImageDraw.ImageDraw, size: tuple[int, int], title: str,
                training: list[tuple[int, float]], held_out: list[tuple[int, float]]) -> None:
     left, top, right, bottom = 70, 28, size[0] - 20, size[1] - 30
-    draw.text((left, 14), f"{title} loss", INK, _font(14), anchor="lm")
+    draw.text((left, 14), f"{title} loss", INK, font(14), anchor="lm")
     points = [(step, value) for step, value in training + held_out if value > 0]
     if not points:
         return
@@ -93,8 +99,8 @@ def _draw_plot(draw: ImageDraw.ImageDraw, size: tuple[int, int], title: str,
         step, value = first + share * (last - first), 10 ** (low + share * (high - low))
         x, y = place(step, value)
         draw.line([(left, y), (right, y)], GRID)
-        draw.text((left - 6, y), f"{value:.3g}", INK, _font(12), anchor="rm")
-        draw.text((x, bottom + 12), f"{round(step)}", INK, _font(12), anchor="mm")
+        draw.text((left - 6, y), f"{value:.3g}", INK, font(12), anchor="rm")
+        draw.text((x, bottom + 12), f"{round(step)}", INK, font(12), anchor="mm")
     line = [place(step, value) for step, value in training if value > 0]
     if len(line) > 1:
         draw.line(line, COLORS[title], 2)
@@ -103,11 +109,11 @@ def _draw_plot(draw: ImageDraw.ImageDraw, size: tuple[int, int], title: str,
             x, y = place(step, value)
             draw.ellipse([x - 4, y - 4, x + 4, y + 4], COLORS["validation"])
     if held_out:
-        draw.text((right, 14), "dots: held-out pictures", COLORS["validation"], _font(12),
+        draw.text((right, 14), "dots: held-out pictures", COLORS["validation"], font(12),
                   anchor="rm")
 
 
-def _font(size: int) -> ImageFont.ImageFont:
+def font(size: int) -> ImageFont.ImageFont:
     return ImageFont.load_default(size)
 
 

@@ -13,7 +13,7 @@ from adain.architecture import PRESETS
 FILES = sorted((ROOT / "adain").rglob("*.py"))
 # From the ground up; a module may import, at its top level, only from the layers below its own.
 LAYERS = [
-    {"errors", "runtime"},
+    {"errors", "runtime", "energy"},
     {"float_tiff", "image_metadata"},
     {"image_reader", "image_writer"},
     {"stats", "architecture", "images", "color", "clips", "bad_files"},
@@ -27,9 +27,11 @@ LAYERS = [
     {"stylizer", "trainer", "batch", "gatys_loss"},
     {"steady", "gatys", "johnson"},
     {"video", "webcam", "johnson_training"},
-    {"recipe"},
+    {"recipe", "comparison"},
     {"sheet"},
-    {"commands", "normalisation", "metrics", "flicker", "benchmark", "prepare", "report"},
+    {"commands", "normalisation", "metrics", "flicker", "prepare", "report"},
+    {"comparison_page"},
+    {"benchmark"},
 ]
 # These have a main().
 PROGRAMS = {"johnson", "normalisation", "metrics", "flicker", "benchmark", "prepare", "report"}
