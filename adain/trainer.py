@@ -172,8 +172,10 @@ class TrainingModel(keras.Model):
                                for (content, style), result in zip(pairs, stylized)])
 
 
-def build(config: TrainConfig, resumed: Checkpoint | None = None) -> TrainingModel:
-    """Return a compiled model with fresh weights, or with those and the step of a checkpoint."""
+def build(config: TrainConfig, resumed: Checkpoint | None = None,
+          start: Checkpoint | None = None) -> TrainingModel:
+    """Return a compiled model: with fresh weights, those of `start`, or those and the step of a
+    checkpoint."""
     keras.utils.set_random_seed(config.seed)
     policy = choose_precision(config.precision)
     plan = preset(config.model)
@@ -187,17 +189,23 @@ def build(config: TrainConfig, resumed: Checkpoint | None = None) -> TrainingMod
                   jit_compile=config.jit_compile)
     model.optimizer.build(model.trainable_variables)
     if resumed is not None:
-        _restore(model, resumed)
+        _set_networks(model, resumed, "Use another --checkpoint folder.")
+        _restore_optimizer(model, resumed)
+    elif start is not None:
+        _set_networks(model, start, "Continue from another.")
     return model
 
 
-def _restore(model: TrainingModel, resumed: Checkpoint) -> None:
-    if resumed.model != model.config.model:
-        raise OptionError(f"{resumed.path} holds the model {resumed.model}, this run trains "
-                          f"{model.config.model}. Use another --checkpoint folder.")
-    set_weights(model.transfer.decoder, resumed.decoder())
+def _set_networks(model: TrainingModel, found: Checkpoint, way_out: str) -> None:
+    if found.model != model.config.model:
+        raise OptionError(f"{found.path} holds the model {found.model}, this run trains "
+                          f"{model.config.model}. {way_out}")
+    set_weights(model.transfer.decoder, found.decoder())
     if model.transfer.encoder is not model.vgg:
-        set_weights(model.transfer.encoder, resumed.encoder())
+        set_weights(model.transfer.encoder, found.encoder())
+
+
+def _restore_optimizer(model: TrainingModel, resumed: Checkpoint) -> None:
     stored, variables = resumed.optimizer(), model.optimizer.variables
     if [array.shape for array in stored] != [tuple(variable.shape) for variable in variables]:
         raise OptionError(f"{resumed.path} was written with another optimizer or --precision; "
@@ -212,21 +220,23 @@ def resume_point(folder: Path) -> Checkpoint | None:
 
 
 def train(config: TrainConfig, batches: Batches, watch: Watch | np.ndarray, folder: str | Path,
-          log_path: str | Path | None = None,
-          report: Callable[[str], None] = print, strategy: Any = None) -> TrainingModel:
+          log_path: str | Path | None = None, report: Callable[[str], None] = print,
+          strategy: Any = None, continue_from: str | Path | None = None) -> TrainingModel:
     """Train up to config.max_iter, from the newest checkpoint in `folder` if it has one.
 
     batches(first_step, last_step): what fit() takes and yields the batches of those steps, uint8
     (batch, 2, rows, columns, 3); see data.dataset. watch: what to record, or just a few such pairs
     as previews. SIGINT and SIGTERM save a checkpoint and end the run early. strategy: what
     distribution.choose gave; all workers must see the same `folder`, and the first one writes.
+    continue_from: a folder or checkpoint whose networks a new run begins with, at step 0.
     """
     folder = Path(folder)
     watch = watch if isinstance(watch, Watch) else Watch(watch)
     distribution.check_batch(strategy, config.batch_size)
     resumed = resume_point(folder)
+    start = checkpoint.load(continue_from) if continue_from and not resumed else None
     with distribution.scope(strategy):
-        model = build(config, resumed)
+        model = build(config, resumed, start)
     if strategy is not None:
         model.replicas, model.workers = strategy.num_replicas_in_sync, distribution.worker_count()
     first_step = say_start(folder, resumed, config.max_iter, report)

@@ -106,14 +106,6 @@ def test_impossible_training_options_are_refused(place, options, message):
     assert not (place / "new").exists()
 
 
-def test_only_this_method_continues_a_network(place):
-    from adain.commands import train
-
-    with pytest.raises(OptionError, match="--continue-from is for --method johnson"):
-        train.main(["--content-path", str(place), "--style-path", str(place), "--continue-from",
-                    str(place / "red.npz"), "--checkpoint", str(place / "new")])
-
-
 def test_its_defaults_are_its_own():
     from adain.commands.train import JOHNSON_DEFAULTS, parser
 

@@ -201,6 +201,25 @@ def test_a_folder_of_another_model_is_refused(folders):
         train(dataclasses.replace(CONFIG, model="vgg19"), folders, "run")
 
 
+def test_a_new_run_begins_with_the_networks_it_continues_from(folders):
+    train(CONFIG, folders, "run")
+    found = checkpoint.load(folders / "run")
+    for folder in (folders / "run", found.path):
+        model = trainer.build(CONFIG, start=checkpoint.load(folder))
+        for ours, theirs in ((model.transfer.decoder, found.decoder()),
+                             (model.transfer.encoder, found.encoder())):
+            for layer, (kernel, bias) in get_weights(ours).items():
+                np.testing.assert_array_equal(kernel, theirs[layer][0])
+                np.testing.assert_array_equal(bias, theirs[layer][1])
+        assert int(model.optimizer.iterations) == 0
+    _, lines = train(dataclasses.replace(CONFIG, max_iter=1), folders, "next",
+                     continue_from=folders / "run")
+    assert checkpoint.load(folders / "next").step == 1
+    with pytest.raises(OptionError, match="holds the model compact, this run trains vgg19. Contin"):
+        train(dataclasses.replace(CONFIG, model="vgg19"), folders, "other",
+              continue_from=folders / "run")
+
+
 def test_a_loss_that_is_not_a_number_ends_the_run(folders):
     with pytest.raises(AdaINError, match="there is no checkpoint yet"):
         train(dataclasses.replace(CONFIG, learning_rate=1e30), folders, "run")

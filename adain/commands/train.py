@@ -65,8 +65,9 @@ def parser(method: str = ADAIN) -> argparse.ArgumentParser:
                        help="folder of paintings, e.g. WikiArt; subfolders count; with --method "
                             "johnson one picture")
     files.add_argument("--continue-from", metavar="PATH",
-                       help="with --method johnson: begin with this trained network, a checkpoint "
-                            "folder or its .npz, to raise its --style-weight")
+                       help="begin a new run with the networks of this checkpoint folder, for "
+                            "example with larger crops; with --method johnson also of its .npz, to "
+                            "raise its --style-weight")
     files.add_argument("--checkpoint", default="checkpoints", metavar="DIR",
                        help="folder for checkpoints and previews (default checkpoints)")
     files.add_argument("--log-path", metavar="DIR",
@@ -163,9 +164,6 @@ def main(arguments: list[str] | None = None) -> None:
 def train_any_style(config: TrainConfig, options: dict[str, Any], folder: Path,
                     typed: str) -> None:
     """Train for --method adain."""
-    if options["continue_from"]:
-        raise OptionError("--continue-from is for --method johnson; a run with adain goes on by "
-                          "the same --checkpoint.")
     bad_files = BadFiles(folder / "bad_files.txt", say)
     source = data.PairSource(options["content_path"], options["style_path"], config.seed,
                              config.image_size, config.crop_size, bad_files,
@@ -192,7 +190,8 @@ def train_any_style(config: TrainConfig, options: dict[str, Any], folder: Path,
         batches = functools.partial(data.dataset, source, config.batch_size)
     watch = trainer.Watch(previews, validation, source.arrived, typed)
     try:
-        trainer.train(config, batches, watch, folder, options["log_path"], say, strategy)
+        trainer.train(config, batches, watch, folder, options["log_path"], say, strategy,
+                      options["continue_from"])
     except Exception:
         if source.failure is not None:  # came through TensorFlow, which made it an error of its own
             raise source.failure from None
