@@ -122,6 +122,7 @@ def test_two_workers_train_as_one(folders):
                                            for each in cluster()))
     assert all("done:" in each for each in text), text
     assert_same(folders / "one", folders / "two")
+    assert (folders / "two" / "previews" / "step_0000001.jpg").exists()  # an early look
 
 
 @pytest.mark.slow
