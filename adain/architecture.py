@@ -2,8 +2,9 @@
 
 The encoder is VGG19 up to relu4_1, the decoder its mirror. `model` turns the plan into Keras
 layers, `engine` into an OpenVINO graph, `weights` checks files against it. Every "conv" is a 3 x 3
-convolution with reflect padding followed by a ReLU (except the decoder's last, which makes the
-picture); "pool" is 2 x 2 max pooling; "upsample" doubles rows and columns by repeating them.
+convolution with reflect padding followed by a ReLU, plain or leaky (except the decoder's last,
+which makes the picture); "pool" is 2 x 2 max pooling; "upsample" doubles rows and columns by
+repeating them.
 
 AdaIN stands between the two: encoder activations such as relu4_1, with the style's statistics, are
 added to the input of the decoder layer that undoes theirs, conv4_1.
@@ -70,6 +71,7 @@ class Preset(NamedTuple):
     widths: Four  # channels in each block
     depths: Four  # convolutions in each block
     adain_layers: tuple[str, ...]  # encoder activations that go through AdaIN to the decoder
+    negative_slope: float  # of the ReLUs: the share of a negative value that passes
     trains_encoder: bool  # False: the encoder is the frozen ImageNet VGG19
     tile_size: int  # pixels; larger pictures are computed in tiles, which bounds the memory
     tile_bytes: int  # memory for each pixel of a tile and its halo, measured in float32
@@ -78,14 +80,15 @@ class Preset(NamedTuple):
 
 PRESETS = {
     # The published system.
-    "vgg19": Preset((64, 128, 256, 512), VGG19_DEPTHS, ("relu4_1",), trains_encoder=False,
-                    tile_size=768, tile_bytes=950, base_bytes=300_000_000),
+    "vgg19": Preset((64, 128, 256, 512), VGG19_DEPTHS, ("relu4_1",), negative_slope=0.0,
+                    trains_encoder=False, tile_size=768, tile_bytes=950, base_bytes=300_000_000),
     # A quarter of the width, half of the convolutions: those left out are slow, being at high
     # resolution, and learnt no faster. What so few channels lose at an eighth of the resolution
     # comes back from finer activations, which go through AdaIN too and are added where the decoder
     # has reached their size.
     "compact": Preset((16, 32, 64, 128), (1, 2, 2, 1), ("relu2_2", "relu3_2", "relu4_1"),
-                      trains_encoder=True, tile_size=640, tile_bytes=350, base_bytes=200_000_000),
+                      negative_slope=0.0, trains_encoder=True, tile_size=640, tile_bytes=350,
+                      base_bytes=200_000_000),
 }
 DEFAULT_PRESET = "vgg19"
 

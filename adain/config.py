@@ -8,6 +8,7 @@ from adain.architecture import DEFAULT_PRESET, STYLE_LAYERS, preset
 from adain.errors import OptionError
 
 CONTENT_TARGETS = ("adain", "content")
+OPTIMIZERS = ("adam", "muon")
 SCHEDULES = ("inverse", "cosine")
 JIT = ("auto", "on", "off")
 
@@ -37,6 +38,7 @@ class TrainConfig:
     reconstruction_iter: int = 0  # steps that only learn to reproduce the content picture
     identity_share: float = 0.0  # of each batch, that does so afterwards, too
     style_weight_ramp: int = 0  # steps after those, over which the style weight rises from 0
+    optimizer: str = "adam"
     learning_rate: float = 1e-4
     lr_decay: float = 5e-5
     lr_schedule: str = "inverse"
@@ -76,8 +78,8 @@ class TrainConfig:
                               f"received {self.identity_share}.")
         if not self.learning_rate > 0:
             raise OptionError(f"--learning-rate must be above 0; received {self.learning_rate}.")
-        for name, choices in (("content_target", CONTENT_TARGETS), ("lr_schedule", SCHEDULES),
-                              ("jit", JIT)):
+        for name, choices in (("content_target", CONTENT_TARGETS), ("optimizer", OPTIMIZERS),
+                              ("lr_schedule", SCHEDULES), ("jit", JIT)):
             if getattr(self, name) not in choices:
                 raise OptionError(f"{_flag(name)} must be one of {', '.join(choices)}; "
                                   f"received {getattr(self, name)}.")

@@ -64,15 +64,18 @@ class Engine(Protocol):
 
 
 def create(name: str, encoder: Weights, decoder: Weights, adain_layers: Sequence[str],
-           precision: str = "auto") -> Engine:
-    """Return the engine of that name; OptionError lists the names there are."""
+           precision: str = "auto", slope: float = 0.0) -> Engine:
+    """Return the engine of that name; OptionError lists the names there are.
+
+    slope: the ReLUs' negative slope.
+    """
     if precision not in PRECISIONS:
         raise OptionError(f"precision must be one of {', '.join(PRECISIONS)}; "
                           f"received {precision}.")
     if name not in ENGINES:
         raise OptionError(f"engine must be one of {', '.join(ENGINES)}; received {name}.")
     engine = OpenVINOEngine if name == "openvino" else KerasEngine
-    return engine(encoder, decoder, adain_layers, precision)
+    return engine(encoder, decoder, adain_layers, precision, slope)
 
 
 class OpenVINOEngine:
@@ -81,9 +84,9 @@ class OpenVINOEngine:
     name = "openvino"
 
     def __init__(self, encoder: Weights, decoder: Weights, adain_layers: Sequence[str],
-                 precision: str = "auto") -> None:
+                 precision: str = "auto", slope: float = 0.0) -> None:
         def compiled(graph, *weights):
-            return graphs.compile_graph(graph(*weights, adain_layers), precision)
+            return graphs.compile_graph(graph(*weights, adain_layers, slope), precision)
 
         # Both at once, and while the caller goes on, to read the pictures.
         with_threads = ThreadPoolExecutor(2)
@@ -138,7 +141,7 @@ class KerasEngine:
     name = "keras"
 
     def __init__(self, encoder: Weights, decoder: Weights, adain_layers: Sequence[str],
-                 precision: str = "auto") -> None:
+                 precision: str = "auto", slope: float = 0.0) -> None:
         try:
             from adain import model
         except ModuleNotFoundError as error:
@@ -150,8 +153,8 @@ class KerasEngine:
         self._layers = tuple(adain_layers)
         self._cuts = np.cumsum([encoder[conv(name)][1].size for name in adain_layers])[:-1]
         self.radius, self.channels = radius(depths_of(encoder)), _channels(encoder, adain_layers)
-        self._encoder = model.Encoder.from_weights(encoder, self._layers, dtype=policy)
-        self._decoder = model.Decoder.from_weights(decoder, self._layers, dtype=policy)
+        self._encoder = model.Encoder.from_weights(encoder, self._layers, slope, dtype=policy)
+        self._decoder = model.Decoder.from_weights(decoder, self._layers, slope, dtype=policy)
         self.device = f"{describe_device()}, {policy.removeprefix('mixed_')}"
 
     def measure(self, image: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -37,23 +37,24 @@ def compile_graph(model, precision: str = "auto"):
         return executor.submit(openvino.Core().compile_model, model, "CPU", options).result()
 
 
-def activations_graph(weights: Weights, names: Sequence[str]):
+def activations_graph(weights: Weights, names: Sequence[str], slope: float = 0.0):
     """Return an openvino.Model: float32 pictures (1, rows, columns, 3) -> the named activations.
 
     names: relu names in the order wanted; each comes out as (1, rows, columns, channels).
+    slope: the ReLUs' negative slope, here and in the other graphs.
     """
-    image, found = _encoder(weights, names)
+    image, found = _encoder(weights, names, slope)
     return _model([_transpose(found[name], (0, 2, 3, 1)) for name in names], [image])
 
 
-def statistics_graph(weights: Weights, names: Sequence[str]):
+def statistics_graph(weights: Weights, names: Sequence[str], slope: float = 0.0):
     """Return an openvino.Model: a picture and pixel weights -> mean and variance of activations.
 
     The channels of all the named activations stand in a row.
     """
     from adain.runtime import op
 
-    image, found = _encoder(weights, names)
+    image, found = _encoder(weights, names, slope)
     pixels = op.parameter([1, -1, -1], np.float32, name="weights")
     levels = _levels(pixels, names)
     axes = np.array([2, 3])
@@ -66,7 +67,8 @@ def statistics_graph(weights: Weights, names: Sequence[str]):
     return _model([*map(_row, zip(*moments))], [image, pixels])
 
 
-def transfer_graph(encoder: Weights, decoder: Weights, adain_layers: Sequence[str]):
+def transfer_graph(encoder: Weights, decoder: Weights, adain_layers: Sequence[str],
+                   slope: float = 0.0):
     """Return an openvino.Model: from the arguments of Engine.transfer() to its results."""
     from adain.runtime import op
 
@@ -77,7 +79,7 @@ def transfer_graph(encoder: Weights, decoder: Weights, adain_layers: Sequence[st
         return [op.reshape(part, np.array([1, -1, 1, 1]), False)
                 for part in _split(vector, encoder, adain_layers)]
 
-    image, found = _encoder(encoder, adain_layers)
+    image, found = _encoder(encoder, adain_layers, slope)
     vectors = [op.parameter([sum(_widths(encoder, adain_layers))], np.float32) for _ in range(4)]
     alpha, own = op.parameter([], np.float32), op.parameter([], np.float32)
     restyled, removed = {}, []
@@ -89,15 +91,16 @@ def transfer_graph(encoder: Weights, decoder: Weights, adain_layers: Sequence[st
                                                       blend(content.std, style_std, alpha)))
         restyled[name] = op.add(op.multiply(found[name], factor), offset)
         removed.append(content)
-    return _model([_decoder(decoder, restyled), *map(_row, zip(*removed))],
+    return _model([_decoder(decoder, restyled, slope), *map(_row, zip(*removed))],
                   [image, *vectors[:2], alpha, *vectors[2:], own])
 
 
-def regions_graph(encoder: Weights, decoder: Weights, adain_layers: Sequence[str]):
+def regions_graph(encoder: Weights, decoder: Weights, adain_layers: Sequence[str],
+                  slope: float = 0.0):
     """Return an openvino.Model: from the arguments of Engine.transfer_regions() to its result."""
     from adain.runtime import op
 
-    image, found = _encoder(encoder, adain_layers)
+    image, found = _encoder(encoder, adain_layers, slope)
     regions = op.parameter([-1, -1, -1], np.float32, name="regions")
     levels = _levels(regions, adain_layers)
     tables = [op.parameter([-1, sum(_widths(encoder, adain_layers))], np.float32)
@@ -109,7 +112,7 @@ def regions_graph(encoder: Weights, decoder: Weights, adain_layers: Sequence[str
         factor, offset = (_transpose(op.matmul(shares, table, False, False), (0, 3, 1, 2))
                           for table in pair)
         restyled[name] = op.add(op.multiply(found[name], factor), offset)
-    return _model([_decoder(decoder, restyled)], [image, regions, *tables])
+    return _model([_decoder(decoder, restyled, slope)], [image, regions, *tables])
 
 
 def _levels(maps, names: Sequence[str]) -> dict:
@@ -153,7 +156,7 @@ def _row(vectors):
     return op.reshape(op.concat(list(vectors), 1), np.array([-1]), False)
 
 
-def _encoder(weights: Weights, names: Sequence[str]):
+def _encoder(weights: Weights, names: Sequence[str], slope: float):
     """Return the input and {name: activation (1, channels, rows, columns)}."""
     from adain.runtime import op
 
@@ -166,13 +169,13 @@ def _encoder(weights: Weights, names: Sequence[str]):
         if step == "pool":
             x = op.max_pool(x, [2, 2], [1, 1], [0, 0], [0, 0], [2, 2], "floor").output(0)
             continue
-        x = op.relu(_reflect_conv(x, *weights[step]))
+        x = _relu(_reflect_conv(x, *weights[step]), slope)
         if relu(step) in names:
             found[relu(step)] = x
     return image, found
 
 
-def _decoder(weights: Weights, restyled: dict):
+def _decoder(weights: Weights, restyled: dict, slope: float):
     """Return the decoder's picture (1, rows, columns, 3) from {name: restyled activation}."""
     from adain.runtime import op
 
@@ -187,7 +190,7 @@ def _decoder(weights: Weights, restyled: dict):
             x = restyled[relu(step)] if x is None else op.add(x, restyled[relu(step)])
         x = _reflect_conv(x, *weights[step])
         if step != DECODER_OUTPUT:
-            x = op.relu(x)
+            x = _relu(x, slope)
     return _transpose(x, (0, 2, 3, 1))
 
 
@@ -201,6 +204,12 @@ def _transpose(x, order: tuple[int, ...]):
     from adain.runtime import op
 
     return op.transpose(x, np.array(order))
+
+
+def _relu(x, slope: float):
+    from adain.runtime import op
+
+    return op.prelu(x, np.float32([slope])) if slope else op.relu(x)
 
 
 def _reflect_conv(x, kernel: np.ndarray, bias: np.ndarray):

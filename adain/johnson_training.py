@@ -34,7 +34,7 @@ from adain.progress import StopRequest, duration
 from adain.recorder import say_end, say_start
 from adain.stats import ChannelStats
 from adain.tiling import pad, to_float, to_integers
-from adain.trainer import learning_rate
+from adain.trainer import optimizer
 from adain.weights import load_encoder
 
 PREVIEWS = 4
@@ -221,9 +221,7 @@ def build(config: TrainConfig, style: np.ndarray, resumed: Checkpoint | None = N
         arrays, _ = johnson.load(resumed.path)
         first_weight = resumed.config["first_weight"]
     model = TrainingModel(config, vgg, Network(arrays, dtype=policy), style, first_weight)
-    model.compile(keras.optimizers.Adam(learning_rate(config), beta_2=config.beta_2,
-                                        global_clipnorm=config.clip_norm),
-                  jit_compile=config.jit_compile)
+    model.compile(optimizer(config), jit_compile=config.jit_compile)
     model.optimizer.build(model.trainable_variables)
     for variable, array in zip(model.optimizer.variables, resumed.optimizer() if resumed else []):
         variable.assign(array)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -32,11 +34,12 @@ class Encoder(keras.Model):
     """
 
     def __init__(self, widths: Four, depths: Four, outputs: tuple[str, ...],
-                 **options: Any) -> None:
+                 negative_slope: float = 0.0, **options: Any) -> None:
         super().__init__(**options)
         self.plan, self.outputs_wanted = encoder_plan(depths), tuple(outputs)
-        self.convs = {layer: ReflectConv2D(encoder_channels(layer, widths)[1], activation="relu",
-                                           name=layer, dtype=self.dtype_policy)
+        self.convs = {layer: ReflectConv2D(encoder_channels(layer, widths)[1], name=layer,
+                                           activation=relu_of(negative_slope),
+                                           dtype=self.dtype_policy)
                       for layer in convolutions(self.plan)}
         self.pool = keras.layers.MaxPooling2D(2, dtype=self.dtype_policy)
         for layer, conv in self.convs.items():
@@ -52,10 +55,11 @@ class Encoder(keras.Model):
         return found
 
     @classmethod
-    def from_weights(cls, weights: Weights, outputs: tuple[str, ...], **options: Any) -> Encoder:
+    def from_weights(cls, weights: Weights, outputs: tuple[str, ...],
+                     negative_slope: float = 0.0, **options: Any) -> Encoder:
         """Return an encoder with these weights, as wide and deep as they are."""
         widths = tuple(weights[f"conv{block}_1"][0].shape[-1] for block in (1, 2, 3, 4))
-        encoder = cls(widths, depths_of(weights), outputs, **options)
+        encoder = cls(widths, depths_of(weights), outputs, negative_slope, **options)
         set_weights(encoder, weights)
         return encoder
 
@@ -70,12 +74,12 @@ class Decoder(keras.Model):
     """
 
     def __init__(self, widths: Four, depths: Four, inputs: tuple[str, ...],
-                 **options: Any) -> None:
+                 negative_slope: float = 0.0, **options: Any) -> None:
         super().__init__(**options)
         self.plan, self.inputs_wanted = decoder_plan(depths), tuple(inputs)
-        self.convs = {layer: ReflectConv2D(decoder_channels(layer, widths)[1],
-                                           activation=None if layer == DECODER_OUTPUT else "relu",
-                                           name=layer, dtype=self.dtype_policy)
+        self.convs = {layer: ReflectConv2D(decoder_channels(layer, widths)[1], name=layer,
+                                           activation=None if layer == DECODER_OUTPUT
+                                           else relu_of(negative_slope), dtype=self.dtype_policy)
                       for layer in convolutions(self.plan)}
         for layer, conv in self.convs.items():
             conv.build((None, None, None, decoder_channels(layer, widths)[0]))
@@ -95,10 +99,11 @@ class Decoder(keras.Model):
         return ops.cast(x, "float32")
 
     @classmethod
-    def from_weights(cls, weights: Weights, inputs: tuple[str, ...], **options: Any) -> Decoder:
+    def from_weights(cls, weights: Weights, inputs: tuple[str, ...],
+                     negative_slope: float = 0.0, **options: Any) -> Decoder:
         """Return a decoder with these weights, as wide and deep as they are."""
         widths = tuple(weights[f"conv{block}_1"][0].shape[2] for block in (1, 2, 3, 4))
-        decoder = cls(widths, depths_of(weights), inputs, **options)
+        decoder = cls(widths, depths_of(weights), inputs, negative_slope, **options)
         set_weights(decoder, weights)
         return decoder
 
@@ -125,6 +130,13 @@ def blend(content_features: Tensor, style: ChannelStats) -> Tensor:
     """Return the content features with the statistics of a style: AdaIN, in float32."""
     content_features = ops.cast(content_features, "float32")
     return adain(content_features, channel_stats(content_features), style)
+
+
+def relu_of(negative_slope: float) -> Callable[[Tensor], Tensor]:
+    """Return a ReLU that lets this share of a negative value pass."""
+    if not negative_slope:
+        return ops.relu
+    return functools.partial(ops.leaky_relu, negative_slope=negative_slope)
 
 
 def set_weights(network: Encoder | Decoder, weights: Weights) -> None:

@@ -59,8 +59,9 @@ class Stylizer:
             self.model = model or DEFAULT_PRESET
             encoder, decoder = _from_files(self.model, vgg_path, decoder_path)
         self.style_size, self.tile_size, self.max_memory = style_size, tile_size, max_memory
-        adain_layers = preset(self.model).adain_layers
-        self.engine = engines.create(engine, encoder, decoder, adain_layers, precision)
+        plan = preset(self.model)
+        self.engine = engines.create(engine, encoder, decoder, plan.adain_layers, precision,
+                                     plan.negative_slope)
         self.channels = self.engine.channels
         self._encoder = encoder
 

@@ -18,6 +18,7 @@ from adain.devices import choose_precision
 from adain.errors import OptionError
 from adain.events import EventWriter
 from adain.model import Decoder, Encoder, StyleTransfer, blend, set_weights
+from adain.muon import Muon
 from adain.ops import Tensor, channel_stats
 from adain.progress import StopRequest
 from adain.recorder import Batches, Recorder, Watch, say_end, say_start
@@ -31,6 +32,15 @@ def learning_rate(config: TrainConfig) -> keras.optimizers.schedules.LearningRat
         return keras.optimizers.schedules.CosineDecay(config.learning_rate, config.max_iter,
                                                       alpha=0.01)
     return keras.optimizers.schedules.InverseTimeDecay(config.learning_rate, 1, config.lr_decay)
+
+
+def optimizer(config: TrainConfig) -> keras.optimizers.Optimizer:
+    """Return the optimizer of a run."""
+    rate, clip = learning_rate(config), config.clip_norm
+    if config.optimizer == "muon":
+        return Muon(rate, adam_beta_2=config.beta_2, global_clipnorm=clip, weight_decay=None,
+                    adam_weight_decay=None)
+    return keras.optimizers.Adam(rate, beta_2=config.beta_2, global_clipnorm=clip)
 
 
 class TrainingModel(keras.Model):
@@ -180,13 +190,11 @@ def build(config: TrainConfig, resumed: Checkpoint | None = None,
     policy = choose_precision(config.precision)
     plan = preset(config.model)
     vgg = Encoder.from_weights(load_encoder("vgg19", config.vgg_path), STYLE_LAYERS, dtype=policy)
-    network = plan.widths, plan.depths, plan.adain_layers
+    network = plan.widths, plan.depths, plan.adain_layers, plan.negative_slope
     encoder = Encoder(*network, dtype=policy) if plan.trains_encoder else vgg
     decoder = Decoder(*network, dtype=policy)
     model = TrainingModel(config, vgg, encoder, decoder)
-    model.compile(keras.optimizers.Adam(learning_rate(config), beta_2=config.beta_2,
-                                        global_clipnorm=config.clip_norm),
-                  jit_compile=config.jit_compile)
+    model.compile(optimizer(config), jit_compile=config.jit_compile)
     model.optimizer.build(model.trainable_variables)
     if resumed is not None:
         _set_networks(model, resumed, "Use another --checkpoint folder.")

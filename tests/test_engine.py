@@ -32,8 +32,9 @@ def test_openvino_equals_keras(model):
     else:
         networks = (weights.load_encoder(model), weights.load_decoder(model),
                     PRESETS[model].adain_layers)
-    ours = engine.create("openvino", *networks, "float32")
-    theirs = engine.create("keras", *networks, "float32")
+    slope = 0.0 if model == "vgg19" else 0.2
+    ours = engine.create("openvino", *networks, "float32", slope)
+    theirs = engine.create("keras", *networks, "float32", slope)
     image = picture(48, 64).astype(np.float32) / 255
     for vector, reference in zip(ours.measure(image, WHOLE), theirs.measure(image, WHOLE)):
         close(vector, reference)

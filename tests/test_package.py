@@ -19,7 +19,7 @@ LAYERS = [
     {"stats", "architecture", "images", "color", "clips", "bad_files"},
     {"weights", "ops", "config", "optimizers", "progress", "evolution"},
     {"graphs"},
-    {"engine", "model", "losses", "data", "checkpoint", "devices", "events", "history",
+    {"engine", "model", "losses", "muon", "data", "checkpoint", "devices", "events", "history",
      "distribution"},
     {"gatys_config"},
     {"tiling", "stylefile"},

@@ -186,8 +186,8 @@ def test_weights_of_the_wrong_shape_name_the_fitting_model():
 
 def test_layers_too_many_are_named():
     network = random_encoder(*PRESETS["compact"][:2])
-    network["conv3_3"] = network["conv3_2"]
-    with pytest.raises(WeightsError, match="has conv3_3, which the preset compact has not"):
+    network["conv3_4"] = network["conv3_2"]
+    with pytest.raises(WeightsError, match="has conv3_4, which the preset compact has not"):
         weights.check(network, "encoder", "compact", "x.npz")
 
 
