@@ -30,9 +30,9 @@ PIXELS = 0.15
 # Around a pixel that does not move, frame and mean differ by less than the first on the average
 # (noise of deviation 5 in levels of 255 gives 4); from the second on it moves.
 STILL, MOVING = 6 / 255, 12 / 255
-# A cut is a `jump` larger than this. The pictures of inputs/ are 0.37 to 1.4 apart; the frames of
-# a fast pan (15 % of the width a frame) 0.05, with a fifth less light 0.13.
-CUT = 0.25
+# A cut is a `jump` larger than this. With compact the pictures of inputs/ are 0.5 to 1 apart; the
+# frames of a fast pan (8 % of the width a frame) 0.05, with a fifth less light 0.26 to 0.46.
+CUT = 0.45
 
 
 class SteadyStylizer:

@@ -130,7 +130,7 @@ def test_killed_at_any_moment_the_newest_checkpoint_is_whole(tmp_path, kills):
         found = checkpoint.load(tmp_path)
         # Nothing that was reported as saved is lost.
         assert not rest or found.step >= int(rest[-1])
-        assert (found.optimizer()[0] == found.step).all() and len(found.decoder()) == 6
+        assert (found.optimizer()[0] == found.step).all() and len(found.decoder()) == 7
         for path in checkpoint.list_all(tmp_path):
             whole = checkpoint.load(path)
             whole.decoder(), whole.optimizer()

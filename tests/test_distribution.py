@@ -102,8 +102,10 @@ def assert_same(left, right):
     for part in ("encoder", "decoder"):
         for layer, arrays in getattr(left, part)().items():
             for ours, theirs in zip(arrays, getattr(right, part)()[layer]):
-                # Sums in another order; Adam divides by the size of a gradient, even a tiny one.
-                np.testing.assert_allclose(ours, theirs, atol=2e-4, err_msg=layer)
+                # Sums in another order; Adam divides by the size of a gradient, even a tiny one,
+                # so single weights differ by whole steps, of 1e-3.
+                assert np.abs(ours - theirs).mean() < 1e-4, layer
+                np.testing.assert_allclose(ours, theirs, atol=5e-3, err_msg=layer)
     for name, value in left.config["losses"].items():
         assert value == pytest.approx(right.config["losses"][name], rel=1e-3), name
     for name, value in left.config["validation"].items():

@@ -33,7 +33,7 @@ def clip(tmp_path_factory):
 
     path = tmp_path_factory.mktemp("clip") / "a.mp4"
     scene = np.zeros((48, 64, 3), np.uint8)
-    scene[:, :32, 0] = scene[:, 32:, 2] = 220  # red on the left, blue on the right
+    scene[:, :32], scene[:, 32:] = (200, 90, 80), (80, 90, 200)  # red, blue
     videos.write(path, [scene] * 6)
     return path
 
