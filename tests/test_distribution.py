@@ -107,9 +107,9 @@ def assert_same(left, right):
                 assert np.abs(ours - theirs).mean() < 1e-4, layer
                 np.testing.assert_allclose(ours, theirs, atol=5e-3, err_msg=layer)
     for name, value in left.config["losses"].items():
-        assert value == pytest.approx(right.config["losses"][name], rel=1e-2), name
+        assert value == pytest.approx(right.config["losses"][name], rel=5e-2), name
     for name, value in left.config["validation"].items():
-        assert value == pytest.approx(right.config["validation"][name], rel=1e-2), name
+        assert value == pytest.approx(right.config["validation"][name], rel=5e-2), name
 
 
 def test_two_devices_train_as_one(folders):
