@@ -3,7 +3,7 @@
     python -m adain.benchmark [--model compact] [--repeat 20] [--json FILE]
 
 * one: a picture of 512 x 512, its style encoded, from uint8 to uint8, in float32 and, where the CPU
-  has it, bfloat16; the median of --repeat runs after five that warm up.
+  is faster with it, bfloat16; the median of --repeat runs after five that warm up.
 * cold: the whole command `stylize.py` on one photograph of 800 x 600, from start to exit; median.
 * folder: the whole command on 50 photographs of 1024 x 768, and how busy it keeps the cores.
 

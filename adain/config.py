@@ -9,6 +9,7 @@ from adain.errors import OptionError
 
 CONTENT_TARGETS = ("adain", "content")
 OPTIMIZERS = ("adam", "muon")
+INITIALIZATIONS = ("random", "inversion")
 SCHEDULES = ("inverse", "cosine")
 JIT = ("auto", "on", "off")
 
@@ -17,9 +18,9 @@ JIT = ("auto", "on", "off")
 class TrainConfig:
     """Everything that a run depends on; written into each checkpoint's config.json.
 
-    The defaults are the paper's. `style_layer_weights`, `content_target`, `reconstruction_iter`,
-    `identity_share` and `style_weight_ramp` are departures from it that make short runs converge
-    sooner: see the README.
+    The defaults are the paper's. `style_layer_weights`, `content_target`, `initialization`,
+    `reconstruction_iter`, `identity_share` and `style_weight_ramp` are departures from it that
+    make short runs converge sooner: see the README.
     """
 
     model: str = DEFAULT_PRESET
@@ -35,6 +36,7 @@ class TrainConfig:
     tv_weight: float = 0.0
     gram: bool = False
     content_target: str = "adain"  # or "content": the photograph's own features
+    initialization: str = "random"  # or "inversion" of the encoder by least squares
     reconstruction_iter: int = 0  # steps that only learn to reproduce the content picture
     identity_share: float = 0.0  # of each batch, that does so afterwards, too
     style_weight_ramp: int = 0  # steps after those, over which the style weight rises from 0
@@ -79,10 +81,14 @@ class TrainConfig:
         if not self.learning_rate > 0:
             raise OptionError(f"--learning-rate must be above 0; received {self.learning_rate}.")
         for name, choices in (("content_target", CONTENT_TARGETS), ("optimizer", OPTIMIZERS),
-                              ("lr_schedule", SCHEDULES), ("jit", JIT)):
+                              ("initialization", INITIALIZATIONS), ("lr_schedule", SCHEDULES),
+                              ("jit", JIT)):
             if getattr(self, name) not in choices:
                 raise OptionError(f"{_flag(name)} must be one of {', '.join(choices)}; "
                                   f"received {getattr(self, name)}.")
+        if self.initialization == "inversion" and preset(self.model).trains_encoder:
+            raise OptionError(f"--initialization inversion undoes a frozen encoder; that of "
+                              f"--model {self.model} is trained: use random.")
 
     @property
     def jit_compile(self) -> bool | str:

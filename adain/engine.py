@@ -79,7 +79,7 @@ def create(name: str, encoder: Weights, decoder: Weights, adain_layers: Sequence
 
 
 class OpenVINOEngine:
-    """Runs on the CPU. Precision "auto" is bfloat16 where the CPU computes it, else float32."""
+    """Runs on the CPU. Precision "auto" is bfloat16 where the CPU is faster with it."""
 
     name = "openvino"
 

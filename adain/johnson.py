@@ -141,7 +141,7 @@ class StyleNetwork:
     """A trained network, ready to stylise pictures on the CPU.
 
     path: a training folder, or a file written by `save`.
-    precision: "auto", "float32" or "bfloat16"; auto is bfloat16 where the CPU has it.
+    precision: "auto", "float32" or "bfloat16"; auto is bfloat16 where the CPU is faster with it.
     max_memory: megabytes that a picture may take; the default is what the machine has.
     """
 

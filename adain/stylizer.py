@@ -30,7 +30,7 @@ class Stylizer:
     vgg_path, decoder_path: published weights for the model vgg19: a Keras VGG19 notop .h5 or the
         authors' vgg_normalised.t7, and their decoder.t7.
     engine: "openvino" (CPU) or "keras" (any device that its backend finds, such as a GPU).
-    precision: "auto", "float32" or "bfloat16"; auto is bfloat16 where an OpenVINO CPU has it.
+    precision: "auto", "float32" or "bfloat16"; auto is bfloat16 where the CPU is faster with it.
     tile_size: pictures larger than this many pixels a side are computed in tiles, which bounds
         the memory and does not change the result. max_memory: megabytes that the process may
         take, about; chooses the tile size for each picture.

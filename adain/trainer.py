@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from adain import checkpoint, distribution, losses
+from adain import checkpoint, distribution, inversion, losses
 from adain.architecture import PRESETS, STYLE_LAYERS, preset
 from adain.checkpoint import Checkpoint
 from adain.config import TrainConfig
@@ -227,6 +227,14 @@ def resume_point(folder: Path) -> Checkpoint | None:
     return checkpoint.load(folder) if folder.is_dir() and checkpoint.list_all(folder) else None
 
 
+def first_pictures(batches: Batches, batch_size: int, crop_size: int) -> np.ndarray:
+    """Return the contents and styles of a run's first steps: as many as inversion needs."""
+    steps = -(-inversion.PIXELS // (2 * batch_size * crop_size**2))
+    pairs = [batch["pairs"] if isinstance(batch, dict) else batch for batch in batches(0, steps)]
+    return np.concatenate([ops.convert_to_numpy(each) for each in pairs]
+                          ).reshape(-1, crop_size, crop_size, 3)
+
+
 def train(config: TrainConfig, batches: Batches, watch: Watch | np.ndarray, folder: str | Path,
           log_path: str | Path | None = None, report: Callable[[str], None] = print,
           strategy: Any = None, continue_from: str | Path | None = None) -> TrainingModel:
@@ -245,6 +253,10 @@ def train(config: TrainConfig, batches: Batches, watch: Watch | np.ndarray, fold
     start = checkpoint.load(continue_from) if continue_from and not resumed else None
     with distribution.scope(strategy):
         model = build(config, resumed, start)
+    if config.initialization == "inversion" and not (resumed or start):
+        report("computes the decoder's first weights")
+        inversion.invert(model.vgg, model.transfer.decoder,
+                         first_pictures(batches, config.batch_size, config.crop_size), config.seed)
     if strategy is not None:
         model.replicas, model.workers = strategy.num_replicas_in_sync, distribution.worker_count()
     first_step = say_start(folder, resumed, config.max_iter, report)

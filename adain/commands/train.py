@@ -23,7 +23,7 @@ from adain import __version__, data, devices, distribution, features
 from adain.architecture import PRESETS
 from adain.bad_files import BadFiles
 from adain.commands import run
-from adain.config import CONTENT_TARGETS, JIT, OPTIMIZERS, SCHEDULES, TrainConfig
+from adain.config import CONTENT_TARGETS, INITIALIZATIONS, JIT, OPTIMIZERS, SCHEDULES, TrainConfig
 from adain.devices import DEVICES, TRAIN_PRECISIONS, hide_gpus
 from adain.errors import OptionError
 from adain.weights import load_encoder
@@ -35,7 +35,7 @@ JOHNSON_DEFAULTS = {"batch_size": 4, "style_weight": 5e-4, "tv_weight": 10.0, "l
                     "lr_schedule": "cosine", "max_iter": 20_000}
 # What it has no use for.
 ADAIN_ONLY = ("model", "validation_split", "cached_crops", "style_layer_weights", "gram",
-              "content_target", "identity_share")
+              "content_target", "identity_share", "initialization")
 EPILOG = """\
 Running the same command again resumes at the newest checkpoint in --checkpoint.
 Watch a run with: tensorboard --logdir CHECKPOINT/logs
@@ -77,6 +77,9 @@ def parser(method: str = ADAIN) -> argparse.ArgumentParser:
 
     model = root.add_argument_group("model and data")
     model.add_argument("--model", choices=PRESETS, help="what to train (default %(default)s)")
+    model.add_argument("--initialization", choices=INITIALIZATIONS,
+                       help="the decoder's first weights: random (default), or inversion of the "
+                            "encoder by least squares, which takes a minute and saves hours")
     model.add_argument("--batch-size", type=int, help="pairs a step (default %(default)s)")
     model.add_argument("--image-size", type=int,
                        help="pictures are resized to this shorter side (default %(default)s)")

@@ -1,0 +1,60 @@
+"""The decoder that least squares find."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from conftest import picture
+from test_trainer import CONFIG, train
+
+pytest.importorskip("keras")
+from adain import checkpoint, inversion  # noqa: E402
+from adain.config import TrainConfig
+from adain.errors import OptionError
+from adain.model import Decoder, Encoder
+from adain.ops import ReflectConv2D
+
+WIDTHS, DEPTHS = (8, 8, 16, 16), (1, 1, 1, 1)
+
+
+def test_least_squares_finds_the_convolution_that_made_the_target():
+    generator = np.random.default_rng(0)
+    x = generator.random((2, 12, 16, 3)).astype(np.float32)
+    conv = ReflectConv2D(4)
+    conv.build(x.shape)
+    conv.bias.assign([1, 2, 3, 4])
+    kernel, bias = inversion.least_squares(x, np.asarray(conv(x)), generator)
+    # The ridge shrinks the kernel by about its own size.
+    np.testing.assert_allclose(kernel, conv.kernel, atol=20 * inversion.RIDGE)
+    np.testing.assert_allclose(bias, conv.bias, atol=20 * inversion.RIDGE)
+
+
+def test_inverted_encoder_gives_pictures_back():
+    pictures = np.stack([picture(32, 32, seed=seed) for seed in range(8)])
+    encoder = Encoder(WIDTHS, DEPTHS, ("relu4_1",))
+    decoder = Decoder(WIDTHS, DEPTHS, ("relu4_1",))
+    wanted = pictures.astype(np.float32) / 255
+
+    def error():
+        return float(np.mean((np.asarray(decoder(encoder(wanted))) - wanted) ** 2))
+
+    before = error()
+    inversion.invert(encoder, decoder, pictures)
+    constant = float(np.mean((wanted - wanted.mean(axis=(0, 1, 2))) ** 2))
+    assert error() < 0.8 * constant < before
+
+
+def test_run_begins_with_the_inversion(folders, monkeypatch):
+    monkeypatch.setattr(inversion, "PIXELS", 2**13)
+    config = dataclasses.replace(CONFIG, model="vgg19", initialization="inversion", max_iter=1,
+                                 save_iter=1, learning_rate=1e-9)
+    train(config, folders, "inverted")
+    train(dataclasses.replace(config, initialization="random"), folders, "random")
+    inverted, random = (checkpoint.load(folders / name).config["losses"]
+                        for name in ("inverted", "random"))
+    assert inverted["pixel"] < 0.5 * random["pixel"]
+
+
+def test_only_a_frozen_encoder_can_be_inverted():
+    with pytest.raises(OptionError, match="compact"):
+        TrainConfig(model="compact", initialization="inversion")
