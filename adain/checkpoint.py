@@ -60,6 +60,23 @@ class Checkpoint:
             raise WeightsError(f"{self.path}/optimizer.npz is not readable: {error}.") from None
 
 
+@dataclass(frozen=True)
+class Shipped:
+    """The networks of a preset that come with the package, to begin a run with."""
+
+    model: str
+
+    @property
+    def path(self) -> str:
+        return f"the shipped {self.model}"
+
+    def encoder(self) -> weights.Weights:
+        return weights.load_encoder(self.model)
+
+    def decoder(self) -> weights.Weights:
+        return weights.load_decoder(self.model)
+
+
 def name(step: int) -> str:
     return f"step_{step:07d}"
 

@@ -18,7 +18,7 @@ from adain.ops import reflect_pad, upsample
 
 PIXELS = 2**20  # of all pictures together that are enough
 SAMPLES = 40_000  # equations of each layer, about nine for each unknown of the largest
-RIDGE = 1e-4  # of the mean square of the inputs: keeps kernels small where the pictures say nothing
+RIDGE = 1e-2  # of the mean square of the inputs: keeps kernels small where the pictures say nothing
 
 
 def invert(encoder: Encoder, decoder: Decoder, pictures: np.ndarray, seed: int = 0) -> None:

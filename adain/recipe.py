@@ -111,7 +111,7 @@ class Painter:
         return images.open_picture(source, max_pixels=self.recipe.max_pixels)
 
     def add_style(self, path: Path) -> None:
-        """Read a style, and encode it where it does not depend on the content."""
+        """Read a style. It is encoded when first needed: contents are read while networks start."""
         if path.suffix == stylefile.SUFFIX:
             if self.recipe.keep_colors is not None or self.recipe.concat:
                 raise OptionError(f"{path} is an encoded style, without the picture that "
@@ -121,18 +121,23 @@ class Painter:
         picture = self.open(path)
         self._pictures[path] = self.stylizer.shrink_style(
             images.fill_transparent(picture.rgb, picture.opacity))
-        if self.recipe.keep_colors is None:
-            self._encoded[path] = self.stylizer.encode_style(self._pictures[path])
 
     def encoded(self, style: Style, content: np.ndarray | None = None) -> list[ChannelStats]:
         """Return the statistics of a style's files, mixed into one by the recipe's weights.
 
         content: whose colours they take, where the recipe keeps colours.
         """
-        found = [self._encoded[path] if path in self._encoded else self.stylizer.encode_style(
-            self._pictures[path], content, self.recipe.keep_colors) for path in style.paths]
+        found = [self._encoded_picture(path, content) for path in style.paths]
         weights = self.recipe.style_weights
         return found if weights is None else [merge(found, weights)]
+
+    def _encoded_picture(self, path: Path, content: np.ndarray | None) -> ChannelStats:
+        mode = self.recipe.keep_colors
+        if mode is not None:  # it depends on the content
+            return self.stylizer.encode_style(self._pictures[path], content, mode)
+        if path not in self._encoded:
+            self._encoded[path] = self.stylizer.encode_style(self._pictures[path])
+        return self._encoded[path]
 
     def read(self, path: Path) -> Picture:
         """Return a content as the recipe wants it: resized, cropped, filled where transparent."""

@@ -153,9 +153,19 @@ class Stylizer:
     def tile_size_for(self, image: np.ndarray) -> int:
         """Return the size of the tiles that a picture is computed in; OptionError for too little
         memory."""
+        if self.tile_size is not None:
+            return self.tile_size
+        tile_size = self._tile_size_in_memory(image)
+        # A picture that needs no more than such a tile and its halo do is computed at once: the
+        # pass for its statistics is then not needed.
+        rows, columns = map(tiling.padded_length, image.shape[:2])
+        whole = rows * columns <= (tile_size + 2 * tiling.default_halo(self.engine)) ** 2
+        return max(rows, columns) if whole else tile_size
+
+    def _tile_size_in_memory(self, image: np.ndarray) -> int:
         plan = preset(self.model)
         if self.max_memory is None:
-            return self.tile_size or plan.tile_size
+            return plan.tile_size
         # The picture and its result, and one more copy while it is read or written.
         free = self.max_memory * 1_000_000 - plan.base_bytes - 3 * image.nbytes
         side = math.isqrt(max(free, 0) // plan.tile_bytes) - 2 * tiling.default_halo(self.engine)

@@ -12,7 +12,7 @@ from keras import ops
 
 from adain import checkpoint, distribution, inversion, losses
 from adain.architecture import PRESETS, STYLE_LAYERS, preset
-from adain.checkpoint import Checkpoint
+from adain.checkpoint import Checkpoint, Shipped
 from adain.config import TrainConfig
 from adain.devices import choose_precision
 from adain.errors import OptionError
@@ -183,7 +183,7 @@ class TrainingModel(keras.Model):
 
 
 def build(config: TrainConfig, resumed: Checkpoint | None = None,
-          start: Checkpoint | None = None) -> TrainingModel:
+          start: Checkpoint | Shipped | None = None) -> TrainingModel:
     """Return a compiled model: with fresh weights, those of `start`, or those and the step of a
     checkpoint."""
     keras.utils.set_random_seed(config.seed)
@@ -204,7 +204,7 @@ def build(config: TrainConfig, resumed: Checkpoint | None = None,
     return model
 
 
-def _set_networks(model: TrainingModel, found: Checkpoint, way_out: str) -> None:
+def _set_networks(model: TrainingModel, found: Checkpoint | Shipped, way_out: str) -> None:
     if found.model != model.config.model:
         raise OptionError(f"{found.path} holds the model {found.model}, this run trains "
                           f"{model.config.model}. {way_out}")
@@ -235,6 +235,11 @@ def first_pictures(batches: Batches, batch_size: int, crop_size: int) -> np.ndar
                           ).reshape(-1, crop_size, crop_size, 3)
 
 
+def starting_point(name: str | Path) -> Checkpoint | Shipped:
+    """Return the networks of a preset's shipped weights, or else those of a checkpoint."""
+    return Shipped(name) if name in PRESETS else checkpoint.load(name)
+
+
 def train(config: TrainConfig, batches: Batches, watch: Watch | np.ndarray, folder: str | Path,
           log_path: str | Path | None = None, report: Callable[[str], None] = print,
           strategy: Any = None, continue_from: str | Path | None = None) -> TrainingModel:
@@ -244,13 +249,14 @@ def train(config: TrainConfig, batches: Batches, watch: Watch | np.ndarray, fold
     (batch, 2, rows, columns, 3); see data.dataset. watch: what to record, or just a few such pairs
     as previews. SIGINT and SIGTERM save a checkpoint and end the run early. strategy: what
     distribution.choose gave; all workers must see the same `folder`, and the first one writes.
-    continue_from: a folder or checkpoint whose networks a new run begins with, at step 0.
+    continue_from: a folder or checkpoint whose networks a new run begins with, at step 0, or the
+    name of a preset, for those that ship.
     """
     folder = Path(folder)
     watch = watch if isinstance(watch, Watch) else Watch(watch)
     distribution.check_batch(strategy, config.batch_size)
     resumed = resume_point(folder)
-    start = checkpoint.load(continue_from) if continue_from and not resumed else None
+    start = starting_point(continue_from) if continue_from and not resumed else None
     with distribution.scope(strategy):
         model = build(config, resumed, start)
     if config.initialization == "inversion" and not (resumed or start):

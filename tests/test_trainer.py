@@ -220,6 +220,15 @@ def test_a_new_run_begins_with_the_networks_it_continues_from(folders):
               continue_from=folders / "run")
 
 
+def test_run_may_begin_with_the_shipped_networks():
+    shipped = trainer.starting_point("compact")
+    model = trainer.build(CONFIG, start=shipped)
+    for layer, (kernel, _) in get_weights(model.transfer.encoder).items():
+        np.testing.assert_array_equal(kernel, shipped.encoder()[layer][0])
+    with pytest.raises(OptionError, match="the shipped vgg19 holds the model vgg19"):
+        trainer.build(CONFIG, start=trainer.starting_point("vgg19"))
+
+
 def test_a_loss_that_is_not_a_number_ends_the_run(folders):
     with pytest.raises(AdaINError, match="there is no checkpoint yet"):
         train(dataclasses.replace(CONFIG, learning_rate=1e30), folders, "run")

@@ -66,7 +66,8 @@ def parser(method: str = ADAIN) -> argparse.ArgumentParser:
                             "johnson one picture")
     files.add_argument("--continue-from", metavar="PATH",
                        help="begin a new run with the networks of this checkpoint folder, for "
-                            "example with larger crops; with --method johnson also of its .npz, to "
+                            "example with larger crops, or with the shipped ones: compact or "
+                            "vgg19; with --method johnson also of its .npz, to "
                             "raise its --style-weight")
     files.add_argument("--checkpoint", default="checkpoints", metavar="DIR",
                        help="folder for checkpoints and previews (default checkpoints)")
