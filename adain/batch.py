@@ -19,6 +19,8 @@ from adain.errors import ImageError, OptionError
 
 AHEAD = 2  # pictures read before they are needed, and written behind: what the memory must hold
 STREAM = "-"  # as a path: standard input or output
+VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts",
+                  ".m2ts", ".wmv", ".flv", ".3gp", ".ogv")
 DONE, EXISTS, FAILED = "done", "exists", "failed"
 
 
@@ -101,6 +103,11 @@ def _written(outcome: Outcome, future: Future) -> Outcome:
         return outcome._replace(out_path=future.result())
     except ImageError as error:
         return outcome._replace(status=FAILED, error=error)
+
+
+def is_video(path: str | Path) -> bool:
+    """Tell by its ending whether a file is taken for a video."""
+    return Path(path).suffix.lower() in VIDEO_SUFFIXES
 
 
 def find_contents(path: str | Path) -> list[tuple[Path, Path]]:

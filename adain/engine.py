@@ -88,12 +88,12 @@ class OpenVINOEngine:
         def compiled(graph, *weights):
             return graphs.compile_graph(graph(*weights, adain_layers, slope), precision)
 
-        # While the caller goes on, to read the pictures.
-        thread = ThreadPoolExecutor(1)
-        self._transfer = thread.submit(compiled, graphs.transfer_graph, encoder, decoder)
-        thread.shutdown(wait=False)
-        # Needed for pictures in tiles and for masks only.
-        self._statistics = lru_cache(1)(lambda: compiled(graphs.statistics_graph, encoder))
+        # Both at once, and while the caller goes on, to read the pictures.
+        with_threads = ThreadPoolExecutor(2)
+        self._statistics = with_threads.submit(compiled, graphs.statistics_graph, encoder)
+        self._transfer = with_threads.submit(compiled, graphs.transfer_graph, encoder, decoder)
+        with_threads.shutdown(wait=False)
+        # Needed for masks only.
         self._regions = lru_cache(1)(lambda: compiled(graphs.regions_graph, encoder, decoder))
         self.radius, self.channels = radius(depths_of(encoder)), _channels(encoder, adain_layers)
 
@@ -103,7 +103,7 @@ class OpenVINOEngine:
         return "CPU, " + {"bf16": "bfloat16", "f32": "float32"}.get(used, used)
 
     def measure(self, image: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        mean, variance = _call(self._statistics(), image[None], weights[None])
+        mean, variance = _call(self._statistics.result(), image[None], weights[None])
         return mean.copy(), variance.copy()
 
     def transfer(self, image: np.ndarray, style: ChannelStats, alpha: float,

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -19,10 +19,12 @@ from adain import color, images, stylefile
 from adain.batch import STREAM
 from adain.errors import ImageError, OptionError
 from adain.images import Picture
-from adain.johnson import StyleNetwork
 from adain.stats import ChannelStats, merge
 from adain.stylizer import Stylizer, check_alpha
 from adain.tiling import Progress
+
+if TYPE_CHECKING:
+    from adain.johnson import StyleNetwork
 
 BITS = (8, 16)
 

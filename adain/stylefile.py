@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import zipfile
 from pathlib import Path
 
@@ -18,6 +17,8 @@ SUFFIX = ".npz"
 
 def fingerprint(encoder: Weights) -> str:
     """Return a short text that tells encoders apart: styles of one mean nothing to another."""
+    import hashlib  # not needed for most commands, which should start fast
+
     digest = hashlib.sha256()
     for layer in sorted(encoder):
         for array in encoder[layer]:

@@ -115,10 +115,6 @@ def measure(engine: Engine, image: np.ndarray, tile_size: int, mask: np.ndarray 
     image: uint8 (rows, columns, 3); mask: uint8 (rows, columns), how much each pixel counts.
     """
     plan = tiles(*map(padded_length, image.shape[:2]), tile_size, stride_multiple(engine.radius))
-    if len(plan) == 1 and mask is None:
-        # They come with a transfer, whose network is needed anyway: one less to start.
-        anything = ChannelStats(*np.ones((2, engine.channels), np.float32))
-        return engine.transfer(to_float(pad(image)), anything, 0.0)[1]
     statistics = StatsAccumulator()
     for down, across in progress(plan):
         window = pad(image[down.window(), across.window()])

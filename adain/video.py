@@ -24,8 +24,6 @@ from adain.stats import ChannelStats
 from adain.steady import SMOOTHING, SteadyStylizer
 from adain.stylizer import Stylizer
 
-READ_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts",
-                 ".m2ts", ".wmv", ".flv", ".3gp", ".ogv")
 # Items that are decoded ahead, and that wait for the encoder.
 AHEAD = 4
 
@@ -38,11 +36,6 @@ class Summary(NamedTuple):
     cuts: int  # at which smoothing started again
     damaged: int  # packets that could not be decoded and were skipped
     left_out: tuple[str, ...]  # streams that the container cannot hold
-
-
-def is_video(path: str | Path) -> bool:
-    """Tell by its ending whether a file is taken for a video."""
-    return Path(path).suffix.lower() in READ_SUFFIXES
 
 
 def stylize_file(stylizer: Stylizer, source: str | Path, target: str | Path, style: ChannelStats,

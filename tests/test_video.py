@@ -11,7 +11,7 @@ from conftest import ROOT, picture
 av = pytest.importorskip("av", reason='needs pip install -e ".[video]"')
 import videos
 
-from adain import images, video
+from adain import batch, images, video
 from adain.commands import stylize
 from adain.errors import ImageError, OptionError
 
@@ -120,7 +120,7 @@ def test_odd_sizes_and_a_single_frame(tmp_path, stylizer, style):
 @pytest.mark.parametrize("name, expected", [("a.mp4", True), ("b.MOV", True), ("c.webm", True),
                                             ("d.jpg", False), ("e.gif", False), ("f", False)])
 def test_videos_are_known_by_their_ending(name, expected):
-    assert video.is_video(name) is expected
+    assert batch.is_video(name) is expected
 
 
 def test_importing_the_module_needs_no_pyav():

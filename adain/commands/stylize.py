@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from adain import batch, images, johnson, stylefile, video, webcam
+from adain import batch, images, stylefile
 from adain.commands import frame_progress, iterative, progress, run
 from adain.commands.stylize_options import NOT_FOR_ONE_STYLE, parser
 from adain.errors import ImageError, OptionError
@@ -28,8 +28,11 @@ def main(arguments: list[str] | None = None) -> int:
     recipe = Recipe(**{name: tuple(value) if isinstance(value, list) else value
                        for name, value in vars(options).items()
                        if name in Recipe.__dataclass_fields__})
-    if options.checkpoint and johnson.is_network(options.checkpoint):
-        return one_style(options, recipe, started)
+    if options.checkpoint:
+        from adain import johnson  # what few commands need is imported there: it takes its time
+
+        if johnson.is_network(options.checkpoint):
+            return one_style(options, recipe, started)
     if not options.style_path:
         raise OptionError("--style-path is missing: a picture, or a folder of pictures.")
     paths = [path for named in options.style_path for path in find_styles(named)]
@@ -40,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.save_style and recipe.keep_colors:
         raise OptionError("--save-style cannot write a style that takes each content's colours: "
                           "leave out --keep-colors.")
-    if options.content_path.isdigit() or video.is_video(options.content_path):
+    if options.content_path.isdigit() or batch.is_video(options.content_path):
         return clips(options, recipe, styles)
     jobs = choose_jobs(options, batch.find_contents(options.content_path), styles)
     if options.model == iterative.MODEL:
@@ -60,13 +63,15 @@ def main(arguments: list[str] | None = None) -> int:
 
 def one_style(options: argparse.Namespace, recipe: Recipe, started: float) -> int:
     """Stylise with a network of one style."""
+    from adain import johnson
+
     root = parser()
     for name in NOT_FOR_ONE_STYLE:
         if getattr(options, name) != root.get_default(name):
             flag = name.replace("masks", "mask").replace("_", "-")
             raise OptionError(f"{options.checkpoint} is a network of one style, for which there is "
                               f"no --{flag}: leave it out.")
-    if options.content_path.isdigit() or video.is_video(options.content_path):
+    if options.content_path.isdigit() or batch.is_video(options.content_path):
         raise OptionError("a network of one style takes pictures, not videos or cameras.")
     contents = batch.find_contents(options.content_path)
     network = johnson.StyleNetwork(options.checkpoint, options.precision, options.max_memory)
@@ -116,6 +121,8 @@ def make_stylizer(options: argparse.Namespace) -> Stylizer:
 
 def clips(options: argparse.Namespace, recipe: Recipe, styles: list[Style]) -> int:
     """Stylise a video in every style, or what a camera sees in one."""
+    from adain import video, webcam
+
     if recipe != Recipe(style_weights=recipe.style_weights, max_pixels=recipe.max_pixels):
         raise OptionError("a video takes --style-weights, --alpha and --smoothing; leave out the "
                           "options of single pictures.")
