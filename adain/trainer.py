@@ -259,10 +259,17 @@ def train(config: TrainConfig, batches: Batches, watch: Watch | np.ndarray, fold
     start = starting_point(continue_from) if continue_from and not resumed else None
     with distribution.scope(strategy):
         model = build(config, resumed, start)
-    if config.initialization == "inversion" and not (resumed or start):
-        report("computes the decoder's first weights")
-        inversion.invert(model.vgg, model.transfer.decoder,
-                         first_pictures(batches, config.batch_size, config.crop_size), config.seed)
+    if config.initialization == "inversion" and not resumed:
+        if distribution.worker_count() > 1:
+            raise OptionError("--initialization inversion works on one machine: take its first "
+                              "step there, then --continue-from it on all.")
+        networks = (model.vgg, model.transfer.decoder,
+                    first_pictures(batches, config.batch_size, config.crop_size), config.seed)
+        if start:
+            report(f"gives {inversion.revive(*networks)} dead channels of the decoder new kernels")
+        else:
+            report("computes the decoder's first weights")
+            inversion.invert(*networks)
     if strategy is not None:
         model.replicas, model.workers = strategy.num_replicas_in_sync, distribution.worker_count()
     first_step = say_start(folder, resumed, config.max_iter, report)

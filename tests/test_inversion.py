@@ -7,14 +7,19 @@ import pytest
 from conftest import picture
 from test_trainer import CONFIG, train
 
-pytest.importorskip("keras")
+keras = pytest.importorskip("keras")
 from adain import checkpoint, inversion  # noqa: E402
 from adain.config import TrainConfig
 from adain.errors import OptionError
 from adain.model import Decoder, Encoder
 from adain.ops import ReflectConv2D
 
-WIDTHS, DEPTHS = (8, 8, 16, 16), (1, 1, 1, 1)
+WIDTHS, DEPTHS = (16, 32, 64, 128), (1, 1, 1, 1)
+
+
+def networks():
+    keras.utils.set_random_seed(0)
+    return Encoder(WIDTHS, DEPTHS, ("relu4_1",)), Decoder(WIDTHS, DEPTHS, ("relu4_1",))
 
 
 def test_least_squares_finds_the_convolution_that_made_the_target():
@@ -31,8 +36,7 @@ def test_least_squares_finds_the_convolution_that_made_the_target():
 
 def test_inverted_encoder_gives_pictures_back():
     pictures = np.stack([picture(32, 32, seed=seed) for seed in range(8)])
-    encoder = Encoder(WIDTHS, DEPTHS, ("relu4_1",))
-    decoder = Decoder(WIDTHS, DEPTHS, ("relu4_1",))
+    encoder, decoder = networks()
     wanted = pictures.astype(np.float32) / 255
 
     def error():
@@ -44,6 +48,22 @@ def test_inverted_encoder_gives_pictures_back():
     assert error() < 0.8 * constant < before
 
 
+def test_dead_channels_live_again_and_change_nothing():
+    pictures = np.stack([picture(32, 32, seed=seed) for seed in range(4)])
+    encoder, decoder = networks()
+    inversion.invert(encoder, decoder, pictures)
+    hopeless = inversion.revive(encoder, decoder, pictures)  # dead in the encoder, too
+    for layer, dead in (("conv4_1", [0, 5, 9]), ("conv2_1", [3])):
+        bias = np.array(decoder.convs[layer].bias)
+        bias[dead] = -100
+        decoder.convs[layer].bias.assign(bias)
+    features = encoder(pictures.astype(np.float32) / 255)
+    before = np.asarray(decoder(features))
+    assert inversion.revive(encoder, decoder, pictures) > hopeless
+    np.testing.assert_allclose(decoder(features), before, atol=1e-5)
+    assert inversion.revive(encoder, decoder, pictures) == hopeless
+
+
 def test_run_begins_with_the_inversion(folders, monkeypatch):
     monkeypatch.setattr(inversion, "PIXELS", 2**13)
     config = dataclasses.replace(CONFIG, model="vgg19", initialization="inversion", max_iter=1,
@@ -53,6 +73,13 @@ def test_run_begins_with_the_inversion(folders, monkeypatch):
     inverted, random = (checkpoint.load(folders / name).config["losses"]
                         for name in ("inverted", "random"))
     assert inverted["pixel"] < 0.5 * random["pixel"]
+
+
+def test_continued_run_revives_dead_channels(folders, monkeypatch):
+    monkeypatch.setattr(inversion, "PIXELS", 2**13)
+    config = dataclasses.replace(CONFIG, model="vgg19", initialization="inversion", max_iter=1)
+    _, lines = train(config, folders, "run", continue_from="vgg19")
+    assert "dead channels" in lines[0]
 
 
 def test_only_a_frozen_encoder_can_be_inverted():

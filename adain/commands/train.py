@@ -80,7 +80,8 @@ def parser(method: str = ADAIN) -> argparse.ArgumentParser:
     model.add_argument("--model", choices=PRESETS, help="what to train (default %(default)s)")
     model.add_argument("--initialization", choices=INITIALIZATIONS,
                        help="the decoder's first weights: random (default), or inversion of the "
-                            "encoder by least squares, which takes a minute and saves hours")
+                            "encoder by least squares, which takes a minute and saves hours; "
+                            "with --continue-from only dead channels get new weights")
     model.add_argument("--batch-size", type=int, help="pairs a step (default %(default)s)")
     model.add_argument("--image-size", type=int,
                        help="pictures are resized to this shorter side (default %(default)s)")
