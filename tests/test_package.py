@@ -13,7 +13,7 @@ from adain.architecture import PRESETS
 FILES = sorted((ROOT / "adain").rglob("*.py"))
 # From the ground up; a module may import, at its top level, only from the layers below its own.
 LAYERS = [
-    {"errors", "runtime", "energy"},
+    {"errors", "runtime", "energy", "cpu"},
     {"float_tiff", "image_metadata"},
     {"image_reader", "image_writer"},
     {"stats", "architecture", "images", "color", "clips", "bad_files"},
@@ -23,7 +23,7 @@ LAYERS = [
      "distribution"},
     {"gatys_config"},
     {"tiling", "stylefile"},
-    {"features", "recorder"},
+    {"features", "recorder", "inversion"},
     {"stylizer", "trainer", "batch", "gatys_loss"},
     {"steady", "gatys", "johnson"},
     {"video", "webcam", "johnson_training"},
