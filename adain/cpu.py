@@ -1,4 +1,4 @@
-"""Whether this CPU gains from bfloat16: having the instructions does not mean that they are fast."""
+"""Whether this CPU gains from bfloat16: not all that have its instructions are fast with them."""
 
 from __future__ import annotations
 
