@@ -86,6 +86,9 @@ def choose_precision(wanted: str) -> str:
     if wanted not in TRAIN_PRECISIONS:
         raise OptionError(f"precision must be one of {', '.join(TRAIN_PRECISIONS)}; "
                           f"received {wanted}.")
+    if wanted == "mixed_float16" and not gpus():
+        raise OptionError("--precision mixed_float16 needs a GPU: a CPU takes minutes for a step "
+                          "with it. Use auto.")
     if wanted != "auto":
         return wanted
     return "mixed_bfloat16" if _computes_bfloat16() else "float32"

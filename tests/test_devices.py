@@ -49,6 +49,14 @@ def test_hidden_gpus_are_not_expected(monkeypatch):
     assert devices.gpu_expected()
 
 
+def test_mixed_float16_needs_a_gpu(machine):  # a CPU's first step would take for ever
+    machine(gpus=["NVIDIA L4"], expected=True)
+    assert devices.choose_precision("mixed_float16") == "mixed_float16"
+    machine(gpus=[], expected=False)
+    with pytest.raises(OptionError, match="needs a GPU"):
+        devices.choose_precision("mixed_float16")
+
+
 def test_unknown_precision_lists_the_choices():
     with pytest.raises(OptionError, match="auto, float32, mixed_bfloat16, mixed_float16"):
         devices.choose_precision("half")
