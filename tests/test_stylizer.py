@@ -10,6 +10,7 @@ from test_weights import VGG19, write_decoder_t7, write_vgg_t7
 
 import adain
 from adain import Stylizer, checkpoint, color, merge
+from adain.architecture import PRESETS
 from adain.errors import ImageError, OptionError, WeightsError
 
 
@@ -163,3 +164,11 @@ def test_stylising_imports_no_training_framework():
             " if name in sys.modules])")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_picture_no_larger_than_a_tile_and_its_halo_is_one_tile():
+    photo, printed = np.zeros((600, 800, 3), np.uint8), np.zeros((900, 1200, 3), np.uint8)
+    stylizer = Stylizer("compact")
+    assert stylizer.tile_size_for(photo) == 800
+    assert stylizer.tile_size_for(printed) == PRESETS["compact"].tile_size
+    assert Stylizer("compact", tile_size=64).tile_size_for(photo) == 64
