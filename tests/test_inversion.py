@@ -22,7 +22,8 @@ def networks():
     return Encoder(WIDTHS, DEPTHS, ("relu4_1",)), Decoder(WIDTHS, DEPTHS, ("relu4_1",))
 
 
-def test_least_squares_finds_the_convolution_that_made_the_target():
+def test_least_squares_finds_the_convolution_that_made_the_target(monkeypatch):
+    monkeypatch.setattr(inversion, "RIDGE", 1e-4)  # with the usual one the tolerance hid errors
     generator = np.random.default_rng(0)
     x = generator.random((2, 12, 16, 3)).astype(np.float32)
     conv = ReflectConv2D(4)
