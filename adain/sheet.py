@@ -56,9 +56,13 @@ class Cells:
         return False
 
     def sheet(self, jobs: Sequence[Job]) -> np.ndarray:
-        """Return a row for each content and a column for each of the jobs' styles."""
+        """Return a row for each content and a column for each of the jobs' styles.
+
+        Above them stand the styles' pictures, where there are any.
+        """
         styles = list(dict.fromkeys(job.style for job in jobs))
-        rows = [[None, *(self._painter.picture(style) for style in styles)]]
+        pictures = [self._painter.picture(style) for style in styles]
+        rows = [[None, *pictures]] if any(picture is not None for picture in pictures) else []
         for content, picture in self._contents.items():
             made = {job.style: self.results.get(job.out_path)
                     for job in jobs if job.content == content}

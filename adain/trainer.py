@@ -256,13 +256,14 @@ def train(config: TrainConfig, batches: Batches, watch: Watch | np.ndarray, fold
     watch = watch if isinstance(watch, Watch) else Watch(watch)
     distribution.check_batch(strategy, config.batch_size)
     resumed = resume_point(folder)
+    inverts = config.initialization == "inversion" and not resumed
+    if inverts and distribution.worker_count() > 1:
+        raise OptionError("--initialization inversion works on one machine: take its first step "
+                          "there, then --continue-from it on all.")
     start = starting_point(continue_from) if continue_from and not resumed else None
     with distribution.scope(strategy):
         model = build(config, resumed, start)
-    if config.initialization == "inversion" and not resumed:
-        if distribution.worker_count() > 1:
-            raise OptionError("--initialization inversion works on one machine: take its first "
-                              "step there, then --continue-from it on all.")
+    if inverts:
         networks = (model.vgg, model.transfer.decoder,
                     first_pictures(batches, config.batch_size, config.crop_size), config.seed)
         if start:

@@ -121,6 +121,10 @@ def test_random_draws_styles_by_the_seed(place):
         drawn.append(names(place))
         for name in drawn[-1]:
             (place / "out" / name).unlink()
+    (place / "elsewhere").mkdir()
+    (place / "photo.png").rename(place / "elsewhere" / "photo.png")
+    assert stylize(place, "--random", 3, "--seed", 1, content="elsewhere/photo.png") == 0
+    assert names(place) == drawn[0]
     assert len(drawn[0]) == 3 and drawn[0] == drawn[1] != drawn[2]
 
 
@@ -256,3 +260,9 @@ def test_max_memory_sets_the_tile_size_and_changes_nothing(place):
     assert 64 <= limited.tile_size_for(content) < 200 < plain.tile_size_for(content)
     difference = limited.stylize(content, STYLES[0]).astype(int) - plain.stylize(content, STYLES[0])
     assert abs(difference).max() <= 1
+
+
+def test_options_that_are_given_again_add_up(place, stylizer):
+    assert stylize(place, "--style-path", place / "styles" / "b.png", "--style-weights", 3,
+                   "--style-weights", 1, style=("styles/a.png",)) == 0
+    assert names(place) == ["photo__a+b.png"]

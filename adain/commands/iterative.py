@@ -7,14 +7,20 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 
-from adain import images
+from adain.architecture import CONTENT_LAYER, STYLE_LAYERS
 from adain.batch import Job
-from adain.errors import OptionError
+from adain.errors import ImageError, OptionError
 from adain.gatys_config import STARTS, GatysConfig
 from adain.optimizers import OPTIMIZERS
-from adain.recipe import Recipe
+from adain.recipe import Painter, Recipe
 
 MODEL = "gatys"
+OPTIONS = ("iterations", "optimizer", "content_layers", "style_layers", "style_weight", "tv_weight",
+           "start", "evolution", "evolution_iter", "restore")
+# What optimise() has no use for; the sizes of contents, formats and so on it shares.
+REFUSED = ("alpha", "style_weights", "masks", "keep_colors", "style_size", "coarse_size", "passes",
+           "smoothing", "save_style", "bits", "concat", "sheet", "json", "checkpoint",
+           "decoder_path", "engine", "tile_size", "max_memory")
 
 
 def add_options(root: argparse.ArgumentParser) -> None:
@@ -22,6 +28,10 @@ def add_options(root: argparse.ArgumentParser) -> None:
         "--model gatys", "optimises the pixels themselves: slow; needs pip install -e '.[train]'")
     group.add_argument("--iterations", type=int, default=500, help="default %(default)s")
     group.add_argument("--optimizer", choices=tuple(OPTIMIZERS), default="lbfgs",
+                       help="default %(default)s")
+    group.add_argument("--content-layers", nargs="+", default=[CONTENT_LAYER], metavar="LAYER",
+                       help="of VGG19, relu1_1 to relu4_1 (default %(default)s)")
+    group.add_argument("--style-layers", nargs="+", default=list(STYLE_LAYERS), metavar="LAYER",
                        help="default %(default)s")
     group.add_argument("--style-weight", type=float, default=1e-2, help="default %(default)s")
     group.add_argument("--tv-weight", type=float, default=10.0, help="default %(default)s")
@@ -31,14 +41,15 @@ def add_options(root: argparse.ArgumentParser) -> None:
                        help="write the picture every --evolution-iter iterations, and an animation")
     group.add_argument("--evolution-iter", type=int, default=50, help="default %(default)s")
     group.add_argument("--restore", action="store_true",
-                       help="go on from RESULT.state.npz, which a run that was stopped leaves")
+                       help="go on from RESULT.state.npz, which a run that was stopped leaves "
+                            "beside its best picture so far")
 
 
 def main(options: argparse.Namespace, recipe: Recipe, jobs: Sequence[Job]) -> int:
-    """Make every result; Ctrl-C leaves the best picture so far and ends the command."""
-    if recipe != Recipe(max_pixels=recipe.max_pixels) or options.alpha != [1.0] or options.sheet:
-        raise OptionError("--model gatys takes contents, styles and its own options; leave out "
-                          "those of the other models.")
+    """Make every result; Ctrl-C leaves the best picture so far and ends the command.
+
+    Returns the exit code: 1 when some picture could not be read.
+    """
     if options.evolution and len(jobs) != 1:
         raise OptionError(f"--evolution shows one result; there are {len(jobs)}.")
     try:
@@ -49,22 +60,30 @@ def main(options: argparse.Namespace, recipe: Recipe, jobs: Sequence[Job]) -> in
     named = options.start in STARTS
     precision = {"bfloat16": "mixed_bfloat16"}.get(options.precision, options.precision)
     config = GatysConfig(
+        content_layers=tuple(options.content_layers), style_layers=tuple(options.style_layers),
         iterations=options.iterations, optimizer=options.optimizer, precision=precision,
         style_weight=options.style_weight, tv_weight=options.tv_weight, vgg_path=options.vgg_path,
         start=options.start if named else STARTS[0], seed=options.seed)
+    painter, code = Painter(None, recipe, options.format), 0  # it reads and writes
     for job in jobs:
-        if job.out_path.exists() and not options.overwrite:
+        state_path = job.out_path.with_suffix(".state.npz")
+        restore = options.restore and (state_path.exists() or len(jobs) == 1)
+        if painter.exists(job.out_path) and not (options.overwrite or restore):
             print(f"{job.out_path} exists already (--overwrite replaces it)")
             continue
-        state_path = job.out_path.with_suffix(".state.npz")
-        result = optimise(
-            images.read(job.content, max_pixels=recipe.max_pixels), job.style.paths[0], config,
-            start=None if named else options.start, state_path=state_path,
-            restore=options.restore, evolution=options.evolution,
-            evolution_iter=options.evolution_iter,
-            report=partial(print, file=sys.stderr))
-        images.write(job.out_path, result)
-        print(f"-> {job.out_path}")
+        try:
+            content = painter.read(job.content)
+            result = optimise(
+                content.rgb, job.style.paths[0], config,
+                start=None if named else options.start, state_path=state_path, restore=restore,
+                evolution=options.evolution, evolution_iter=options.evolution_iter,
+                report=partial(print, file=sys.stderr))
+        except ImageError as error:
+            print(f"{type(error).__name__}: {error}", file=sys.stderr)
+            code = 1
+            continue
+        out_path = painter.write(job.out_path, content._replace(rgb=result))
+        print(f"-> {out_path}")
         if state_path.exists():  # it was stopped
             break
-    return 0
+    return code

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from adain import batch, images, stylefile
 from adain.commands import frame_progress, iterative, progress, run
-from adain.commands.stylize_options import NOT_FOR_ONE_STYLE, parser
+from adain.commands.stylize_options import NOT_FOR_ONE_STYLE, parser, refuse
 from adain.errors import ImageError, OptionError
 from adain.recipe import Painter, Recipe, Style, StylePainter, styles_of
 from adain.sheet import Cells
@@ -33,6 +33,11 @@ def main(arguments: list[str] | None = None) -> int:
 
         if johnson.is_network(options.checkpoint):
             return one_style(options, recipe, started)
+    if options.model == iterative.MODEL:
+        refuse(options, iterative.REFUSED, "--model gatys optimises pixels")
+    else:
+        refuse(options, iterative.OPTIONS, f"{options.checkpoint or options.model or 'vgg19'} is "
+               "a network for any style")
     if not options.style_path:
         raise OptionError("--style-path is missing: a picture, or a folder of pictures.")
     paths = [path for named in options.style_path for path in find_styles(named)]
@@ -65,12 +70,7 @@ def one_style(options: argparse.Namespace, recipe: Recipe, started: float) -> in
     """Stylise with a network of one style."""
     from adain import johnson
 
-    root = parser()
-    for name in NOT_FOR_ONE_STYLE:
-        if getattr(options, name) != root.get_default(name):
-            flag = name.replace("masks", "mask").replace("_", "-")
-            raise OptionError(f"{options.checkpoint} is a network of one style, for which there is "
-                              f"no --{flag}: leave it out.")
+    refuse(options, NOT_FOR_ONE_STYLE, f"{options.checkpoint} is a network of one style")
     if options.content_path.isdigit() or batch.is_video(options.content_path):
         raise OptionError("a network of one style takes pictures, not videos or cameras.")
     contents = batch.find_contents(options.content_path)
@@ -170,9 +170,11 @@ def choose_jobs(options: argparse.Namespace, contents: list[tuple[Path, Path]],
     """Return the results to make; OptionError where they cannot be named or written."""
     if options.random is not None and options.random < 1:
         raise OptionError(f"--random must be at least 1; received {options.random}.")
+    # Drawn by the name below --content-path, so that it does not matter where that is.
     chosen = [(content, folder, style) for content, folder in contents
               for style in (styles if options.random is None else random.Random(
-                  f"{options.seed} {content}").sample(styles, min(options.random, len(styles))))]
+                  f"{options.seed} {(folder / content.name).as_posix()}").sample(
+                      styles, min(options.random, len(styles))))]
     out_path = Path(options.out_path)
     if out_path.suffix and not out_path.is_dir():
         images.check_writable_format(out_path)
@@ -185,7 +187,7 @@ def choose_jobs(options: argparse.Namespace, contents: list[tuple[Path, Path]],
         make_folder(out_path)
     elif str(named) != batch.STREAM:
         images.check_writable_format(named)
-        if named.exists() and not options.overwrite:
+        if named.exists() and not (options.overwrite or options.restore):
             raise OptionError(f"{named} exists; --overwrite replaces it.")
         make_folder(named.parent)
     if options.bits == 16 and str(out_path) != batch.STREAM:

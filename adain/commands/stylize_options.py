@@ -9,13 +9,14 @@ from adain import __version__, color, images
 from adain.architecture import DEFAULT_PRESET, PRESETS
 from adain.commands import iterative
 from adain.engine import ENGINES, PRECISIONS
+from adain.errors import OptionError
 from adain.recipe import BITS
 from adain.steady import SMOOTHING
 
 FORMATS = ("jpg", "png", "webp", "tif")
 NOT_FOR_ONE_STYLE = ("style_path", "alpha", "style_weights", "masks", "style_size", "coarse_size",
                      "passes", "smoothing", "random", "save_style", "concat", "model", "vgg_path",
-                     "decoder_path", "engine", "tile_size")
+                     "decoder_path", "engine", "tile_size", *iterative.OPTIONS)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -25,18 +26,18 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument("--content-path", required=True, metavar="PATH",
                       help="a picture; a folder, whose pictures are taken, subfolders too; - for "
                            "standard input; a video; the number of a camera, 0 for the first")
-    root.add_argument("--style-path", nargs="+", metavar="PATH",
+    root.add_argument("--style-path", nargs="+", action="extend", metavar="PATH",
                       help="pictures, folders of pictures, files written by --save-style; not with "
                            "a --checkpoint that holds a network of one style")
 
     style = root.add_argument_group("style")
     style.add_argument("--alpha", type=float, nargs="+", default=[1.0], metavar="A",
                        help="strength, 0 to 1 (default 1); several give a result each")
-    style.add_argument("--style-weights", type=float, nargs="+", metavar="W",
+    style.add_argument("--style-weights", type=float, nargs="+", action="extend", metavar="W",
                        help="mix the styles, one number for each, instead of a result for each")
-    style.add_argument("--mask", nargs="+", type=Path, metavar="PATH", dest="masks",
-                       help="one picture for each style, white where it applies; where all are "
-                            "black the content stays")
+    style.add_argument("--mask", nargs="+", action="extend", type=Path, metavar="PATH",
+                       dest="masks", help="one picture for each style, white where it applies; "
+                       "where all are black the content stays")
     style.add_argument("--keep-colors", nargs="?", const="coral", choices=color.COLOR_MODES,
                        help="keep the content's colours: coral (default) or histogram recolour "
                             "the style, luminance takes only light and dark from it")
@@ -109,3 +110,12 @@ def parser() -> argparse.ArgumentParser:
                          help="choose the tile size so that the process takes about that much")
     iterative.add_options(root)
     return root
+
+
+def refuse(options: argparse.Namespace, names: tuple[str, ...], subject: str) -> None:
+    """Raise OptionError for the first of these options that is not left at its default."""
+    root = parser()
+    for name in names:
+        if getattr(options, name) != root.get_default(name):
+            flag = name.replace("masks", "mask").replace("_", "-")
+            raise OptionError(f"{subject}, for which there is no --{flag}: leave it out.")
