@@ -33,7 +33,7 @@ from pathlib import Path
 
 import numpy as np
 
-from adain import comparison, images
+from adain import comparison, comparison_page, images
 from adain.architecture import PRESETS
 from adain.commands import run
 from adain.errors import OptionError
@@ -136,9 +136,6 @@ def report(options: argparse.Namespace) -> None:
     plan = comparison.make_plan(folder, images.find(options.content_path), style, network,
                                 options.quick)
     uses = comparison.measure(plan, partial(print, flush=True))
-    # Imported after all children ran: see energy.run.
-    from adain import comparison_page
-
     print(comparison_page.write(plan, uses, options.watts, options.tariff))
 
 

@@ -7,14 +7,28 @@ estimated from the seconds that the cores computed.
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 RAPL = Path("/sys/class/powercap")
+# Linux counts what the process that starts a child has in memory as the child's, so that a small
+# one has to do it.
+_LAUNCHER = """
+import json, os, sys, time
+started = time.perf_counter()
+child = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ, file_actions=[
+    (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)])
+_, status, used = os.wait4(child, 0)
+unit = 1 if sys.platform == "darwin" else 1024
+json.dump([time.perf_counter() - started, used.ru_utime + used.ru_stime, used.ru_maxrss * unit,
+           os.waitstatus_to_exitcode(status)], sys.stdout)
+"""
 
 
 @dataclass(frozen=True)
@@ -41,25 +55,20 @@ class Use:
 
 
 def run(command: Sequence[str]) -> Use:
-    """Run a command to its end and return what it took.
+    """Run a command, whose program is a whole path, to its end and return what it took.
 
-    The peak of a process that starts others is its own. Linux counts the memory of this process at
-    the start of the child as the child's, so keep it small until all is measured.
+    The peak of a process that starts others is its own.
     """
     counters, started = read_counters(), time.perf_counter()
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as child:
-        message = child.stderr.read().decode(errors="replace").strip()
-        if hasattr(os, "wait4"):
-            _, status, used = os.wait4(child.pid, 0)
-            child.returncode = os.waitstatus_to_exitcode(status)
-            cpu, peak = used.ru_utime + used.ru_stime, used.ru_maxrss * 1024
-        else:  # Windows
-            child.wait()
-            cpu, peak = 0.0, None
-    seconds = time.perf_counter() - started
-    error = None
-    if child.returncode:
-        error = message.splitlines()[-1] if message else f"exit code {child.returncode}"
+    launched = hasattr(os, "wait4")  # not on Windows
+    if launched:
+        command = [sys.executable, "-I", "-S", "-c", _LAUNCHER, *command]
+    child = subprocess.run(command, capture_output=True)
+    seconds, cpu, peak, code = time.perf_counter() - started, 0.0, None, child.returncode
+    message = child.stderr.decode(errors="replace").strip()
+    if launched and not code:
+        seconds, cpu, peak, code = json.loads(child.stdout)
+    error = (message.splitlines()[-1] if message else f"exit code {code}") if code else None
     return Use(seconds, cpu, peak, joules(counters, read_counters()), error)
 
 

@@ -53,6 +53,11 @@ def test_a_child_is_measured_as_from_outside():
     assert 0.3 <= use.cpu_seconds <= 1 and use.peak_bytes > 150_000_000
 
 
+def test_the_memory_of_the_measuring_process_is_not_the_child_s():
+    ballast = np.ones(40_000_000)  # 320 MB
+    assert energy.run([*CHILD, "pass"]).peak_bytes < 100_000_000 < ballast.nbytes
+
+
 def test_the_command_s_numbers_agree_with_timing_it_from_outside(plan):
     """Set-up and a picture's time are together what the command on one picture takes."""
     uses = {f"compact {task}": comparison.median(comparison.commands(plan, "compact", task))
