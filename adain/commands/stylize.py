@@ -11,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 from adain import batch, images, stylefile
+from adain.architecture import DEFAULT_PRESET
 from adain.commands import frame_progress, iterative, progress, run
 from adain.commands.stylize_options import NOT_FOR_ONE_STYLE, parser, refuse
 from adain.errors import ImageError, OptionError
@@ -36,8 +37,8 @@ def main(arguments: list[str] | None = None) -> int:
     if options.model == iterative.MODEL:
         refuse(options, iterative.REFUSED, "--model gatys optimises pixels")
     else:
-        refuse(options, iterative.OPTIONS, f"{options.checkpoint or options.model or 'vgg19'} is "
-               "a network for any style")
+        name = options.checkpoint or options.model or DEFAULT_PRESET
+        refuse(options, iterative.OPTIONS, f"{name} is a network for any style")
     if not options.style_path:
         raise OptionError("--style-path is missing: a picture, or a folder of pictures.")
     paths = [path for named in options.style_path for path in find_styles(named)]
