@@ -1,5 +1,7 @@
 """`stylize.py --model gatys`, in this process: its options, what it leaves, what it restores."""
 
+import sys
+
 import numpy as np
 import pytest
 from conftest import picture
@@ -90,6 +92,12 @@ def test_options_that_mean_nothing_to_it_are_refused(place, options, message):
     with pytest.raises(OptionError, match=message):
         paint(place, *options)
     assert not (place / "out.png").exists()
+
+
+def test_what_must_be_installed_is_named(place, monkeypatch):
+    monkeypatch.setitem(sys.modules, "keras", None)  # as if it were not there
+    with pytest.raises(OptionError, match=r"gatys needs keras: pip install -e '.\[train\]'"):
+        paint(place)
 
 
 def test_its_options_mean_nothing_to_networks(place):

@@ -52,11 +52,6 @@ def main(options: argparse.Namespace, recipe: Recipe, jobs: Sequence[Job]) -> in
     """
     if options.evolution and len(jobs) != 1:
         raise OptionError(f"--evolution shows one result; there are {len(jobs)}.")
-    try:
-        from adain.gatys import optimise
-    except ModuleNotFoundError as error:
-        raise OptionError(f"--model gatys needs {error.name}: "
-                          "pip install -e '.[train]'") from None
     named = options.start in STARTS
     precision = {"bfloat16": "mixed_bfloat16"}.get(options.precision, options.precision)
     config = GatysConfig(
@@ -64,6 +59,13 @@ def main(options: argparse.Namespace, recipe: Recipe, jobs: Sequence[Job]) -> in
         iterations=options.iterations, optimizer=options.optimizer, precision=precision,
         style_weight=options.style_weight, tv_weight=options.tv_weight, vgg_path=options.vgg_path,
         start=options.start if named else STARTS[0], seed=options.seed)
+    try:
+        import keras  # noqa: F401  (optimise() imports it later, and its backend with it)
+
+        from adain.gatys import optimise
+    except ModuleNotFoundError as error:
+        raise OptionError(f"--model gatys needs {error.name}: "
+                          "pip install -e '.[train]'") from None
     painter, code = Painter(None, recipe, options.format), 0  # it reads and writes
     for job in jobs:
         state_path = job.out_path.with_suffix(".state.npz")
