@@ -262,7 +262,7 @@ def test_max_memory_sets_the_tile_size_and_changes_nothing(place):
     assert abs(difference).max() <= 1
 
 
-def test_options_that_are_given_again_add_up(place, stylizer):
+def test_options_that_are_given_again_add_up(place):
     assert stylize(place, "--style-path", place / "styles" / "b.png", "--style-weights", 3,
                    "--style-weights", 1, style=("styles/a.png",)) == 0
     assert names(place) == ["photo__a+b.png"]

@@ -23,7 +23,7 @@ def run(main: Callable[[], int | None]) -> None:
     try:
         code = main()
     except AdaINError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        tell_error(error)
         code = 1
     except MemoryError:
         print("MemoryError: there is not enough memory, even in the smallest pieces.",
@@ -34,6 +34,11 @@ def run(main: Callable[[], int | None]) -> None:
         code = 130
     gc.freeze()  # else the interpreter collects garbage before it ends: 0.02 s for nothing
     sys.exit(code)
+
+
+def tell_error(error: AdaINError) -> None:
+    """Print one of our own errors as its line on stderr."""
+    print(f"{type(error).__name__}: {error}", file=sys.stderr)
 
 
 def progress(items: Iterable, unit: str, total: int | None = None) -> Iterable:

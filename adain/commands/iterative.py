@@ -9,6 +9,7 @@ from functools import partial
 
 from adain.architecture import CONTENT_LAYER, STYLE_LAYERS
 from adain.batch import Job
+from adain.commands import tell_error
 from adain.errors import ImageError, OptionError
 from adain.gatys_config import STARTS, GatysConfig
 from adain.optimizers import OPTIMIZERS
@@ -81,7 +82,7 @@ def main(options: argparse.Namespace, recipe: Recipe, jobs: Sequence[Job]) -> in
                 evolution=options.evolution, evolution_iter=options.evolution_iter,
                 report=partial(print, file=sys.stderr))
         except ImageError as error:
-            print(f"{type(error).__name__}: {error}", file=sys.stderr)
+            tell_error(error)
             code = 1
             continue
         out_path = painter.write(job.out_path, content._replace(rgb=result))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from adain import batch, images, stylefile
 from adain.architecture import DEFAULT_PRESET
-from adain.commands import frame_progress, iterative, progress, run
+from adain.commands import frame_progress, iterative, progress, run, tell_error
 from adain.commands.stylize_options import NOT_FOR_ONE_STYLE, parser, refuse
 from adain.errors import ImageError, OptionError
 from adain.recipe import Painter, Recipe, Style, StylePainter, styles_of
@@ -22,7 +22,8 @@ from adain.stylizer import Stylizer
 
 def main(arguments: list[str] | None = None) -> int:
     """Stylise, and return 1 when some picture could not be."""
-    options = parser().parse_args(arguments)
+    root = parser()
+    options = root.parse_args(arguments)
     started = time.perf_counter()
 
     # Everything that can be wrong without computing is found out before anything is computed.
@@ -33,12 +34,14 @@ def main(arguments: list[str] | None = None) -> int:
         from adain import johnson  # what few commands need is imported there: it takes its time
 
         if johnson.is_network(options.checkpoint):
+            refuse(root, options, NOT_FOR_ONE_STYLE,
+                   f"{options.checkpoint} is a network of one style")
             return one_style(options, recipe, started)
     if options.model == iterative.MODEL:
-        refuse(options, iterative.REFUSED, "--model gatys optimises pixels")
+        refuse(root, options, iterative.REFUSED, "--model gatys optimises pixels")
     else:
         name = options.checkpoint or options.model or DEFAULT_PRESET
-        refuse(options, iterative.OPTIONS, f"{name} is a network for any style")
+        refuse(root, options, iterative.OPTIONS, f"{name} is a network for any style")
     if not options.style_path:
         raise OptionError("--style-path is missing: a picture, or a folder of pictures.")
     paths = [path for named in options.style_path for path in find_styles(named)]
@@ -71,7 +74,6 @@ def one_style(options: argparse.Namespace, recipe: Recipe, started: float) -> in
     """Stylise with a network of one style."""
     from adain import johnson
 
-    refuse(options, NOT_FOR_ONE_STYLE, f"{options.checkpoint} is a network of one style")
     if options.content_path.isdigit() or batch.is_video(options.content_path):
         raise OptionError("a network of one style takes pictures, not videos or cameras.")
     contents = batch.find_contents(options.content_path)
@@ -218,7 +220,7 @@ def add_styles(painter: Painter, paths: list[Path]) -> list[Path]:
 
 
 def skip(path: Path, error: ImageError, bad: list[Path]) -> None:
-    print(f"{type(error).__name__}: {error}", file=sys.stderr)
+    tell_error(error)
     bad.append(path)
 
 

@@ -112,9 +112,9 @@ def parser() -> argparse.ArgumentParser:
     return root
 
 
-def refuse(options: argparse.Namespace, names: tuple[str, ...], subject: str) -> None:
-    """Raise OptionError for the first of these options that is not left at its default."""
-    root = parser()
+def refuse(root: argparse.ArgumentParser, options: argparse.Namespace, names: tuple[str, ...],
+           subject: str) -> None:
+    """Raise OptionError for the first of these options that is not left at the parser's default."""
     for name in names:
         if getattr(options, name) != root.get_default(name):
             flag = name.replace("masks", "mask").replace("_", "-")
