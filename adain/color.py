@@ -22,6 +22,7 @@ COLOR_MODES = ("coral", "histogram", "luminance")
 _NOISE_VARIANCE = 1.0
 _BAND = 256  # rows that are converted to floats at a time
 _LUMINANCE = np.array([0.299, 0.587, 0.114])  # Y of YIQ, ITU-R BT.601
+_YIQ = np.array([_LUMINANCE, [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
 
 
 def check_color_mode(mode: str | None) -> None:
@@ -71,6 +72,16 @@ def restore_colors(stylized: np.ndarray, content: np.ndarray, mode: str | None) 
     change = cv2.subtract(cv2.cvtColor(stylized, cv2.COLOR_RGB2GRAY),
                           cv2.cvtColor(content, cv2.COLOR_RGB2GRAY), dtype=signed)
     return cv2.add(content, cv2.merge([change] * 3), dtype=depth)
+
+
+def rotate_hue(image: np.ndarray, angle: float) -> np.ndarray:
+    """Return a uint8 RGB picture whose chrominance is turned by an angle in radians.
+
+    In YIQ: greys and luminance stay, except where a colour leaves the range and is clipped.
+    """
+    cosine, sine = np.cos(angle), np.sin(angle)
+    turn = np.array([[1, 0, 0], [0, cosine, -sine], [0, sine, cosine]])
+    return _transform(image, np.linalg.inv(_YIQ) @ turn @ _YIQ, np.zeros(3))
 
 
 def _mean_and_covariance(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -29,11 +29,13 @@ class TrainConfig:
     image_size: int = 512
     crop_size: int = 256
     validation_split: float = 0.0  # share of both folders that is never trained on
+    hue_rotation: float = 0.0  # share of the style crops whose colours are turned at random
     cached_crops: int = 0  # so many fixed places in a picture, whose features are kept; 0: any
     content_weight: float = 1.0
     style_weight: float = 1e-2
     style_layer_weights: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0)  # factors of STYLE_LAYERS
     tv_weight: float = 0.0
+    structure_weight: float = 0.0  # of 1 - SSIM against the content picture
     gram: bool = False
     content_target: str = "adain"  # or "content": the photograph's own features
     initialization: str = "random"  # or "inversion" of the encoder by least squares
@@ -58,9 +60,10 @@ class TrainConfig:
         preset(self.model)
         for name, minimum in (("batch_size", 1), ("max_iter", 1), ("save_iter", 1),
                               ("summary_iter", 1), ("keep", 1), ("content_weight", 0),
-                              ("style_weight", 0), ("tv_weight", 0), ("lr_decay", 0),
-                              ("reconstruction_iter", 0), ("style_weight_ramp", 0), ("seed", 0),
-                              ("cached_crops", 0)):
+                              ("style_weight", 0), ("tv_weight", 0), ("structure_weight", 0),
+                              ("lr_decay", 0),
+                              ("reconstruction_iter", 0), ("style_weight_ramp", 0),
+                              ("seed", 0), ("cached_crops", 0)):
             if not getattr(self, name) >= minimum:
                 raise OptionError(f"{_flag(name)} must be at least {minimum}; "
                                   f"received {getattr(self, name)}.")
@@ -75,6 +78,9 @@ class TrainConfig:
         if not 0 <= self.validation_split < 1:
             raise OptionError("--validation-split must be from 0 to below 1; "
                               f"received {self.validation_split}.")
+        if not 0 <= self.hue_rotation <= 1:
+            raise OptionError("--hue-rotation must be from 0 to 1; "
+                              f"received {self.hue_rotation}.")
         if not 0 <= self.identity_share < 1:
             raise OptionError("--identity-share must be from 0 to below 1; "
                               f"received {self.identity_share}.")

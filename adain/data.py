@@ -18,6 +18,7 @@ import numpy as np
 
 from adain import images
 from adain.bad_files import BadFiles
+from adain.color import rotate_hue
 from adain.errors import ImageError, OptionError
 
 # A strip of one row of pixels would be resized to gigabytes; scrolls in WikiArt stay below.
@@ -37,17 +38,19 @@ class Pictures:
     A file that cannot be read is named in `bad_files`, remembered, and replaced by the next one.
     fixed_crops: cut every picture at so many places only, whose crops recur; None: anywhere.
     files: only these of the folder; None: all of them.
+    hue_rotation: the share of the crops whose hue is turned by a random angle.
     failure: the error that ended the stream, or None. Frameworks wrap it in errors of their own.
     """
 
     def __init__(self, path: str | Path, seed: int, image_size: int, crop_size: int,
                  bad_files: BadFiles | None = None, fixed_crops: int | None = None,
-                 files: list[Path] | None = None) -> None:
+                 files: list[Path] | None = None, hue_rotation: float = 0.0) -> None:
         self.files = find_nested(path) if files is None else files
         self.path = Path(path)
         self.failure: ImageError | None = None
         self._seed, self._image_size, self._crop_size = seed, image_size, crop_size
         self._bad_files, self._fixed_crops = bad_files or BadFiles(), fixed_crops
+        self._hue_rotation = hue_rotation
         self._bad: set[Path] = set()
 
     def crop(self, index: int) -> np.ndarray:
@@ -66,8 +69,12 @@ class Pictures:
                 self._bad.add(place.file)
                 self._bad_files.add(place.file, error)
                 continue
-            return place, random_crop(images.resize_shorter_side(image, self._image_size),
-                                      self._crop_size, np.random.default_rng(place.randomness))
+            generator = np.random.default_rng(place.randomness)
+            crop = random_crop(images.resize_shorter_side(image, self._image_size),
+                               self._crop_size, generator)
+            if generator.random() < self._hue_rotation:
+                crop = rotate_hue(crop, generator.uniform(-np.pi, np.pi))
+            return place, crop
         self.failure = ImageError(
             f"none of the {len(self.files)} pictures in {self.path} can be read"
             + (f"; {self._bad_files.path} says why." if self._bad_files.path else "."))
@@ -138,7 +145,8 @@ class PairSource:
 
     def __init__(self, content_path: str | Path, style_path: str | Path, seed: int = 0,
                  image_size: int = 512, crop_size: int = 256, bad_files: BadFiles | None = None,
-                 fixed_crops: int | None = None, validation_split: float = 0.0) -> None:
+                 fixed_crops: int | None = None, validation_split: float = 0.0,
+                 hue_rotation: float = 0.0) -> None:
         if crop_size % 8 or crop_size < 16:
             raise OptionError("crop size must be a multiple of 8, 16 or more; "
                               f"received {crop_size}.")
@@ -151,11 +159,13 @@ class PairSource:
         files = [hold_out(find_nested(path), validation_split, stream)
                  for stream, path in paths.items()]
 
-        def pictures(part: int, fixed: int | None) -> list[Pictures]:
-            return [Pictures(path, stream, image_size, crop_size, bad_files, fixed, split[part])
-                    for (stream, path), split in zip(paths.items(), files)]
+        def pictures(part: int, fixed: int | None, style_rotation: float = 0.0) -> list[Pictures]:
+            return [Pictures(path, stream, image_size, crop_size, bad_files, fixed, split[part],
+                             rotation)
+                    for (stream, path), split, rotation in zip(paths.items(), files,
+                                                               (0.0, style_rotation))]
 
-        self.content, self.style = pictures(0, fixed_crops)
+        self.content, self.style = pictures(0, fixed_crops, hue_rotation)
         self.held_out: PairSource | None = None
         if validation_split:
             self.held_out = copy.copy(self)

@@ -141,7 +141,8 @@ class Recorder(keras.callbacks.Callback):
         # Not the total that training has, whose style weight may still rise with the step.
         values["loss"] = (config.content_weight * values["content"]
                           + config.style_weight * values["style"]
-                          + config.tv_weight * values["tv"])
+                          + config.tv_weight * values["tv"]
+                          + config.structure_weight * values.get("structure", 0.0))
         if self.events:
             self.events.scalars(self.step, {f"validation/{name}": values[name]
                                             for name in ("loss", "content", "style", "tv")})

@@ -60,7 +60,8 @@ class TrainingModel(keras.Model):
         self.transfer = StyleTransfer(encoder, decoder)
         self.replicas = 1  # devices that share a batch
         self.workers = 1  # machines that do
-        names = ["content", "style", "tv", "pixel", *(f"style/{name}" for name in STYLE_LAYERS)]
+        names = ["content", "style", "tv", "pixel", "structure",
+                 *(f"style/{name}" for name in STYLE_LAYERS)]
         self.trackers = {name: keras.metrics.Mean(name=name) for name in names}
         self.built = True  # its parts are, and it has no weights of its own
 
@@ -143,13 +144,17 @@ class TrainingModel(keras.Model):
                                                                 style.values()))
         tv = losses.total_variation_loss(y_pred["stylized"])
         pixel = losses.pixel_loss(y_pred["stylized"], y_pred["content"])
+        structure = losses.structure_loss(y_pred["stylized"], y_pred["content"])
         values = {"content": content, "style": total_style, "tv": tv, "pixel": pixel,
+                  "structure": structure,
                   **{f"style/{name}": value for name, value in style.items()}}
         for name, value in values.items():
             self.trackers[name].update_state(value)
         total = config.content_weight * content + self.style_weight() * values["style"]
         if config.tv_weight:
             total = total + config.tv_weight * tv
+        if config.structure_weight:
+            total = total + config.structure_weight * structure
         if y_pred["own"] is not None:
             # Factor 100: brings the pixel error of a blurred picture near the content loss.
             total = total + 100.0 * losses.pixel_loss(y_pred["stylized"], y_pred["content"],

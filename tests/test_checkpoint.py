@@ -115,10 +115,12 @@ for step in itertools.count((steps(folder) or [0])[-1] + 1):
 
 @pytest.mark.parametrize("kills", [4, pytest.param(50, marks=pytest.mark.slow)])
 def test_killed_at_any_moment_the_newest_checkpoint_is_whole(tmp_path, kills):
-    """The process does nothing but save, so that nearly every kill falls into a save."""
+    """The process does nothing but save, so that most kills fall into a save; at least one has to,
+    and where luck does not give one, there are more kills."""
     moments = random.Random(0)
-    interrupted = 0
-    for _ in range(kills):
+    interrupted = done = 0
+    while done < kills or not interrupted and done < 50:
+        done += 1
         process = subprocess.Popen([sys.executable, "-c", ENDLESS, tmp_path], cwd=ROOT, text=True,
                                    stdout=subprocess.PIPE)
         process.stdout.readline()

@@ -155,3 +155,19 @@ def test_unknown_modes_are_named():
     for call in (recolor_style, restore_colors):
         with pytest.raises(OptionError, match="coral, histogram, luminance; received 'sepia'"):
             call(picture(8, 8), picture(8, 8), "sepia")
+
+
+def test_rotate_hue_keeps_greys_and_luminance_and_comes_back():
+    image = picture() // 2 + 64  # no colour leaves the range
+    turned = color.rotate_hue(image, 1.0)
+    assert np.abs(turned.astype(int) - image).max() > 30
+    np.testing.assert_allclose(turned @ [0.299, 0.587, 0.114], image @ [0.299, 0.587, 0.114],
+                               atol=1.0)
+    np.testing.assert_allclose(color.rotate_hue(turned, -1.0).astype(int), image, atol=2)
+    grey = np.repeat(image[..., :1], 3, axis=2)
+    np.testing.assert_array_equal(color.rotate_hue(grey, 2.0), grey)
+
+
+def test_rotate_hue_by_half_a_turn_mirrors_every_channel_at_the_luminance():
+    red = np.full((1, 1, 3), [150, 100, 100], np.uint8)  # luminance 114.95
+    assert color.rotate_hue(red, np.pi)[0, 0].tolist() == [80, 130, 130]

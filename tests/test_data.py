@@ -45,6 +45,21 @@ def test_fixed_crops_recur(folders):
     assert len(crops) == 2 * 2
 
 
+def test_hue_rotation_turns_its_share_of_the_style_crops_only(folders):
+    def crops(share):
+        source = data.PairSource(folders / "content", folders / "style", image_size=40,
+                                 crop_size=32, hue_rotation=share)
+        return np.stack([source.pair(index) for index in range(40)]).astype(int)
+
+    plain, half, again, all_of_them = crops(0.0), crops(0.5), crops(0.5), crops(1.0)
+    np.testing.assert_array_equal(half, again)
+    np.testing.assert_array_equal(half[:, 0], plain[:, 0])
+    turned = (half[:, 1] != plain[:, 1]).any(axis=(1, 2, 3))
+    assert 10 < turned.sum() < 30
+    np.testing.assert_array_equal(half[turned, 1], all_of_them[turned, 1])
+    assert (all_of_them[:, 1] != plain[:, 1]).any(axis=(1, 2, 3)).all()
+
+
 def test_bad_files_are_reported_once_and_replaced(folders):
     (folders / "content" / "broken.jpg").write_bytes(b"\xff\xd8\xff not a jpeg")
     (folders / "content" / "empty.png").touch()

@@ -64,3 +64,12 @@ def test_upsample_repeats_rows_and_columns():
     x = picture(4, 6)[None].astype(np.float32)
     expected = x.repeat(2, axis=1).repeat(2, axis=2)
     np.testing.assert_array_equal(keras.ops.convert_to_numpy(ops.upsample(x)), expected)
+
+
+def test_structure_loss_is_one_minus_the_ssim_of_the_metrics():
+    from adain import metrics
+
+    left, right = picture(24, 31, seed=0), picture(24, 31, seed=1)
+    batch = [np.stack(pair).astype(np.float32) / 255 for pair in ((left, left), (right, left))]
+    expected = 1 - (metrics.ssim(metrics.luminance(left), metrics.luminance(right)) + 1) / 2
+    assert number(losses.structure_loss(*batch)) == pytest.approx(expected, abs=1e-4)

@@ -35,7 +35,8 @@ JOHNSON_DEFAULTS = {"batch_size": 4, "style_weight": 5e-4, "tv_weight": 10.0, "l
                     "lr_schedule": "cosine", "max_iter": 20_000}
 # What it has no use for.
 ADAIN_ONLY = ("model", "validation_split", "cached_crops", "style_layer_weights", "gram",
-              "content_target", "identity_share", "initialization")
+              "content_target", "identity_share", "initialization", "hue_rotation",
+              "structure_weight")
 EPILOG = """\
 Running the same command again resumes at the newest checkpoint in --checkpoint.
 Watch a run with: tensorboard --logdir CHECKPOINT/logs
@@ -91,6 +92,9 @@ def parser(method: str = ADAIN) -> argparse.ArgumentParser:
                        help="share of both folders, e.g. 0.01, that is never trained on; its loss "
                             "is measured at every checkpoint, and the best one is kept "
                             "(default %(default)s)")
+    model.add_argument("--hue-rotation", type=float, metavar="SHARE",
+                       help="turn the hue of this share of the style crops by a random angle: "
+                            "more colours than the paintings have (default %(default)s)")
     model.add_argument("--cached-crops", type=int, metavar="N",
                        help="crop every picture at N fixed places and keep their VGG19 features in "
                             "memory: steps take half the time on a CPU, but need some 0.4 MB for "
@@ -105,6 +109,9 @@ def parser(method: str = ADAIN) -> argparse.ArgumentParser:
                            "over 64 to 512 channels, and brings more of the style's colours")
     loss.add_argument("--tv-weight", type=float,
                       help="total variation, smooths (default %(default)s)")
+    loss.add_argument("--structure-weight", type=float,
+                      help="of 1 - SSIM against the photograph, keeps its light and shade "
+                           "(default %(default)s)")
     loss.add_argument("--gram", action="store_true",
                       help="style loss of Gram matrices instead of means and deviations")
     loss.add_argument("--content-target", choices=CONTENT_TARGETS,
@@ -175,7 +182,8 @@ def train_any_style(config: TrainConfig, options: dict[str, Any], folder: Path,
     bad_files = BadFiles(folder / "bad_files.txt", say)
     source = data.PairSource(options["content_path"], options["style_path"], config.seed,
                              config.image_size, config.crop_size, bad_files,
-                             config.cached_crops or None, config.validation_split)
+                             config.cached_crops or None, config.validation_split,
+                             config.hue_rotation)
     seen = source.held_out or source
     previews = np.stack([seen.pair(index) for index in range(PREVIEW_PAIRS)])
     validation = source.validation_pairs(config.batch_size)
