@@ -9,12 +9,16 @@ crop and 0.06 MB a style crop of 128 x 128, four times that at 256 x 256.
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from adain.architecture import CONTENT_LAYER, PRESETS, STYLE_LAYERS
 from adain.data import PairSource, Pictures, Place, batches
 from adain.graphs import activations_graph, compile_graph, statistics_graph
+from adain.progress import duration
 from adain.stats import EPSILON
 from adain.tiling import to_float
 from adain.weights import Weights
@@ -23,8 +27,9 @@ from adain.weights import Weights
 class FeatureCache:
     """Computes what the losses need of a pair, once for every place that a crop is cut at."""
 
-    def __init__(self, source: PairSource, vgg: Weights) -> None:
-        self.source = source
+    def __init__(self, source: PairSource, vgg: Weights,
+                 report: Callable[[str], None] = print) -> None:
+        self.source, self._report = source, report
         self._content_network = compile_graph(activations_graph(vgg, [CONTENT_LAYER]))
         self._style_network = compile_graph(statistics_graph(vgg, STYLE_LAYERS))
         self._found: dict[Place, tuple[np.ndarray, np.ndarray]] = {}
@@ -36,10 +41,42 @@ class FeatureCache:
         The pair is uint8 (2, size, size, 3); the content's relu4_1 float16 (size/8, size/8, 512);
         the style's means and deviations of all STYLE_LAYERS in a row float32 (2, 960).
         """
-        content, content_features = self._crop(self.source.content, index, self._relu4_1)
-        style, style_stats = self._crop(self.source.style, index, self._stats)
+        (content, content_features), (style, style_stats) = (
+            self._crop(pictures, index, compute) for pictures, compute in self._parts())
         self.source.mark_arrival(index)
         return np.stack([content, style]), content_features, style_stats
+
+    def fill(self, first: int, last: int) -> None:
+        """Compute the features of pairs first .. last - 1 that are not known yet, and say so.
+
+        Done before the training, which would compete for the cores: that costs twice the time.
+        """
+        missing: dict[Place, tuple] = {}
+        for pictures, compute in self._parts():
+            for index in range(first, last):
+                place = pictures.place(index)
+                if place not in self._found:
+                    missing.setdefault(place, (pictures, index, compute))
+        if not missing:
+            return
+        began, shown = time.monotonic(), time.monotonic()
+        self._report(f"computes the features of {len(missing)} crops, once")
+        with ThreadPoolExecutor(2) as executor:  # one reads a picture while the other computes
+            work = [executor.submit(self._crop, *crop) for crop in missing.values()]
+            try:
+                for done, crop in enumerate(work, 1):
+                    crop.result()
+                    if time.monotonic() - shown > 60:
+                        shown = time.monotonic()
+                        left = duration((shown - began) / done * (len(work) - done))
+                        self._report(f"features of {done} of {len(work)} crops, {left} left")
+            except BaseException:
+                executor.shutdown(cancel_futures=True)
+                raise
+
+    def _parts(self):
+        """Return the sources of content and style crops, each with what is computed of it."""
+        return (self.source.content, self._relu4_1), (self.source.style, self._stats)
 
     def _crop(self, pictures: Pictures, index: int, compute) -> tuple[np.ndarray, np.ndarray]:
         known = self._found.get(pictures.place(index))
@@ -61,8 +98,13 @@ class FeatureCache:
 
 
 def dataset(cache: FeatureCache, batch_size: int, start_step: int, stop_step: int, context=None):
-    """Return a tf.data.Dataset of batches as data.dataset, with the features beside the pairs."""
+    """Return a tf.data.Dataset of batches as data.dataset, with the features beside the pairs.
+
+    All features are computed before it returns.
+    """
     import tensorflow as tf
+
+    cache.fill(start_step * batch_size, stop_step * batch_size)
 
     size, widths = cache.source.crop_size, PRESETS["vgg19"].widths
 

@@ -89,19 +89,18 @@ def transfer_graph(encoder: Weights, decoder: Weights, adain_layers: Sequence[st
                 for part in _split(vector, encoder, adain_layers)]
 
     image, found = _encoder(encoder, adain_layers, slope)
-    vectors = [op.parameter([sum(_widths(encoder, adain_layers))], np.float32) for _ in range(4)]
+    style_mean, style_std, mean, std = (
+        op.parameter([sum(_widths(encoder, adain_layers))], np.float32) for _ in range(4))
     alpha, own = op.parameter([], np.float32), op.parameter([], np.float32)
-    restyled, removed = {}, []
-    for name, style_mean, style_std, mean, std in zip(adain_layers, *map(split, vectors)):
-        own_mean, own_variance = _moments(found[name])
-        own_std = op.sqrt(op.add(own_variance, np.float32(EPSILON)))
-        content = ChannelStats(blend(mean, own_mean, own), blend(std, own_std, own))
-        factor, offset = affine(content, ChannelStats(blend(content.mean, style_mean, alpha),
-                                                      blend(content.std, style_std, alpha)))
-        restyled[name] = op.add(op.multiply(found[name], factor), offset)
-        removed.append(content)
-    return _model([_decoder(decoder, restyled, slope), *map(_row, zip(*removed))],
-                  [image, *vectors[:2], alpha, *vectors[2:], own])
+    own_mean, own_variance = map(_row, zip(*(_moments(found[name]) for name in adain_layers)))
+    own_std = op.sqrt(op.add(own_variance, np.float32(EPSILON)))
+    content = ChannelStats(blend(mean, own_mean, own), blend(std, own_std, own))
+    target = ChannelStats(blend(content.mean, style_mean, alpha),
+                          blend(content.std, style_std, alpha))
+    restyled = {name: op.add(op.multiply(found[name], scale), shift)
+                for name, scale, shift in zip(adain_layers, *map(split, affine(content, target)))}
+    return _model([_decoder(decoder, restyled, slope), *content],
+                  [image, style_mean, style_std, alpha, mean, std, own])
 
 
 def regions_graph(encoder: Weights, decoder: Weights, adain_layers: Sequence[str],

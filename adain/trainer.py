@@ -284,11 +284,12 @@ def train(config: TrainConfig, batches: Batches, watch: Watch | np.ndarray, fold
     events = None
     if distribution.is_first():
         events = EventWriter(log_path or folder / "logs", first_step)
+    with distribution.clear_errors(folder):
+        fed = distribution.distributed(strategy, batches, first_step, config.max_iter)
     recorder = Recorder(folder, events, watch, batches, first_step,
                         resumed.config.get("seconds", 0.0) if resumed else 0.0, report)
     with StopRequest(recorder.end_soon), distribution.clear_errors(folder):
-        model.fit(distribution.distributed(strategy, batches, first_step, config.max_iter),
-                  epochs=1, verbose=0, shuffle=False,
+        model.fit(fed, epochs=1, verbose=0, shuffle=False,
                   steps_per_epoch=config.max_iter - first_step, callbacks=[recorder])
     if events:
         events.close()

@@ -107,6 +107,19 @@ def test_cached_features_are_computed_once_and_right(folders):
         assert cache.pair(index)[1] is cache.pair(index)[1]
 
 
+def test_features_are_filled_in_before_the_first_step(folders):
+    lines = []
+    source = data.PairSource(folders / "content", folders / "style", 0, 40, 32, fixed_crops=2)
+    cache = features.FeatureCache(source, load_encoder("vgg19"), lines.append)
+    features.dataset(cache, 2, 1, 3)
+    expected = {pictures.place(index) for index in range(2, 6)
+                for pictures in (source.content, source.style)}
+    assert lines == [f"computes the features of {len(expected)} crops, once"]
+    cache._content_network = cache._style_network = None  # they are not needed any more
+    for index in range(2, 6):
+        cache.pair(index)
+
+
 def test_a_run_writes_checkpoints_previews_and_tensorboard(folders):
     train(CONFIG, folders, "run")
     run = folders / "run"

@@ -200,7 +200,7 @@ def train_any_style(config: TrainConfig, options: dict[str, Any], folder: Path,
         + (f"{strategy.num_replicas_in_sync} devices share " if strategy else "")
         + f"{config.batch_size} pairs of {config.crop_size} x {config.crop_size} a step")
     if config.cached_crops:
-        cache = features.FeatureCache(source, load_encoder("vgg19", config.vgg_path))
+        cache = features.FeatureCache(source, load_encoder("vgg19", config.vgg_path), say)
         batches = functools.partial(features.dataset, cache, config.batch_size)
     else:
         batches = functools.partial(data.dataset, source, config.batch_size)
