@@ -86,7 +86,7 @@ class OpenVINOEngine:
     def __init__(self, encoder: Weights, decoder: Weights, adain_layers: Sequence[str],
                  precision: str = "auto", slope: float = 0.0) -> None:
         def compiled(graph, *weights):
-            return graphs.compile_graph(graph(*weights, adain_layers, slope), precision)
+            return _Network(graphs.compile_graph(graph(*weights, adain_layers, slope), precision))
 
         # Both at once, and while the caller goes on, to read the pictures.
         with_threads = ThreadPoolExecutor(2)
@@ -103,7 +103,7 @@ class OpenVINOEngine:
         return "CPU, " + {"bf16": "bfloat16", "f32": "float32"}.get(used, used)
 
     def measure(self, image: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        mean, variance = _call(self._statistics.result(), image[None], weights[None])
+        mean, variance = self._statistics.result()(image[None], weights[None])
         return mean.copy(), variance.copy()
 
     def transfer(self, image: np.ndarray, style: ChannelStats, alpha: float,
@@ -111,28 +111,51 @@ class OpenVINOEngine:
                  own: float = 0.0) -> tuple[np.ndarray, ChannelStats]:
         if content is None:
             content, own = style, 1.0  # any numbers will do: they get no share
-        picture, mean, std = _call(self._transfer.result(), image[None], *style, np.float32(alpha),
-                                   *content, np.float32(own))
+        network = self._transfer.result()
+        picture, mean, std = network(image[None], *style, np.float32(alpha), *content,
+                                     np.float32(own))
         return picture[0], ChannelStats(mean.copy(), std.copy())
 
     def transfer_regions(self, image: np.ndarray, regions: np.ndarray, scales: np.ndarray,
                          shifts: np.ndarray) -> np.ndarray:
-        return _call(self._regions(), image[None], regions, scales, shifts)[0][0]
+        return self._regions()(image[None], regions, scales, shifts)[0][0]
 
 
 def _channels(encoder: Weights, adain_layers: Sequence[str]) -> int:
     return sum(encoder[conv(name)][1].size for name in adain_layers)
 
 
-def _call(network, *inputs) -> list[np.ndarray]:
-    """Return an OpenVINO network's outputs, which are valid until its next call."""
-    try:  # it works on the arrays themselves instead of copies of them
-        return list(network(list(inputs), share_inputs=True, share_outputs=True).values())
-    except RuntimeError as error:
-        if "alloc" in str(error):  # "bad_alloc", "can't alloc", "Failed to allocate ..."
-            network.release_memory()
-            raise MemoryError(str(error)) from None
-        raise
+class _Network:
+    """A compiled OpenVINO network, whose outputs are valid until its next call.
+
+    Out of memory is a MemoryError. OpenVINO raises it, but with a single core it only leaves the
+    outputs as they were: so each is marked before the next call.
+    """
+
+    MARK = np.float32(-3e38)
+
+    def __init__(self, compiled) -> None:
+        self._compiled, self._outputs = compiled, []
+        self.get_property = compiled.get_property
+
+    def __call__(self, *inputs: np.ndarray) -> list[np.ndarray]:
+        for output in self._outputs:
+            output.flat[0] = self.MARK
+        try:  # it works on the arrays themselves instead of copies of them
+            outputs = list(self._compiled(list(inputs), share_inputs=True,
+                                          share_outputs=True).values())
+        except RuntimeError as error:
+            if "alloc" not in str(error):  # "bad_alloc", "can't alloc", "Failed to allocate ..."
+                raise
+            shortage = str(error)
+        else:
+            if all(output.size and output.flat[0] != self.MARK for output in outputs):
+                self._outputs = outputs
+                return outputs
+            shortage = "OpenVINO gave no result"
+        self._outputs = []
+        self._compiled.release_memory()
+        raise MemoryError(shortage)
 
 
 class KerasEngine:
