@@ -1,10 +1,8 @@
 """The program that draws the sample styles: every picture is sound, repeatable and listed."""
 
-import importlib.util
 import re
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -13,16 +11,9 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def load_script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location(
-        "draw_styles", ROOT / "examples" / "draw_styles.py"
-    )
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+sys.path.insert(0, str(ROOT / "examples"))
 
-
-script = load_script()
+import draw_styles as script  # noqa: E402
 
 
 @pytest.mark.parametrize("name", script.STYLES)
