@@ -10,7 +10,8 @@ in the whole picture. The result equals that of the whole picture at once, up to
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -112,8 +113,25 @@ def measure(engine: Engine, image: np.ndarray, tile_size: int, mask: np.ndarray 
             progress: Progress = iter) -> ChannelStats:
     """Return the channel statistics of a whole picture (pass 1).
 
-    image: uint8 (rows, columns, 3); mask: uint8 (rows, columns), how much each pixel counts.
+    image: uint8 (rows, columns, 3); mask: uint8 (rows, columns), how much each pixel counts. Where
+    memory runs out, smaller tiles are tried.
     """
+    return _shrinking(partial(_measure, engine, image, mask=mask, progress=progress), tile_size)
+
+
+def _shrinking(compute: Callable[[int], Any], tile_size: int) -> Any:
+    """Return compute(tile_size), or where memory runs out that of half the size, and so on."""
+    try:
+        return compute(tile_size)
+    except MemoryError:
+        smaller = tile_size // (2 * STRIDE) * STRIDE
+        if smaller < SMALLEST:
+            raise
+    return _shrinking(compute, smaller)
+
+
+def _measure(engine: Engine, image: np.ndarray, tile_size: int, mask: np.ndarray | None,
+             progress: Progress) -> ChannelStats:
     plan = tiles(*map(padded_length, image.shape[:2]), tile_size, stride_multiple(engine.radius))
     statistics = StatsAccumulator()
     for down, across in progress(plan):
@@ -139,16 +157,11 @@ def stylize(engine: Engine, image: np.ndarray, style: ChannelStats | Regions, al
     not the picture's own (then there is no pass 1; not for Regions). Where memory runs out, smaller
     tiles are tried.
     """
-    try:
-        return _stylize(engine, image, style, alpha, tile_size, halo, dtype, progress, content)
-    except MemoryError:
-        smaller = tile_size // (2 * STRIDE) * STRIDE
-        if smaller < SMALLEST:
-            raise
-    return stylize(engine, image, style, alpha, smaller, halo, dtype, progress, content)
+    return _shrinking(partial(_stylize, engine, image, style, alpha, halo, dtype, progress,
+                              content), tile_size)
 
 
-def _stylize(engine, image, style, alpha, tile_size, halo, dtype, progress, content):
+def _stylize(engine, image, style, alpha, halo, dtype, progress, content, tile_size):
     plan = tiles(*map(padded_length, image.shape[:2]), tile_size,
                  default_halo(engine) if halo is None else halo)
     if isinstance(style, Regions):

@@ -86,3 +86,11 @@ def test_short_of_memory_smaller_tiles_are_tried(networks):
     np.testing.assert_allclose(small, whole, rtol=0, atol=1e-4 * abs(whole).max())
     with pytest.raises(MemoryError):
         stylize(Forgetful(networks, 100), image, 1024)
+
+
+def test_short_of_memory_a_style_is_encoded_in_smaller_tiles(networks):
+    image = picture(264, 328)
+    np.testing.assert_allclose(tiling.measure(Forgetful(networks, 200 * 200), image, 1024),
+                               tiling.measure(networks, image, 1024), rtol=1e-3, atol=1e-5)
+    with pytest.raises(MemoryError):
+        tiling.measure(Forgetful(networks, 100), image, 1024)
