@@ -16,6 +16,7 @@ import numpy as np
 
 from adain import graphs
 from adain.architecture import conv, depths_of, radius, scale
+from adain.compiled import compile_graph
 from adain.errors import OptionError
 from adain.stats import EPSILON, ChannelStats, affine, interpolate
 from adain.weights import Weights
@@ -86,7 +87,7 @@ class OpenVINOEngine:
     def __init__(self, encoder: Weights, decoder: Weights, adain_layers: Sequence[str],
                  precision: str = "auto", slope: float = 0.0) -> None:
         def compiled(graph, *weights):
-            return _Network(graphs.compile_graph(graph(*weights, adain_layers, slope), precision))
+            return compile_graph(graph(*weights, adain_layers, slope), precision)
 
         # Both at once, and while the caller goes on, to read the pictures.
         with_threads = ThreadPoolExecutor(2)
@@ -99,8 +100,7 @@ class OpenVINOEngine:
 
     @cached_property
     def device(self) -> str:
-        used = self._transfer.result().get_property("INFERENCE_PRECISION_HINT").get_type_name()
-        return "CPU, " + {"bf16": "bfloat16", "f32": "float32"}.get(used, used)
+        return f"CPU, {self._transfer.result().precision}"
 
     def measure(self, image: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         mean, variance = self._statistics.result()(image[None], weights[None])
@@ -123,39 +123,6 @@ class OpenVINOEngine:
 
 def _channels(encoder: Weights, adain_layers: Sequence[str]) -> int:
     return sum(encoder[conv(name)][1].size for name in adain_layers)
-
-
-class _Network:
-    """A compiled OpenVINO network, whose outputs are valid until its next call.
-
-    Out of memory is a MemoryError. OpenVINO raises it, but with a single core it only leaves the
-    outputs as they were: so each is marked before the next call.
-    """
-
-    MARK = np.float32(-3e38)
-
-    def __init__(self, compiled) -> None:
-        self._compiled, self._outputs = compiled, []
-        self.get_property = compiled.get_property
-
-    def __call__(self, *inputs: np.ndarray) -> list[np.ndarray]:
-        for output in self._outputs:
-            output.flat[0] = self.MARK
-        try:  # it works on the arrays themselves instead of copies of them
-            outputs = list(self._compiled(list(inputs), share_inputs=True,
-                                          share_outputs=True).values())
-        except RuntimeError as error:
-            if "alloc" not in str(error):  # "bad_alloc", "can't alloc", "Failed to allocate ..."
-                raise
-            shortage = str(error)
-        else:
-            if all(output.size and output.flat[0] != self.MARK for output in outputs):
-                self._outputs = outputs
-                return outputs
-            shortage = "OpenVINO gave no result"
-        self._outputs = []
-        self._compiled.release_memory()
-        raise MemoryError(shortage)
 
 
 class KerasEngine:

@@ -16,8 +16,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from adain.architecture import CONTENT_LAYER, PRESETS, STYLE_LAYERS
+from adain.compiled import compile_graph
 from adain.data import PairSource, Pictures, Place, batches
-from adain.graphs import activations_graph, compile_graph, statistics_graph
+from adain.graphs import activations_graph, statistics_graph
 from adain.progress import duration
 from adain.stats import EPSILON
 from adain.tiling import to_float
@@ -93,7 +94,7 @@ class FeatureCache:
 
     def _stats(self, crop: np.ndarray) -> np.ndarray:
         everywhere = np.ones((1, *crop.shape[:2]), np.float32)
-        mean, variance = self._style_network([to_float(crop)[None], everywhere]).values()
+        mean, variance = self._style_network(to_float(crop)[None], everywhere)
         return np.stack([mean, np.sqrt(variance + EPSILON)]).astype(np.float32)
 
 

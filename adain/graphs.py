@@ -7,11 +7,9 @@ graph activations are (1, channels, rows, columns).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from adain import cpu
 from adain.architecture import (
     DECODER_OUTPUT,
     conv,
@@ -23,27 +21,6 @@ from adain.architecture import (
 )
 from adain.stats import EPSILON, ChannelStats, affine
 from adain.weights import Weights
-
-
-def compile_graph(model, precision: str = "auto"):
-    """Compile an openvino.Model for the CPU; "auto" is bfloat16 where that is faster."""
-    from adain.runtime import openvino
-
-    # In a thread of its own, because on CPUs with AMX OpenVINO gives the thread that compiles a
-    # signal stack too small for Python's handlers: Ctrl-C would then be a segmentation fault.
-    with ThreadPoolExecutor(1) as executor:
-        return executor.submit(openvino.Core().compile_model, model, "CPU",
-                               compile_options(precision)).result()
-
-
-def compile_options(precision: str) -> dict[str, str]:
-    """Return OpenVINO's settings for one of engine.PRECISIONS."""
-    options = {"PERFORMANCE_HINT": "LATENCY"}
-    if precision == "auto" and cpu.bfloat16() == cpu.SLOW:
-        precision = "float32"  # OpenVINO's own choice is bfloat16 wherever it can be computed
-    if precision != "auto":
-        options["INFERENCE_PRECISION_HINT"] = {"float32": "f32", "bfloat16": "bf16"}[precision]
-    return options
 
 
 def activations_graph(weights: Weights, names: Sequence[str], slope: float = 0.0):

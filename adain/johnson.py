@@ -26,8 +26,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from adain import checkpoint, images
+from adain.compiled import compile_graph
 from adain.errors import ImageError, OptionError, WeightsError
-from adain.graphs import compile_graph
 from adain.stats import EPSILON
 from adain.stylizer import Picture, as_image
 from adain.tiling import pad, to_float, to_integers
@@ -149,9 +149,9 @@ class StyleNetwork:
                  max_memory: int | None = None) -> None:
         arrays, self.about = load(path)
         self._network = compile_graph(graph(arrays), precision)
-        used = self._network.get_property("INFERENCE_PRECISION_HINT").get_type_name()
-        self.device = "CPU, " + {"bf16": "bfloat16", "f32": "float32"}.get(used, used)
-        self.pixel_bytes = BFLOAT16_BYTES if used == "bf16" else FLOAT32_BYTES
+        self.device = f"CPU, {self._network.precision}"
+        self.pixel_bytes = (BFLOAT16_BYTES if self._network.precision == "bfloat16"
+                            else FLOAT32_BYTES)
         self.max_memory = max_memory or _machine_memory()
 
     @property

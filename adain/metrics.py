@@ -30,8 +30,9 @@ import numpy as np
 from adain import images
 from adain.architecture import STRIDE, STYLE_LAYERS
 from adain.commands import progress, run
+from adain.compiled import compile_graph
 from adain.errors import ImageError, OptionError
-from adain.graphs import activations_graph, compile_graph
+from adain.graphs import activations_graph
 from adain.stats import EPSILON, ChannelStats
 from adain.tiling import to_float
 from adain.weights import load_encoder
@@ -82,8 +83,8 @@ class Meter:
         rows, columns = (side // STRIDE * STRIDE for side in image.shape[:2])
         if min(rows, columns) < 2 * STRIDE:
             raise ImageError(f"metrics need pictures of 16 x 16 or more; received {image.shape}.")
-        found = self._network(to_float(image[:rows, :columns])[None])
-        return [found[index][0] for index in range(len(STYLE_LAYERS))]
+        return [found[0].copy() for found in
+                self._network(to_float(image[:rows, :columns])[None])]
 
 
 def _stats(features: np.ndarray) -> ChannelStats:

@@ -17,8 +17,9 @@ import numpy as np
 from adain import images, weights
 from adain.architecture import STRIDE, VGG19_LAYERS, relu
 from adain.commands import progress, run
+from adain.compiled import compile_graph
 from adain.data import find_nested
-from adain.graphs import activations_graph, compile_graph
+from adain.graphs import activations_graph
 
 
 def measure(files: list[Path], size: int) -> dict[str, np.ndarray]:
@@ -36,10 +37,9 @@ def measure(files: list[Path], size: int) -> dict[str, np.ndarray]:
         image = images.resize_shorter_side(images.read(file, size), size)
         rows, columns = (side // STRIDE * STRIDE for side in image.shape[:2])
         pixels = image[:rows, :columns].astype(np.float32) / 255
-        activations = network(pixels[None])
-        for index in range(len(names)):
+        for index, activation in enumerate(network(pixels[None])):
             sums[index] = sums[index] + (
-                activations[index][0].mean(axis=(0, 1), dtype=np.float64) * rows * columns)
+                activation[0].mean(axis=(0, 1), dtype=np.float64) * rows * columns)
         area += rows * columns
     # A channel that photographs never excite cannot be scaled to 1: it is left as it is.
     means = {name: np.where(total > 0, total / area, 1.0) for name, total in zip(names, sums)}

@@ -23,8 +23,8 @@ def test_other_processors_are_unknown():
 
 @pytest.mark.parametrize("bfloat16, expected", [(cpu.SLOW, "f32"), (cpu.FAST, None)])
 def test_auto_precision_leaves_slow_bfloat16_alone(monkeypatch, bfloat16, expected):
-    from adain import graphs
+    from adain import compiled
 
     monkeypatch.setattr(cpu, "bfloat16", lambda: bfloat16)
-    assert graphs.compile_options("auto").get("INFERENCE_PRECISION_HINT") == expected
-    assert graphs.compile_options("bfloat16")["INFERENCE_PRECISION_HINT"] == "bf16"
+    assert compiled.compile_options("auto").get("INFERENCE_PRECISION_HINT") == expected
+    assert compiled.compile_options("bfloat16")["INFERENCE_PRECISION_HINT"] == "bf16"

@@ -7,6 +7,7 @@ from conftest import picture, random_decoder, random_encoder
 
 from adain import engine, graphs, weights
 from adain.architecture import PRESETS, STYLE_LAYERS
+from adain.compiled import compile_graph
 from adain.errors import OptionError
 from adain.stats import EPSILON, ChannelStats, affine
 
@@ -58,8 +59,8 @@ def test_statistics_are_weighted(name):
     weights[8:16, 16:24] = 3
     mean, variance = networks.measure(image, weights)
     assert mean.shape == variance.shape == (6 + 8 + 10,)
-    activations = graphs.compile_graph(graphs.activations_graph(random_encoder(), LAYERS),
-                                       "float32")(image[None])
+    activations = compile_graph(graphs.activations_graph(random_encoder(), LAYERS),
+                                "float32")(image[None])
     for level, channels, size in ((0, slice(0, 6), 2), (2, slice(14, 24), 8)):
         features = activations[level][0]
         block = features[8 // size:16 // size, 16 // size:24 // size]
@@ -103,7 +104,7 @@ def test_own_statistics_are_those_that_measure_finds(name):
 
 def test_activations_graph_gives_the_activations_asked_for():
     graph = graphs.activations_graph(random_encoder(), STYLE_LAYERS)
-    outputs = graphs.compile_graph(graph, "float32")(np.zeros((1, 32, 48, 3), np.float32))
+    outputs = compile_graph(graph, "float32")(np.zeros((1, 32, 48, 3), np.float32))
     assert [outputs[index].shape for index in range(4)] == [
         (1, 32, 48, 4), (1, 16, 24, 6), (1, 8, 12, 8), (1, 4, 6, 10)]
 

@@ -18,7 +18,7 @@ LAYERS = [
     {"image_reader", "image_writer"},
     {"stats", "architecture", "images", "color", "clips", "bad_files"},
     {"weights", "ops", "config", "optimizers", "progress", "evolution"},
-    {"graphs"},
+    {"graphs", "compiled"},
     {"engine", "model", "losses", "muon", "data", "checkpoint", "devices", "events", "history",
      "distribution"},
     {"gatys_config"},

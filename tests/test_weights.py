@@ -13,6 +13,7 @@ from adain.architecture import (
     encoder_channels,
     relu,
 )
+from adain.compiled import compile_graph
 from adain.errors import WeightsError
 
 VGG19 = PRESETS["vgg19"].widths
@@ -68,7 +69,7 @@ def assert_equal(left, right, **tolerance):
 
 def encode(network, pixels):
     graph = graphs.activations_graph(network, ["relu4_1"])
-    return graphs.compile_graph(graph, "float32")(pixels[None])[0][0]
+    return compile_graph(graph, "float32")(pixels[None])[0][0]
 
 
 def test_folded_preprocessing_equals_preprocessing_the_picture():

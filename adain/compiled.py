@@ -1,0 +1,72 @@
+"""OpenVINO networks, compiled for the CPU: NumPy in and NumPy out."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+
+import numpy as np
+
+from adain import cpu
+
+# What no network gives: the first number of an output that was not computed.
+_MARK = np.float32(-3e38)
+
+
+class CompiledGraph:
+    """A network that is called with its inputs in order and returns the list of its outputs.
+
+    Inputs are not copied; outputs are valid until the next call. Out of memory is a MemoryError:
+    OpenVINO raises an error then, but with a single core it only leaves the outputs as they were,
+    so each is marked before the next call.
+    """
+
+    def __init__(self, compiled) -> None:
+        self._compiled = compiled
+        self._outputs: list[np.ndarray] = []
+
+    @cached_property
+    def precision(self) -> str:
+        """What it computes in, "float32" or "bfloat16"."""
+        used = self._compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
+        return {"bf16": "bfloat16", "f32": "float32"}.get(used, used)
+
+    def __call__(self, *inputs: np.ndarray) -> list[np.ndarray]:
+        for output in self._outputs:
+            output.flat[0] = _MARK
+        try:
+            outputs = list(self._compiled(list(inputs), share_inputs=True,
+                                          share_outputs=True).values())
+        except RuntimeError as error:
+            if "alloc" not in str(error):  # "bad_alloc", "can't alloc", "Failed to allocate ..."
+                raise
+            shortage = str(error)
+        else:
+            if all(output.size and output.flat[0] != _MARK for output in outputs):
+                self._outputs = outputs
+                return outputs
+            shortage = "OpenVINO gave no result"
+        self._outputs = []
+        self._compiled.release_memory()
+        raise MemoryError(shortage)
+
+
+def compile_graph(model, precision: str = "auto") -> CompiledGraph:
+    """Compile an openvino.Model for the CPU; "auto" is bfloat16 where that is faster."""
+    from adain.runtime import openvino
+
+    # In a thread of its own, because on CPUs with AMX OpenVINO gives the thread that compiles a
+    # signal stack too small for Python's handlers: Ctrl-C would then be a segmentation fault.
+    with ThreadPoolExecutor(1) as executor:
+        return CompiledGraph(executor.submit(openvino.Core().compile_model, model, "CPU",
+                                             compile_options(precision)).result())
+
+
+def compile_options(precision: str) -> dict[str, str]:
+    """Return OpenVINO's settings for one of engine.PRECISIONS."""
+    options = {"PERFORMANCE_HINT": "LATENCY"}
+    if precision == "auto" and cpu.bfloat16() == cpu.SLOW:
+        precision = "float32"  # OpenVINO's own choice is bfloat16 wherever it can be computed
+    if precision != "auto":
+        options["INFERENCE_PRECISION_HINT"] = {"float32": "f32", "bfloat16": "bf16"}[precision]
+    return options
