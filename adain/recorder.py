@@ -235,5 +235,5 @@ def say_end(step: int, max_iter: int, command: str | None, use: str,
     if step >= max_iter:
         report(f"done: {use}")
     else:
-        report(f"stopped at step {step}, saved; run the same command to go on"
+        report(f"stopped at step {step}{', saved' if step else ''}; run the same command to go on"
                + (f":\n  {command}" if command else "."))

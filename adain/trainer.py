@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -245,6 +246,10 @@ def starting_point(name: str | Path) -> Checkpoint | Shipped:
     return Shipped(name) if name in PRESETS else checkpoint.load(name)
 
 
+def _interrupt(signal_name: str) -> None:
+    raise KeyboardInterrupt
+
+
 def train(config: TrainConfig, batches: Batches, watch: Watch | np.ndarray, folder: str | Path,
           log_path: str | Path | None = None, report: Callable[[str], None] = print,
           strategy: Any = None, continue_from: str | Path | None = None) -> TrainingModel:
@@ -284,8 +289,15 @@ def train(config: TrainConfig, batches: Batches, watch: Watch | np.ndarray, fold
     events = None
     if distribution.is_first():
         events = EventWriter(log_path or folder / "logs", first_step)
-    with distribution.clear_errors(folder):
-        fed = distribution.distributed(strategy, batches, first_step, config.max_iter)
+    end = partial(say_end, max_iter=config.max_iter, command=watch.command, report=report,
+                  use=f"python stylize.py --checkpoint {folder} --content-path ... "
+                      "--style-path ...")
+    try:  # what is computed before the first step may take minutes
+        with StopRequest(_interrupt), distribution.clear_errors(folder):
+            fed = distribution.distributed(strategy, batches, first_step, config.max_iter)
+    except KeyboardInterrupt:
+        end(first_step)
+        return model
     recorder = Recorder(folder, events, watch, batches, first_step,
                         resumed.config.get("seconds", 0.0) if resumed else 0.0, report)
     with StopRequest(recorder.end_soon), distribution.clear_errors(folder):
@@ -293,8 +305,7 @@ def train(config: TrainConfig, batches: Batches, watch: Watch | np.ndarray, fold
                   steps_per_epoch=config.max_iter - first_step, callbacks=[recorder])
     if events:
         events.close()
-    say_end(recorder.step, config.max_iter, watch.command,
-            f"python stylize.py --checkpoint {folder} --content-path ... --style-path ...", report)
+    end(recorder.step)
     best = checkpoint.best(folder)
     if best:
         report(f"lowest validation loss: {best}")

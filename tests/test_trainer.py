@@ -264,6 +264,18 @@ def test_sigterm_saves_and_ends_the_run(folders):
     assert 1 <= checkpoint.load(folders / "run").step < 100
 
 
+def test_sigterm_before_the_first_step_ends_the_run(folders):
+    def batches(first, last):
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise AssertionError("goes on after SIGTERM")
+
+    lines = []
+    trainer.train(CONFIG, batches, picture(32, 32)[None, None].repeat(2, axis=1), folders / "run",
+                  report=lines.append)
+    assert lines[-1].startswith("stopped at step 0; run the same command to go on")
+    assert not checkpoint.list_all(folders / "run")
+
+
 @pytest.mark.parametrize("change", [{"batch_size": 0}, {"style_weight": -1}, {"seed": -1},
                                     {"learning_rate": 0}, {"learning_rate": float("nan")},
                                     {"model": "vgg16"}, {"content_target": "both"},
