@@ -23,7 +23,7 @@ LAYERS = [
      "distribution"},
     {"gatys_config"},
     {"tiling", "stylefile"},
-    {"features", "recorder", "inversion"},
+    {"features", "recorder", "inversion", "training_model"},
     {"stylizer", "trainer", "batch", "gatys_loss"},
     {"steady", "gatys", "johnson"},
     {"video", "webcam", "johnson_training"},

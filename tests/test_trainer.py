@@ -12,7 +12,7 @@ from PIL import Image
 
 pytest.importorskip("keras")
 pytest.importorskip("tensorflow")
-from adain import checkpoint, data, features, trainer  # noqa: E402
+from adain import checkpoint, data, features, ops, trainer  # noqa: E402
 from adain.config import TrainConfig
 from adain.errors import AdaINError, OptionError, WeightsError
 from adain.model import get_weights
@@ -101,7 +101,7 @@ def test_cached_features_are_computed_once_and_right(folders):
     model = trainer.build(dataclasses.replace(CONFIG, model="vgg19"))
     relu4_1 = np.asarray(model.vgg(pairs[:1] / np.float32(255))[-1][0])
     np.testing.assert_allclose(content_features, relu4_1, atol=0.03 * relu4_1.max())
-    stats = trainer.channel_stats(model.vgg(pairs[1:] / np.float32(255))[0])
+    stats = ops.channel_stats(model.vgg(pairs[1:] / np.float32(255))[0])
     np.testing.assert_allclose(style_stats[:, :64], np.stack(stats)[:, 0, 0, 0], atol=0.03)
     for index in range(40):
         assert cache.pair(index)[1] is cache.pair(index)[1]
