@@ -18,12 +18,23 @@ class CompiledGraph:
 
     Inputs are not copied; outputs are valid until the next call. Out of memory is a MemoryError:
     OpenVINO raises an error then, but with a single core it only leaves the outputs as they were,
-    so each is marked before the next call.
+    so each is marked before the next call. A network that ran out of memory may compute nonsense
+    ever after, so it is compiled anew.
     """
 
-    def __init__(self, compiled) -> None:
-        self._compiled = compiled
+    def __init__(self, model, options: dict[str, str]) -> None:
+        self._model, self._options = model, options
         self._outputs: list[np.ndarray] = []
+        self._compiled = self._compile()
+
+    def _compile(self):
+        from adain.runtime import openvino
+
+        # In a thread of its own, because on CPUs with AMX OpenVINO gives the thread that compiles
+        # a signal stack too small for Python's handlers: Ctrl-C would be a segmentation fault.
+        with ThreadPoolExecutor(1) as executor:
+            return executor.submit(openvino.Core().compile_model, self._model, "CPU",
+                                   self._options).result()
 
     @cached_property
     def precision(self) -> str:
@@ -35,6 +46,8 @@ class CompiledGraph:
         for output in self._outputs:
             output.flat[0] = _MARK
         try:
+            if self._compiled is None:
+                self._compiled = self._compile()
             outputs = list(self._compiled(list(inputs), share_inputs=True,
                                           share_outputs=True).values())
         except RuntimeError as error:
@@ -46,20 +59,13 @@ class CompiledGraph:
                 self._outputs = outputs
                 return outputs
             shortage = "OpenVINO gave no result"
-        self._outputs = []
-        self._compiled.release_memory()
+        self._outputs, self._compiled = [], None
         raise MemoryError(shortage)
 
 
 def compile_graph(model, precision: str = "auto") -> CompiledGraph:
     """Compile an openvino.Model for the CPU; "auto" is bfloat16 where that is faster."""
-    from adain.runtime import openvino
-
-    # In a thread of its own, because on CPUs with AMX OpenVINO gives the thread that compiles a
-    # signal stack too small for Python's handlers: Ctrl-C would then be a segmentation fault.
-    with ThreadPoolExecutor(1) as executor:
-        return CompiledGraph(executor.submit(openvino.Core().compile_model, model, "CPU",
-                                             compile_options(precision)).result())
+    return CompiledGraph(model, compile_options(precision))
 
 
 def compile_options(precision: str) -> dict[str, str]:

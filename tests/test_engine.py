@@ -142,7 +142,7 @@ def test_signals_are_still_handled_after_openvino_has_started():
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
 @pytest.mark.parametrize("cores", [1, 2])
 def test_openvino_says_when_memory_is_short_and_goes_on(cores):
-    """On one core OpenVINO itself does not say it."""
+    """On one core OpenVINO itself does not say it, and what ran out once computes nonsense."""
     program = f"""if True:
         import os, resource
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:{cores}])
@@ -150,15 +150,20 @@ def test_openvino_says_when_memory_is_short_and_goes_on(cores):
         from adain import Stylizer
         stylizer = Stylizer("compact", precision="float32", tile_size=2048)
         content, style = np.zeros((2000, 2000, 3), np.uint8), np.zeros((64, 64, 3), np.uint8)
+        content[::70, :, 0] = np.arange(2000) % 256
+        style[:32] = 200
         style = stylizer.encode_style(style)
-        stylizer.engine.measure(np.zeros((64, 64, 3), np.float32), np.ones((64, 64), np.float32))
+        expected = Stylizer("compact", precision="float32", tile_size=256).stylize(content, style)
         used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (used + 400_000_000,) * 2)
-        print(stylizer.stylize(content, style).shape)
+        unlimited = resource.getrlimit(resource.RLIMIT_AS)
+        resource.setrlimit(resource.RLIMIT_AS, (used + 400_000_000, unlimited[1]))
         try:
             stylizer.engine.transfer(np.zeros((2000, 2000, 3), np.float32), style, 1.0)
         except MemoryError:
             print("short")
+        stylized = stylizer.stylize(content, style)
+        resource.setrlimit(resource.RLIMIT_AS, unlimited)
+        print(np.ptp(expected) > 50, abs(stylized - expected.astype(int)).max() <= 1)
     """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert done.stdout == "(2000, 2000, 3)\nshort\n", done.stderr
+    assert done.stdout == "short\nTrue True\n", done.stderr
