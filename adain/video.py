@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from adain import images
-from adain.clips import Frame, Sink, Source, check_writable_format
+from adain.clip_sink import Sink, check_writable_format
+from adain.clip_source import Source
+from adain.clips import Frame
 from adain.errors import OptionError
 from adain.stats import ChannelStats
 from adain.steady import SMOOTHING, SteadyStylizer

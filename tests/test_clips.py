@@ -10,7 +10,10 @@ from conftest import picture
 av = pytest.importorskip("av", reason='needs pip install -e ".[video]"')
 import videos
 
-from adain.clips import EXACT, Frame, Sink, Source
+from adain import hdr
+from adain.clip_sink import Sink
+from adain.clip_source import Source
+from adain.clips import EXACT, Frame
 from adain.errors import ImageError, OptionError
 
 
@@ -227,6 +230,71 @@ def test_ten_bits_become_eight(tmp_path):
     frame = videos.frames(tmp_path / "b.mp4")[0][1]
     assert frame.format.name == "yuv420p" and frame.colorspace == 1
     np.testing.assert_allclose(show(frame), (128, 128, 128), atol=3)
+
+
+@pytest.mark.parametrize("transfer, signals", [(hdr.PQ, (0, 0.381, 0.581, 0.752)),
+                                               (hdr.HLG, (0, 0.387, 0.75, 1))])
+def test_high_dynamic_range_becomes_standard(tmp_path, transfer, signals):
+    """Black, 26 and 203 cd/m2 (18 % of the white, and the white) and the peak of 1000."""
+    scenes = []
+    for signal in signals:
+        frame = av.VideoFrame(48, 32, "yuv420p10le")
+        for plane, value in zip(frame.planes, (round(64 + 876 * signal), 512, 512)):
+            plane.update(np.full(plane.buffer_size // 2, value, np.uint16).tobytes())
+        scenes.append(frame)
+    videos.write(tmp_path / "a.mkv", scenes, codec="ffv1", pix_fmt="yuv420p10le", colorspace=9,
+                 color_primaries=9, color_trc=transfer, color_range=1)
+    copy(tmp_path / "a.mkv", tmp_path / "b.mp4")
+    found = [frame for _, frame in videos.frames(tmp_path / "b.mp4")]
+    assert {(frame.colorspace, frame.color_primaries, frame.color_trc) for frame in found} == {
+        (1, 1, 1)}
+    # By hand: 255 (26 / 203) ** (1 / 2.4) is 108; the white gives some room to what is brighter.
+    np.testing.assert_allclose([show(frame)[1] for frame in found], (0, 108, 230, 255), atol=3)
+
+
+def interlaced(frames):
+    """Frames of a bar that moves 6 columns a field; the lower rows come first, as x264 says."""
+    for index in range(frames):
+        image = np.full((96, 160, 3), 30, np.uint8)
+        for field in range(2):
+            start = 16 + 6 * (2 * index + field)
+            image[1 - field::2, start:start + 40] = 220
+        yield image
+
+
+def combing(image):
+    """How much rows differ from the mean of their neighbours."""
+    green = image[..., 1].astype(float)
+    return abs(green[1:-1] - (green[:-2] + green[2:]) / 2).mean()
+
+
+def test_interlaced_frames_become_whole_ones(tmp_path):
+    before = list(interlaced(8))
+    videos.write(tmp_path / "a.mp4", before, unit=Fraction(1, 25), sound="aac",
+                 options={"x264-params": "interlaced=1", "crf": "5"})
+    assert all(frame.interlaced_frame for _, frame in videos.frames(tmp_path / "a.mp4"))
+    copy(tmp_path / "a.mp4", tmp_path / "b.mp4")
+    assert times(tmp_path / "b.mp4") == times(tmp_path / "a.mp4")
+    after = videos.frames(tmp_path / "b.mp4")
+    assert not any(frame.interlaced_frame for _, frame in after)
+    for old, (_, frame) in zip(before, after):
+        new = frame.to_ndarray(format="rgb24")
+        assert combing(new) < 0.15 * combing(old)
+        np.testing.assert_allclose(new[1::2], old[1::2].astype(int), atol=12)  # the first field
+
+
+def test_progressive_frames_beside_interlaced_ones_stay(tmp_path):
+    videos.write(tmp_path / "a.ts", list(interlaced(3)),
+                 options={"x264-params": "interlaced=1", "crf": "5"})
+    videos.write(tmp_path / "b.ts", [picture(96, 160, seed) for seed in range(3)])
+    joined = b"".join((tmp_path / name).read_bytes() for name in ("b.ts", "a.ts", "b.ts"))
+    (tmp_path / "joined.ts").write_bytes(joined)
+    with Source(tmp_path / "joined.ts") as clip:
+        found = [item.image for item in clip if isinstance(item, Frame)]
+    with Source(tmp_path / "b.ts") as clip:
+        alone = [item.image for item in clip if isinstance(item, Frame)]
+    assert len(found) == 9
+    np.testing.assert_array_equal(found[:3] + found[6:], alone * 2)
 
 
 def test_a_clip_that_changes_its_size_keeps_the_first(tmp_path):

@@ -13,15 +13,15 @@ from adain.architecture import PRESETS
 FILES = sorted((ROOT / "adain").rglob("*.py"))
 # From the ground up; a module may import, at its top level, only from the layers below its own.
 LAYERS = [
-    {"errors", "runtime", "energy", "cpu"},
+    {"errors", "runtime", "energy", "cpu", "hdr"},
     {"float_tiff", "image_metadata"},
     {"image_reader", "image_writer"},
     {"stats", "architecture", "images", "color", "clips", "bad_files"},
-    {"weights", "ops", "config", "optimizers", "progress", "evolution"},
-    {"graphs", "compiled"},
+    {"weights", "ops", "config", "optimizers", "progress", "evolution", "deinterlace"},
+    {"graphs", "compiled", "clip_source"},
     {"engine", "model", "losses", "muon", "data", "checkpoint", "devices", "events", "history",
      "distribution"},
-    {"gatys_config"},
+    {"gatys_config", "clip_sink"},
     {"tiling", "stylefile"},
     {"features", "recorder", "inversion", "training_model"},
     {"stylizer", "trainer", "batch", "gatys_loss"},

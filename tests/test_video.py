@@ -125,7 +125,7 @@ def test_videos_are_known_by_their_ending(name, expected):
 
 def test_importing_the_module_needs_no_pyav():
     code = ("import sys; sys.modules['av'] = None\n"
-            "from adain import video\nfrom adain.clips import Source\n"
+            "from adain import video\nfrom adain.clip_source import Source\n"
             "from adain.errors import OptionError\n"
             "try: Source('setup.cfg')\nexcept OptionError as error: print(error)")
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True,

@@ -35,12 +35,14 @@ def write(path, frames, times=None, unit=Fraction(1, 25), codec="libx264", sound
     sound: an audio codec, for a tone of a second; subtitles: how many lines of them.
     late: seconds on the clock at the start.
     turn: (a, b, c, d) of a QuickTime matrix, so that players show the pixel (x, y) at
-    (a x + c y, b x + d y); context: attributes of the codec context.
+    (a x + c y, b x + d y); context: attributes of the codec context,
+    and `options` of its codec.
     """
     with av.open(str(path), "w") as container:
         video = container.add_stream(codec, 1 / unit if unit.numerator == 1 else 25)
         if codec == "libx264":
             video.options = {"preset": "ultrafast", "crf": "5"}
+        video.options = {**video.options, **context.pop("options", {})}
         frames = [frame if isinstance(frame, av.VideoFrame)
                   else av.VideoFrame.from_ndarray(frame, format="rgb24") for frame in frames]
         video.width, video.height = frames[0].width, frames[0].height

@@ -1,0 +1,141 @@
+"""Read video files: whole, upright frames in standard RGB, and the packets of the other streams."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from adain import hdr
+from adain.clips import BT601, BT601_LIKE, BT709, BT2020, EXACT, Frame, Look, import_av, reason
+from adain.deinterlace import Deinterlacer
+from adain.errors import ImageError
+
+MATRICES = (BT709, 4, *BT601_LIKE, 7, BT2020)  # those that swscale computes with
+HD_ROWS = 720  # from here on, players take unnamed colours for BT.709
+
+
+class Source:
+    """A video being read: iterating gives Frames, and the packets of the other streams between.
+
+    Raises ImageError for a file without a readable frame, as soon as it is opened. Packets that
+    cannot be decoded are skipped, and counted in `damaged`.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        av = import_av()
+        self.path, self.damaged = Path(path), 0
+        if not self.path.is_file():
+            raise ImageError(f"{path} is a folder, not a video." if self.path.is_dir()
+                             else f"{path} does not exist.")
+        try:
+            self.container = av.open(f"file:{path}")  # a colon in a name is no protocol
+        except (av.FFmpegError, OSError) as error:
+            raise ImageError(f"{path} is not a readable video: {reason(error)}.") from None
+        try:
+            self._examine(av.stream.Disposition.attached_pic)
+        except BaseException:
+            self.container.close()
+            raise
+
+    def _examine(self, cover) -> None:
+        """Find out what Sink has to know; size, turn and colours take the first frame."""
+        streams = self.container.streams
+        self._video = next((stream for stream in streams.video if not stream.disposition & cover),
+                           None)
+        if self._video is None:
+            raise ImageError(f"{self.path} has no video.")
+        self._video.thread_type = "AUTO"
+        self.others = [*streams.audio, *streams.subtitles]
+        self.time_base = self._video.time_base
+        self.rate = self._video.average_rate or self._video.guessed_rate or Fraction(25)
+        self.frames = self._video.frames or self._guess_frames()  # None: not known
+
+        # Recordings of broadcasts and camcorders start at any time of their clock: here at 0.
+        self._start = Fraction(max(self.container.start_time or 0, 0), 1_000_000)
+
+        self._size: tuple[int, int] | None = None
+        self._pts: int | None = None
+        self._items, self._seen = self._decode(), []
+        while self._size is None:
+            item = next(self._items, None)
+            if item is None:
+                raise ImageError(f"{self.path} has no readable frame.")
+            self._seen.append(item)
+
+    def _guess_frames(self) -> int | None:
+        microseconds = self.container.duration
+        return None if microseconds is None else round(microseconds * self.rate / 1_000_000)
+
+    def __iter__(self) -> Iterator:
+        """Give each item once."""
+        while self._seen:
+            yield self._seen.pop(0)
+        yield from self._items
+
+    def __enter__(self) -> Source:
+        return self
+
+    def __exit__(self, *exception) -> None:
+        self.container.close()
+
+    def _decode(self) -> Iterator:
+        av, whole = import_av(), Deinterlacer()
+        try:
+            for packet in self.container.demux(self._video, *self.others):
+                if packet.stream is not self._video:
+                    if packet.size:  # the last of each stream is empty
+                        yield self._from_start(packet)
+                    continue
+                try:
+                    frames = packet.decode()
+                except av.FFmpegError:
+                    self.damaged += 1
+                    continue
+                for frame in frames:
+                    yield from map(self._convert, whole.add(frame))
+            yield from map(self._convert, whole.finish())
+        except (av.FFmpegError, OSError) as error:
+            raise ImageError(f"{self.path} cannot be read on: {reason(error)}.") from None
+
+    def _from_start(self, item):
+        """Move a packet or frame to the time since the start."""
+        shift = round(self._start / item.time_base)
+        if item.pts is not None:
+            item.pts -= shift
+        if item.dts is not None:
+            item.dts -= shift
+        return item
+
+    def _convert(self, frame) -> Frame:
+        frame, is_hdr = self._from_start(frame), frame.color_trc in (hdr.PQ, hdr.HLG)
+        if frame.colorspace not in MATRICES:
+            frame.colorspace = (BT2020 if is_hdr else BT709 if frame.height >= HD_ROWS else BT601)
+        if self._size is None:
+            self._size, self._turns = (frame.width, frame.height), round(frame.rotation / 90) % 4
+            self.look = self._look(frame, is_hdr)
+        # A clip can change its size on the way; the result keeps that of the first frame.
+        picture = frame.reformat(*self._size, "rgb48le" if is_hdr else "rgb24",
+                                 interpolation=EXACT).to_ndarray()
+        if is_hdr:
+            picture = hdr.to_standard(picture, frame.color_trc)
+        return Frame(np.rot90(picture, self._turns), *self._time(frame))
+
+    def _look(self, frame, is_hdr: bool) -> Look:
+        size, shape = (frame.height, frame.width), self._video.sample_aspect_ratio
+        if self._turns % 2:
+            size, shape = size[::-1], 1 / shape if shape else None
+        colours = ((BT709,) * 3 if is_hdr
+                   else (frame.colorspace, frame.color_primaries, frame.color_trc))
+        return Look(*size, shape, *colours)
+
+    def _time(self, frame) -> tuple[int, int]:
+        """Return when and how long; old containers leave times out, broken ones repeat them."""
+        tick = max(1, round(1 / self.rate / self.time_base))
+        if self._pts is None:
+            self._pts = frame.pts or 0
+        else:
+            self._pts = max(self._pts + tick if frame.pts is None else frame.pts, self._pts + 1)
+        return self._pts, frame.duration or tick
