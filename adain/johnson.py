@@ -28,6 +28,7 @@ import numpy as np
 from adain import checkpoint, images
 from adain.compiled import compile_graph
 from adain.errors import ImageError, OptionError, WeightsError
+from adain.graphs import upsample
 from adain.stats import EPSILON
 from adain.stylizer import Picture, as_image
 from adain.tiling import pad, to_float, to_integers
@@ -202,11 +203,6 @@ def graph(arrays: Arrays):
 
     def column(vector):
         return op.constant(vector.reshape(1, -1, 1, 1))
-
-    def upsample(x):
-        return op.interpolate(x, np.array([2, 2], np.float32), "nearest", "scales",
-                              axes=np.array([2, 3]), coordinate_transformation_mode="asymmetric",
-                              nearest_mode="floor")
 
     image = op.parameter([1, -1, -1, 3], np.float32, name="image")
     x = forward(op.transpose(image, np.array([0, 3, 1, 2])), layer, op.relu, op.add, upsample)

@@ -44,7 +44,11 @@ class Span(NamedTuple):
 
 
 def spans(length: int, tile_size: int, halo: int) -> list[Span]:
-    """Return the tiles that cover `length` pixels; all arguments are multiples of 8."""
+    """Return the tiles that cover `length` pixels: few, and about equally long.
+
+    All arguments are multiples of 8; no tile is longer than tile_size.
+    """
+    tile_size = stride_multiple(-(-length // -(-length // tile_size)))
     return [Span(start, min(start + tile_size, length),
                  max(start - halo, 0), min(start + tile_size + halo, length))
             for start in range(0, length, tile_size)]

@@ -20,17 +20,23 @@ def stylize(networks, image, tile_size, **options):
     return tiling.stylize(networks, image, STYLE, 0.9, tile_size, **options)
 
 
-@pytest.mark.parametrize("length, tile_size", [(16, 8), (200, 64), (64, 64), (8, 512)])
+@pytest.mark.parametrize("length, tile_size", [(16, 8), (200, 64), (64, 64), (8, 512), (72, 64)])
 def test_cores_cover_every_pixel_once(length, tile_size):
     covered = np.zeros(length, int)
     for span in tiling.spans(length, tile_size, 64):
         covered[span.core()] += 1
         assert 0 <= span.window_start <= span.start < span.stop <= span.window_stop <= length
+        assert span.stop - span.start <= tile_size
     assert (covered == 1).all()
 
 
+def test_tiles_are_about_equally_long():
+    assert [(span.start, span.stop) for span in tiling.spans(1032, 512, 64)] == [
+        (0, 344), (344, 688), (688, 1032)]
+
+
 def test_a_tile_in_the_middle_has_a_halo_on_both_sides():
-    span = tiling.spans(2400, 512, 64)[1]
+    span = tiling.spans(2560, 512, 64)[1]
     assert (span.window_start, span.window_stop) == (512 - 64, 1024 + 64)
     assert span.core_in_window() == (64, 64 + 512)
 
