@@ -33,7 +33,7 @@ from pathlib import Path
 
 import numpy as np
 
-from adain import comparison, comparison_page, images
+from adain import comparison, comparison_page, cpu, images
 from adain.architecture import PRESETS
 from adain.commands import run
 from adain.errors import OptionError
@@ -67,7 +67,7 @@ def seconds(action: Callable[[], object], repeat: int, warm_up: int = 0) -> floa
 def one(model: str, repeat: int) -> dict[str, float]:
     """Return seconds for a picture in each precision that this CPU computes in."""
     content, found = picture(512, 512, 0), {}
-    for precision in ("float32", "auto"):
+    for precision in ("float32", "auto", *(() if cpu.lacks_int8() else ("int8",))):
         stylizer = Stylizer(model, precision=precision)
         style = stylizer.encode_style(picture(512, 512, 1))
         name = f"one {model}, {stylizer.engine.device.rpartition(' ')[2]}"

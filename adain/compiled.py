@@ -11,6 +11,7 @@ from adain import cpu
 
 # What no network gives: the first number of an output that was not computed.
 _MARK = np.float32(-3e38)
+_HINTS = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}
 
 
 class CompiledGraph:
@@ -69,10 +70,13 @@ def compile_graph(model, precision: str = "auto") -> CompiledGraph:
 
 
 def compile_options(precision: str) -> dict[str, str]:
-    """Return OpenVINO's settings for one of engine.PRECISIONS."""
+    """Return OpenVINO's settings for one of engine.PRECISIONS.
+
+    int8: what of a graph is not in 8 bits is computed in float32.
+    """
     options = {"PERFORMANCE_HINT": "LATENCY"}
     if precision == "auto" and cpu.bfloat16() == cpu.SLOW:
         precision = "float32"  # OpenVINO's own choice is bfloat16 wherever it can be computed
     if precision != "auto":
-        options["INFERENCE_PRECISION_HINT"] = {"float32": "f32", "bfloat16": "bf16"}[precision]
+        options["INFERENCE_PRECISION_HINT"] = _HINTS[precision]
     return options

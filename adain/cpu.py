@@ -1,4 +1,7 @@
-"""Whether this CPU gains from bfloat16: not all that have its instructions are fast with them."""
+"""Whether this CPU gains from bfloat16 and from 8-bit integers.
+
+Not all that have instructions for bfloat16 are fast with them.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,20 @@ FAST, SLOW, ABSENT, UNKNOWN = BFLOAT16 = ("fast", "slow", "absent", "unknown")
 @functools.cache
 def bfloat16() -> str:
     """Return one of BFLOAT16 for this machine; unknown where Linux does not tell."""
+    return bfloat16_of(_cpuinfo())
+
+
+def lacks_int8() -> bool:
+    """Tell whether this machine is known to have no instructions for 8-bit products."""
+    return lacks_int8_of(_cpuinfo())
+
+
+def _cpuinfo() -> str:
     try:
         with Path("/proc/cpuinfo").open() as file:
-            return bfloat16_of(file.read(8192))  # the first core's part; the others repeat it
+            return file.read(8192)  # the first core's part; the others repeat it
     except OSError:
-        return UNKNOWN
+        return ""
 
 
 def bfloat16_of(cpuinfo: str) -> str:
@@ -25,8 +37,7 @@ def bfloat16_of(cpuinfo: str) -> str:
     take 1.7 times as long with it as in float32 (measured with OpenVINO and TensorFlow); AMD's
     does twice as much as float32.
     """
-    flags = next((line.split(":")[1].split() for line in cpuinfo.splitlines()
-                  if line.startswith("flags")), None)
+    flags = _flags(cpuinfo)
     if flags is None:  # an ARM processor, say
         return UNKNOWN
     if "amx_bf16" in flags:
@@ -34,3 +45,17 @@ def bfloat16_of(cpuinfo: str) -> str:
     if "avx512_bf16" not in flags:
         return ABSENT
     return SLOW if "GenuineIntel" in cpuinfo else FAST
+
+
+def lacks_int8_of(cpuinfo: str) -> bool:
+    """Tell the same for the beginning of a /proc/cpuinfo.
+
+    Without VNNI, sums of products of 8-bit integers may overflow 16 bits.
+    """
+    flags = _flags(cpuinfo)
+    return flags is not None and not {"avx512_vnni", "avx_vnni", "amx_int8"} & set(flags)
+
+
+def _flags(cpuinfo: str) -> list[str] | None:
+    return next((line.split(":")[1].split() for line in cpuinfo.splitlines()
+                 if line.startswith("flags")), None)

@@ -14,15 +14,15 @@ from typing import Protocol
 
 import numpy as np
 
-from adain import graphs
+from adain import cpu, graphs
 from adain.architecture import conv, depths_of, radius, scale
 from adain.compiled import compile_graph
 from adain.errors import OptionError
 from adain.stats import EPSILON, ChannelStats, affine, interpolate
-from adain.weights import Weights
+from adain.weights import Ranges, Weights
 
 ENGINES = ("openvino", "keras")
-PRECISIONS = ("auto", "float32", "bfloat16")
+PRECISIONS = ("auto", "float32", "bfloat16", "int8")
 
 
 class Engine(Protocol):
@@ -65,16 +65,26 @@ class Engine(Protocol):
 
 
 def create(name: str, encoder: Weights, decoder: Weights, adain_layers: Sequence[str],
-           precision: str = "auto", slope: float = 0.0) -> Engine:
+           precision: str = "auto", slope: float = 0.0, ranges: Ranges | None = None) -> Engine:
     """Return the engine of that name; OptionError lists the names there are.
 
-    slope: the ReLUs' negative slope.
+    slope: the ReLUs' negative slope. ranges: what the precision "int8" needs, see `convolutions`.
     """
     if precision not in PRECISIONS:
         raise OptionError(f"precision must be one of {', '.join(PRECISIONS)}; "
                           f"received {precision}.")
     if name not in ENGINES:
         raise OptionError(f"engine must be one of {', '.join(ENGINES)}; received {name}.")
+    if precision == "int8":
+        if name != "openvino":
+            raise OptionError(f"precision int8 needs the engine openvino; received {name}.")
+        if ranges is None:
+            raise OptionError("precision int8 is for the networks that ship, whose ranges are "
+                              "known; use auto, float32 or bfloat16 with others.")
+        if cpu.lacks_int8():
+            raise OptionError("precision int8 needs a CPU with VNNI instructions, which this one "
+                              "lacks: use auto.")
+        return OpenVINOEngine(encoder, decoder, adain_layers, precision, slope, ranges)
     engine = OpenVINOEngine if name == "openvino" else KerasEngine
     return engine(encoder, decoder, adain_layers, precision, slope)
 
@@ -85,22 +95,25 @@ class OpenVINOEngine:
     name = "openvino"
 
     def __init__(self, encoder: Weights, decoder: Weights, adain_layers: Sequence[str],
-                 precision: str = "auto", slope: float = 0.0) -> None:
+                 precision: str = "auto", slope: float = 0.0,
+                 ranges: Ranges | None = None) -> None:
         def compiled(graph, *weights):
-            return compile_graph(graph(*weights, adain_layers, slope), precision)
+            return compile_graph(graph(*weights, adain_layers, slope, ranges), precision)
 
         # Both at once, and while the caller goes on, to read the pictures.
         with_threads = ThreadPoolExecutor(2)
         self._statistics = with_threads.submit(compiled, graphs.statistics_graph, encoder)
         self._transfer = with_threads.submit(compiled, graphs.transfer_graph, encoder, decoder)
         with_threads.shutdown(wait=False)
+        self._in_integers = ranges is not None
         # Needed for masks only.
         self._regions = lru_cache(1)(lambda: compiled(graphs.regions_graph, encoder, decoder))
         self.radius, self.channels = radius(depths_of(encoder)), _channels(encoder, adain_layers)
 
     @cached_property
     def device(self) -> str:
-        return f"CPU, {self._transfer.result().precision}"
+        computes = "int8" if self._in_integers else self._transfer.result().precision
+        return f"CPU, {computes}"
 
     def measure(self, image: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         mean, variance = self._statistics.result()(image[None], weights[None])

@@ -19,8 +19,9 @@ from adain.architecture import (
     relu,
     scale,
 )
+from adain.convolutions import Convolutions, upsample
 from adain.stats import EPSILON, ChannelStats, affine
-from adain.weights import Weights
+from adain.weights import Ranges, Weights
 
 
 def activations_graph(weights: Weights, names: Sequence[str], slope: float = 0.0):
@@ -29,18 +30,20 @@ def activations_graph(weights: Weights, names: Sequence[str], slope: float = 0.0
     names: relu names in the order wanted; each comes out as (1, rows, columns, channels).
     slope: the ReLUs' negative slope, here and in the other graphs.
     """
-    image, found = _encoder(weights, names, slope)
+    image, found = _encoder(Convolutions(weights, "encoder"), names, slope)
     return _model([_transpose(found[name], (0, 2, 3, 1)) for name in names], [image])
 
 
-def statistics_graph(weights: Weights, names: Sequence[str], slope: float = 0.0):
+def statistics_graph(weights: Weights, names: Sequence[str], slope: float = 0.0,
+                     ranges: Ranges | None = None):
     """Return an openvino.Model: a picture and pixel weights -> mean and variance of activations.
 
-    The channels of all the named activations stand in a row.
+    The channels of all the named activations stand in a row. ranges: of the inputs of those
+    convolutions that are computed in 8 bits, here and in the other graphs.
     """
     from adain.runtime import op
 
-    image, found = _encoder(weights, names, slope)
+    image, found = _encoder(Convolutions(weights, "encoder", ranges), names, slope)
     pixels = op.parameter([1, -1, -1], np.float32, name="weights")
     levels = _levels(pixels, names)
     axes = np.array([2, 3])
@@ -54,8 +57,35 @@ def statistics_graph(weights: Weights, names: Sequence[str], slope: float = 0.0)
 
 
 def transfer_graph(encoder: Weights, decoder: Weights, adain_layers: Sequence[str],
-                   slope: float = 0.0):
+                   slope: float = 0.0, ranges: Ranges | None = None):
     """Return an openvino.Model: from the arguments of Engine.transfer() to its results."""
+    inputs, picture, content = _transfer(Convolutions(encoder, "encoder", ranges),
+                                         Convolutions(decoder, "decoder", ranges), adain_layers,
+                                         slope)
+    return _model([picture, *content], inputs)
+
+
+def ranges_graph(encoder: Weights, decoder: Weights, adain_layers: Sequence[str],
+                 slope: float = 0.0):
+    """Return an openvino.Model, from the arguments of Engine.transfer(), and names of layers.
+
+    For each of these "part/layer" it gives the lowest and the highest number that goes into that
+    convolution. The first and the last convolution, between pictures and features, are left out.
+    """
+    from adain.runtime import op
+
+    networks = Convolutions(encoder, "encoder"), Convolutions(decoder, "decoder")
+    inputs, _, _ = _transfer(*networks, adain_layers, slope)
+    found = networks[0].inputs | networks[1].inputs
+    names = list(found)[1:-1]
+    everything = np.array([0, 1, 2, 3])
+    return _model([limit(found[name], everything, keep_dims=False) for name in names
+                   for limit in (op.reduce_min, op.reduce_max)], inputs), names
+
+
+def _transfer(encoder: Convolutions, decoder: Convolutions, adain_layers: Sequence[str],
+              slope: float):
+    """Return the inputs, the picture, and the statistics that were removed."""
     from adain.runtime import op
 
     def blend(first, second, share):  # stats.interpolate needs 1 - share, a number minus a tensor
@@ -63,11 +93,11 @@ def transfer_graph(encoder: Weights, decoder: Weights, adain_layers: Sequence[st
 
     def split(vector):
         return [op.reshape(part, np.array([1, -1, 1, 1]), False)
-                for part in _split(vector, encoder, adain_layers)]
+                for part in _split(vector, encoder.weights, adain_layers)]
 
     image, found = _encoder(encoder, adain_layers, slope)
     style_mean, style_std, mean, std = (
-        op.parameter([sum(_widths(encoder, adain_layers))], np.float32) for _ in range(4))
+        op.parameter([sum(_widths(encoder.weights, adain_layers))], np.float32) for _ in range(4))
     alpha, own = op.parameter([], np.float32), op.parameter([], np.float32)
     own_mean, own_variance = map(_row, zip(*(_moments(found[name]) for name in adain_layers)))
     own_std = op.sqrt(op.add(own_variance, np.float32(EPSILON)))
@@ -76,16 +106,16 @@ def transfer_graph(encoder: Weights, decoder: Weights, adain_layers: Sequence[st
                           blend(content.std, style_std, alpha))
     restyled = {name: op.add(op.multiply(found[name], scale), shift)
                 for name, scale, shift in zip(adain_layers, *map(split, affine(content, target)))}
-    return _model([_decoder(decoder, restyled, slope), *content],
-                  [image, style_mean, style_std, alpha, mean, std, own])
+    inputs = [image, style_mean, style_std, alpha, mean, std, own]
+    return inputs, _decoder(decoder, restyled, slope), content
 
 
 def regions_graph(encoder: Weights, decoder: Weights, adain_layers: Sequence[str],
-                  slope: float = 0.0):
+                  slope: float = 0.0, ranges: Ranges | None = None):
     """Return an openvino.Model: from the arguments of Engine.transfer_regions() to its result."""
     from adain.runtime import op
 
-    image, found = _encoder(encoder, adain_layers, slope)
+    image, found = _encoder(Convolutions(encoder, "encoder", ranges), adain_layers, slope)
     regions = op.parameter([-1, -1, -1], np.float32, name="regions")
     levels = _levels(regions, adain_layers)
     tables = [op.parameter([-1, sum(_widths(encoder, adain_layers))], np.float32)
@@ -97,7 +127,8 @@ def regions_graph(encoder: Weights, decoder: Weights, adain_layers: Sequence[str
         factor, offset = (_transpose(op.matmul(shares, table, False, False), (0, 3, 1, 2))
                           for table in pair)
         restyled[name] = op.add(op.multiply(found[name], factor), offset)
-    return _model([_decoder(decoder, restyled, slope)], [image, regions, *tables])
+    picture = _decoder(Convolutions(decoder, "decoder", ranges), restyled, slope)
+    return _model([picture], [image, regions, *tables])
 
 
 def _levels(maps, names: Sequence[str]) -> dict:
@@ -141,41 +172,41 @@ def _row(vectors):
     return op.reshape(op.concat(list(vectors), 1), np.array([-1]), False)
 
 
-def _encoder(weights: Weights, names: Sequence[str], slope: float):
+def _encoder(convolve: Convolutions, names: Sequence[str], slope: float):
     """Return the input and {name: activation (1, channels, rows, columns)}."""
     from adain.runtime import op
 
     image = op.parameter([1, -1, -1, 3], np.float32, name="image")
     x = _transpose(image, (0, 3, 1, 2))
     found = {}
-    for step in encoder_plan(depths_of(weights)):
+    for step in encoder_plan(depths_of(convolve.weights)):
         if len(found) == len(set(names)):
             break
         if step == "pool":
             x = op.max_pool(x, [2, 2], [1, 1], [0, 0], [0, 0], [2, 2], "floor").output(0)
             continue
-        x = _relu(_reflect_conv(x, *weights[step]), slope)
+        x = _relu(convolve(x, step), slope)
         if relu(step) in names:
             found[relu(step)] = x
     return image, found
 
 
-def _decoder(weights: Weights, restyled: dict, slope: float):
+def _decoder(convolve: Convolutions, restyled: dict, slope: float):
     """Return the decoder's picture (1, rows, columns, 3) from {name: restyled activation}."""
     from adain.runtime import op
 
     x, upsampled = None, False
-    for step in decoder_plan(depths_of(weights)):
+    for step in decoder_plan(depths_of(convolve.weights)):
         if step == "upsample":
             upsampled = True
             continue
         if upsampled and relu(step) not in restyled:
-            x = _upsample_conv(x, *weights[step])
+            x = convolve.after_upsampling(x, step)
         else:
             x = upsample(x) if upsampled else x
             if relu(step) in restyled:
                 x = restyled[relu(step)] if x is None else op.add(x, restyled[relu(step)])
-            x = _reflect_conv(x, *weights[step])
+            x = convolve(x, step)
         upsampled = False
         if step != DECODER_OUTPUT:
             x = _relu(x, slope)
@@ -198,52 +229,3 @@ def _relu(x, slope: float):
     from adain.runtime import op
 
     return op.prelu(x, np.float32([slope])) if slope else op.relu(x)
-
-
-def upsample(x):
-    """Return x (1, channels, rows, columns) with every row and column twice."""
-    from adain.runtime import op
-
-    return op.interpolate(x, np.array([2, 2], np.float32), "nearest", "scales",
-                          axes=np.array([2, 3]), coordinate_transformation_mode="asymmetric",
-                          nearest_mode="floor")
-
-
-def _reflect_conv(x, kernel: np.ndarray, bias: np.ndarray):
-    return _padded_conv(x, kernel, bias, (1, 1), (1, 1), "reflect")
-
-
-def _upsample_conv(x, kernel: np.ndarray, bias: np.ndarray):
-    """Return _reflect_conv(upsample(x), kernel, bias) for 4/9 of the multiplications.
-
-    Where rows come in equal pairs, two of a kernel's three rows meet the same values: their sum,
-    computed once, does for both. Which two depends on whether the result's row is even or odd, so
-    there is a kernel of 2 x 2 for each of the four kinds of pixels. The pixel that reflect padding
-    mirrors is the border pixel's twin, so it becomes edge padding.
-    """
-    from adain.runtime import op
-
-    kinds = []
-    for row in (0, 1):
-        for column in (0, 1):
-            pairs = _sum_pairs(_sum_pairs(kernel, 0, row), 1, column)
-            kinds.append(_padded_conv(x, pairs, bias, (1 - row, 1 - column), (row, column),
-                                      "edge"))
-    return op.depth_to_space(op.concat(kinds, 1), "blocks_first", 2)
-
-
-def _sum_pairs(kernel: np.ndarray, axis: int, odd: int) -> np.ndarray:
-    """Return a kernel of 2 instead of 3 along an axis, for the even or odd rows of a result."""
-    first, middle, last = np.split(kernel, 3, axis)
-    return np.concatenate([first + middle, last] if odd else [first, middle + last], axis)
-
-
-def _padded_conv(x, kernel: np.ndarray, bias: np.ndarray, before: tuple[int, int],
-                 after: tuple[int, int], padding: str):
-    """Return a convolution of x with a border of so many (rows, columns)."""
-    from adain.runtime import op
-
-    x = op.pad(x, np.array([0, 0, *before]), np.array([0, 0, *after]), padding)
-    filters = op.constant(np.ascontiguousarray(kernel.transpose(3, 2, 0, 1)))
-    x = op.convolution(x, filters, [1, 1], [0, 0], [0, 0], [1, 1])
-    return op.add(x, op.constant(bias.reshape(1, -1, 1, 1)))

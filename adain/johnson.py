@@ -27,8 +27,8 @@ import numpy as np
 
 from adain import checkpoint, images
 from adain.compiled import compile_graph
+from adain.convolutions import upsample
 from adain.errors import ImageError, OptionError, WeightsError
-from adain.graphs import upsample
 from adain.stats import EPSILON
 from adain.stylizer import Picture, as_image
 from adain.tiling import pad, to_float, to_integers
@@ -148,6 +148,9 @@ class StyleNetwork:
 
     def __init__(self, path: str | Path, precision: str = "auto",
                  max_memory: int | None = None) -> None:
+        if precision == "int8":
+            raise OptionError("int8 is for the models vgg19 and compact; a network of one style "
+                              "takes auto, float32 or bfloat16.")
         arrays, self.about = load(path)
         self._network = compile_graph(graph(arrays), precision)
         self.device = f"CPU, {self._network.precision}"

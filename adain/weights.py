@@ -31,6 +31,8 @@ from adain.errors import WeightsError
 
 # layer name -> kernel (3, 3, input channels, output channels) and bias (output channels,), float32
 Weights = dict[str, tuple[np.ndarray, np.ndarray]]
+# "encoder/conv1_2" -> the lowest and the highest number that goes into that convolution
+Ranges = dict[str, tuple[float, float]]
 
 # What the ImageNet VGG19 of Caffe and Keras expects: BGR, 0..255, minus the mean of ImageNet.
 CAFFE_MEAN_BGR = (103.939, 116.779, 123.68)
@@ -68,6 +70,12 @@ def load_decoder(model: str = "vgg19", decoder_path: str | Path | None = None) -
         weights = read_npz(MODELS / name, "decoder")
     check(weights, "decoder", model, decoder_path or "shipped weights")
     return weights
+
+
+def load_ranges(model: str) -> Ranges:
+    """Return the ranges that a preset's shipped networks compute in 8 bits with."""
+    with np.load(MODELS / f"{model}_ranges.npz", allow_pickle=False) as arrays:
+        return {name: tuple(map(float, arrays[name])) for name in arrays.files}
 
 
 def check(weights: Weights, part: str, model: str, source: str | Path) -> None:

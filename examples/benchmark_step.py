@@ -153,6 +153,7 @@ def main() -> None:
         print(f"NOTE: other programs run here (load {os.getloadavg()[0]:.1f}). The ratio below is "
               "no measurement: OpenMP's threads, which torch uses, wait for each other and suffer "
               "far more from that than TensorFlow's.")
+    plain = None  # torch's seconds in float32
     for precision, dtype in PRECISIONS.items():
         steps = {"torch": TorchStep(precision),
                  "keras": keras_step(precision, options.batch_size, "on" if options.jit else "off")}
@@ -165,8 +166,10 @@ def main() -> None:
                 times[name].append(timed(functools.partial(step, pairs))[0])
         seconds = {name: float(np.median(each)) for name, each in times.items()}
         limit = steps["torch"].flops / matrix_speed(dtype)
+        plain = plain or seconds["torch"]
         print(f"{precision}: keras {seconds['keras']:.2f} s, torch {seconds['torch']:.2f} s a step "
-              f"-> keras is {seconds['torch'] / seconds['keras']:.2f} x as fast; "
+              f"-> keras is {seconds['torch'] / seconds['keras']:.2f} x as fast "
+              f"({plain / seconds['keras']:.2f} x torch in float32); "
               f"{limit / seconds['keras']:.0%} of the arithmetic limit", flush=True)
 
 

@@ -16,6 +16,13 @@ def test_bfloat16_is_as_fast_as_the_instructions(vendor, flags, expected):
     assert cpu.bfloat16_of(CPUINFO.format(vendor, flags)) == expected
 
 
+@pytest.mark.parametrize("flags, lacking", [("avx2 fma", True), ("avx2 avx_vnni", False),
+                                            ("avx512f avx512_vnni", False)])
+def test_int8_needs_vnni(flags, lacking):
+    assert cpu.lacks_int8_of(CPUINFO.format("GenuineIntel", flags)) is lacking
+    assert not cpu.lacks_int8_of("processor\t: 0\nFeatures\t: asimddp i8mm\n")  # not known
+
+
 def test_other_processors_are_unknown():
     assert cpu.bfloat16_of("processor\t: 0\nFeatures\t: fp asimd bf16\n") == cpu.UNKNOWN
     assert cpu.bfloat16() in cpu.BFLOAT16

@@ -53,6 +53,9 @@ def main(options: argparse.Namespace, recipe: Recipe, jobs: Sequence[Job]) -> in
     """
     if options.evolution and len(jobs) != 1:
         raise OptionError(f"--evolution shows one result; there are {len(jobs)}.")
+    if options.precision == "int8":
+        raise OptionError("int8 is for the models vgg19 and compact; --model gatys takes auto, "
+                          "float32 or bfloat16.")
     named = options.start in STARTS
     precision = {"bfloat16": "mixed_bfloat16"}.get(options.precision, options.precision)
     config = GatysConfig(
