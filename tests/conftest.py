@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from pathlib import Path
 
@@ -52,6 +53,14 @@ def picture(rows=48, columns=64, seed=0):
         coarse = generator.uniform(0, 1, (rows // scale + 2, columns // scale + 2, 3))
         image += np.repeat(np.repeat(coarse, scale, 0), scale, 1)[:rows, :columns]
     return (image / 3 * 255).astype(np.uint8)
+
+
+def script(name):
+    """Import one of the scripts beside the shipped weights."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "adain" / "models" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture

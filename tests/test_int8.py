@@ -1,10 +1,8 @@
 """Convolutions in 8-bit integers, and after upsampling."""
 
-import importlib.util
-
 import numpy as np
 import pytest
-from conftest import ROOT, picture, random_decoder, random_encoder
+from conftest import picture, random_decoder, random_encoder, script
 
 from adain import OptionError, Stylizer, convolutions, cpu, engine, graphs, weights
 from adain.architecture import PRESETS
@@ -87,10 +85,7 @@ def test_ranges_graph_finds_what_goes_into_each_convolution():
 def test_calibration_takes_the_median_over_the_pairs(tmp_path):
     from PIL import Image
 
-    path = ROOT / "adain" / "models" / "calibrate.py"
-    spec = importlib.util.spec_from_file_location("calibrate", path)
-    calibrate = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(calibrate)
+    calibrate = script("calibrate")
     calibrate.CONTENT_SIZE = 32
     paths = []
     for value in (20, 120, 220):

@@ -2,7 +2,7 @@ import h5py
 import numpy as np
 import pytest
 import torch7
-from conftest import NARROW, ROOT, picture, random_decoder, random_encoder, random_weights
+from conftest import NARROW, picture, random_decoder, random_encoder, random_weights, script
 
 from adain import graphs, weights
 from adain.architecture import (
@@ -222,13 +222,7 @@ def test_pickled_arrays_are_refused(tmp_path):
 
 
 def test_packing_may_average_with_what_ships():
-    import importlib.util
-
-    path = ROOT / "adain" / "models" / "pack_checkpoint.py"
-    spec = importlib.util.spec_from_file_location("pack_checkpoint", path)
-    pack_checkpoint = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(pack_checkpoint)
     first = {"conv1_1": (np.zeros((3, 3, 1, 1), np.float32), np.float32([4]))}
     second = {"conv1_1": (np.full((3, 3, 1, 1), 10, np.float32), np.float32([8]))}
-    kernel, bias = pack_checkpoint.average(first, second, 0.7)["conv1_1"]
+    kernel, bias = script("pack_checkpoint").average(first, second, 0.7)["conv1_1"]
     assert np.allclose(kernel, 7) and np.allclose(bias, 6.8)
