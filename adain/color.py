@@ -84,6 +84,14 @@ def rotate_hue(image: np.ndarray, angle: float) -> np.ndarray:
     return _transform(image, np.linalg.inv(_YIQ) @ turn @ _YIQ, np.zeros(3))
 
 
+def lighten(image: np.ndarray, gamma: float) -> np.ndarray:
+    """Return a uint8 picture to the power of gamma: lighter below 1, darker above."""
+    import cv2
+
+    curve = 255 * (np.arange(256) / 255) ** gamma
+    return cv2.LUT(image, np.rint(curve).astype(np.uint8))
+
+
 def _mean_and_covariance(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the mean (3,) and covariance (3, 3) of the colours, in float64."""
     import cv2

@@ -30,6 +30,7 @@ class TrainConfig:
     crop_size: int = 256
     validation_split: float = 0.0  # share of both folders that is never trained on
     hue_rotation: float = 0.0  # share of the style crops whose colours are turned at random
+    lightening: float = 0.0  # share of the style crops that are lightened at random
     cached_crops: int = 0  # so many fixed places in a picture, whose features are kept; 0: any
     content_weight: float = 1.0
     style_weight: float = 1e-2
@@ -78,9 +79,10 @@ class TrainConfig:
         if not 0 <= self.validation_split < 1:
             raise OptionError("--validation-split must be from 0 to below 1; "
                               f"received {self.validation_split}.")
-        if not 0 <= self.hue_rotation <= 1:
-            raise OptionError("--hue-rotation must be from 0 to 1; "
-                              f"received {self.hue_rotation}.")
+        for name in ("hue_rotation", "lightening"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise OptionError(f"--{name.replace('_', '-')} must be from 0 to 1; "
+                                  f"received {getattr(self, name)}.")
         if not 0 <= self.identity_share < 1:
             raise OptionError("--identity-share must be from 0 to below 1; "
                               f"received {self.identity_share}.")

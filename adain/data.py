@@ -18,11 +18,12 @@ import numpy as np
 
 from adain import images
 from adain.bad_files import BadFiles
-from adain.color import rotate_hue
+from adain.color import lighten, rotate_hue
 from adain.errors import ImageError, OptionError
 
 # A strip of one row of pixels would be resized to gigabytes; scrolls in WikiArt stay below.
 LARGEST_ASPECT = 32
+LIGHTEST = 0.4  # gamma: a value of 60 becomes one of 143
 
 
 class Place(NamedTuple):
@@ -32,25 +33,34 @@ class Place(NamedTuple):
     randomness: tuple[int, ...]
 
 
+class Recoloring(NamedTuple):
+    """The shares of a folder's crops whose colours are changed at random."""
+
+    hue_rotation: float = 0.0  # turned by any angle
+    lightening: float = 0.0  # by a gamma of LIGHTEST to 1
+
+
+UNCHANGED = Recoloring()
+
+
 class Pictures:
     """The pictures of one folder, in an endless shuffled order; each epoch uses every file once.
 
     A file that cannot be read is named in `bad_files`, remembered, and replaced by the next one.
     fixed_crops: cut every picture at so many places only, whose crops recur; None: anywhere.
     files: only these of the folder; None: all of them.
-    hue_rotation: the share of the crops whose hue is turned by a random angle.
     failure: the error that ended the stream, or None. Frameworks wrap it in errors of their own.
     """
 
     def __init__(self, path: str | Path, seed: int, image_size: int, crop_size: int,
                  bad_files: BadFiles | None = None, fixed_crops: int | None = None,
-                 files: list[Path] | None = None, hue_rotation: float = 0.0) -> None:
+                 files: list[Path] | None = None, recoloring: Recoloring = UNCHANGED) -> None:
         self.files = find_nested(path) if files is None else files
         self.path = Path(path)
         self.failure: ImageError | None = None
         self._seed, self._image_size, self._crop_size = seed, image_size, crop_size
         self._bad_files, self._fixed_crops = bad_files or BadFiles(), fixed_crops
-        self._hue_rotation = hue_rotation
+        self._recoloring = recoloring
         self._bad: set[Path] = set()
 
     def crop(self, index: int) -> np.ndarray:
@@ -72,8 +82,10 @@ class Pictures:
             generator = np.random.default_rng(place.randomness)
             crop = random_crop(images.resize_shorter_side(image, self._image_size),
                                self._crop_size, generator)
-            if generator.random() < self._hue_rotation:
+            if generator.random() < self._recoloring.hue_rotation:
                 crop = rotate_hue(crop, generator.uniform(-np.pi, np.pi))
+            if generator.random() < self._recoloring.lightening:
+                crop = lighten(crop, generator.uniform(LIGHTEST, 1))
             return place, crop
         self.failure = ImageError(
             f"none of the {len(self.files)} pictures in {self.path} can be read"
@@ -140,13 +152,13 @@ class PairSource:
     """Pairs of a content and a style crop, by number.
 
     held_out: the source of pairs that this one never gives, of `validation_split` of both folders;
-    None where that is 0.
+    None where that is 0. recoloring: of the styles.
     """
 
     def __init__(self, content_path: str | Path, style_path: str | Path, seed: int = 0,
                  image_size: int = 512, crop_size: int = 256, bad_files: BadFiles | None = None,
                  fixed_crops: int | None = None, validation_split: float = 0.0,
-                 hue_rotation: float = 0.0) -> None:
+                 recoloring: Recoloring = UNCHANGED) -> None:
         if crop_size % 8 or crop_size < 16:
             raise OptionError("crop size must be a multiple of 8, 16 or more; "
                               f"received {crop_size}.")
@@ -159,13 +171,14 @@ class PairSource:
         files = [hold_out(find_nested(path), validation_split, stream)
                  for stream, path in paths.items()]
 
-        def pictures(part: int, fixed: int | None, style_rotation: float = 0.0) -> list[Pictures]:
+        def pictures(part: int, fixed: int | None,
+                     styles: Recoloring = UNCHANGED) -> list[Pictures]:
             return [Pictures(path, stream, image_size, crop_size, bad_files, fixed, split[part],
-                             rotation)
-                    for (stream, path), split, rotation in zip(paths.items(), files,
-                                                               (0.0, style_rotation))]
+                             colors)
+                    for (stream, path), split, colors in zip(paths.items(), files,
+                                                             (UNCHANGED, styles))]
 
-        self.content, self.style = pictures(0, fixed_crops, hue_rotation)
+        self.content, self.style = pictures(0, fixed_crops, recoloring)
         self.held_out: PairSource | None = None
         if validation_split:
             self.held_out = copy.copy(self)

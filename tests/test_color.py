@@ -171,3 +171,9 @@ def test_rotate_hue_keeps_greys_and_luminance_and_comes_back():
 def test_rotate_hue_by_half_a_turn_mirrors_every_channel_at_the_luminance():
     red = np.full((1, 1, 3), [150, 100, 100], np.uint8)  # luminance 114.95
     assert color.rotate_hue(red, np.pi)[0, 0].tolist() == [80, 130, 130]
+
+
+def test_lighten_raises_to_a_power_and_keeps_black_and_white():
+    image = np.array([[[0, 64, 255]]], np.uint8)
+    assert color.lighten(image, 0.5).tolist() == [[[0, 128, 255]]]  # sqrt(64 / 255) x 255 = 127.7
+    np.testing.assert_array_equal(color.lighten(image, 1.0), image)

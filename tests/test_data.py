@@ -45,10 +45,11 @@ def test_fixed_crops_recur(folders):
     assert len(crops) == 2 * 2
 
 
-def test_hue_rotation_turns_its_share_of_the_style_crops_only(folders):
+@pytest.mark.parametrize("kind", data.Recoloring._fields)
+def test_recoloring_changes_its_share_of_the_style_crops_only(folders, kind):
     def crops(share):
         source = data.PairSource(folders / "content", folders / "style", image_size=40,
-                                 crop_size=32, hue_rotation=share)
+                                 crop_size=32, recoloring=data.Recoloring(**{kind: share}))
         return np.stack([source.pair(index) for index in range(40)]).astype(int)
 
     plain, half, again, all_of_them = crops(0.0), crops(0.5), crops(0.5), crops(1.0)

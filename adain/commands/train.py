@@ -36,7 +36,7 @@ JOHNSON_DEFAULTS = {"batch_size": 4, "style_weight": 5e-4, "tv_weight": 10.0, "l
 # What it has no use for.
 ADAIN_ONLY = ("model", "validation_split", "cached_crops", "style_layer_weights", "gram",
               "content_target", "identity_share", "initialization", "hue_rotation",
-              "structure_weight")
+              "lightening", "structure_weight")
 EPILOG = """\
 Running the same command again resumes at the newest checkpoint in --checkpoint.
 Watch a run with: tensorboard --logdir CHECKPOINT/logs
@@ -95,6 +95,9 @@ def parser(method: str = ADAIN) -> argparse.ArgumentParser:
     model.add_argument("--hue-rotation", type=float, metavar="SHARE",
                        help="turn the hue of this share of the style crops by a random angle: "
                             "more colours than the paintings have (default %(default)s)")
+    model.add_argument("--lightening", type=float, metavar="SHARE",
+                       help="lighten this share of the style crops, by a random amount: for "
+                            "collections of dark paintings (default %(default)s)")
     model.add_argument("--cached-crops", type=int, metavar="N",
                        help="crop every picture at N fixed places and keep their VGG19 features in "
                             "memory: steps take half the time on a CPU, but need some 0.4 MB for "
@@ -183,7 +186,7 @@ def train_any_style(config: TrainConfig, options: dict[str, Any], folder: Path,
     source = data.PairSource(options["content_path"], options["style_path"], config.seed,
                              config.image_size, config.crop_size, bad_files,
                              config.cached_crops or None, config.validation_split,
-                             config.hue_rotation)
+                             data.Recoloring(config.hue_rotation, config.lightening))
     seen = source.held_out or source
     previews = np.stack([seen.pair(index) for index in range(PREVIEW_PAIRS)])
     validation = source.validation_pairs(config.batch_size)
