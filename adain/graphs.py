@@ -70,14 +70,14 @@ def ranges_graph(encoder: Weights, decoder: Weights, adain_layers: Sequence[str]
     """Return an openvino.Model, from the arguments of Engine.transfer(), and names of layers.
 
     For each of these "part/layer" it gives the lowest and the highest number that goes into that
-    convolution. The first and the last convolution, between pictures and features, are left out.
+    convolution. The first is left out: pictures go into it, from 0 to 1.
     """
     from adain.runtime import op
 
     networks = Convolutions(encoder, "encoder"), Convolutions(decoder, "decoder")
     inputs, _, _ = _transfer(*networks, adain_layers, slope)
     found = networks[0].inputs | networks[1].inputs
-    names = list(found)[1:-1]
+    names = list(found)[1:]
     everything = np.array([0, 1, 2, 3])
     return _model([limit(found[name], everything, keep_dims=False) for name in names
                    for limit in (op.reduce_min, op.reduce_max)], inputs), names

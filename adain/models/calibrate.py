@@ -20,6 +20,7 @@ from adain.compiled import compile_graph
 from adain.weights import MODELS, load_decoder, load_encoder
 
 CONTENT_SIZE = 320  # pixels on the shorter side
+PICTURE = "encoder/conv1_1"  # the layer that pictures go into: their 8 bits are kept exactly
 
 
 def main() -> None:
@@ -43,7 +44,7 @@ def main() -> None:
 
 
 def measure(model: str, pairs) -> dict[str, np.ndarray]:
-    """Return the median range of each layer's input over (content, style) paths."""
+    """Return the range of each layer's input, the median over (content, style) paths."""
     plan, stylizer = preset(model), Stylizer(model, precision="float32")
     graph, names = graphs.ranges_graph(load_encoder(model), load_decoder(model),
                                        plan.adain_layers, plan.negative_slope)
@@ -55,7 +56,8 @@ def measure(model: str, pairs) -> dict[str, np.ndarray]:
         limits = network(tiling.to_float(tiling.pad(image))[None], *stats, np.float32(1), *stats,
                          np.float32(1))
         rows.append([float(limit) for limit in limits])
-    return dict(zip(names, np.median(rows, axis=0).astype(np.float32).reshape(-1, 2)))
+    ranges = np.median(rows, axis=0).astype(np.float32).reshape(-1, 2)
+    return {PICTURE: np.float32([0, 1]), **dict(zip(names, ranges))}
 
 
 if __name__ == "__main__":
