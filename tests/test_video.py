@@ -73,7 +73,7 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path):
         assert len(list(tmp_path.iterdir())) == 2  # the result is being written beside its name
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=30)
-    assert process.returncode == 130 and said == "interrupted\n"
+    assert (process.returncode, said) == (130, "interrupted\n")
     assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
 
 
