@@ -59,11 +59,14 @@ class Convolutions:
                            for (row, column), part in kinds.items()], 1)
         return op.depth_to_space(x, "blocks_first", 2)
 
+    def _name(self, layer: str) -> str:
+        return f"{self._part}/{layer}"
+
     def _input(self, x, layer: str):
         """Return x, in 256 steps where its range is known."""
         from adain.runtime import op
 
-        name = f"{self._part}/{layer}"
+        name = self._name(layer)
         self.inputs[name] = x
         if name not in self._ranges:
             return x
@@ -75,7 +78,7 @@ class Convolutions:
         from adain.runtime import op
 
         filters = np.ascontiguousarray(kernel.transpose(3, 2, 0, 1))
-        if f"{self._part}/{layer}" not in self._ranges:
+        if self._name(layer) not in self._ranges:
             return op.constant(filters)
         integers, factors = quantise_kernel(filters)
         return op.multiply(op.convert(op.constant(integers), "f32"), op.constant(factors))

@@ -49,6 +49,7 @@ class Pictures:
     A file that cannot be read is named in `bad_files`, remembered, and replaced by the next one.
     fixed_crops: cut every picture at so many places only, whose crops recur; None: anywhere.
     files: only these of the folder; None: all of them.
+    recoloring: which shares of the crops have their colours changed.
     failure: the error that ended the stream, or None. Frameworks wrap it in errors of their own.
     """
 
