@@ -3,8 +3,8 @@
     python -m adain.benchmark [--model compact] [--repeat 20] [--json FILE]
 
 * one: a picture of 512 x 512, its style encoded, from uint8 to uint8, in float32 and, where the CPU
-  is faster with it, bfloat16 and int8; the median of --repeat runs, in blocks of five after five
-  that warm up.
+  is faster with it, bfloat16 and int8; the median of --repeat runs, in blocks of five after two
+  that warm up, and the first after as many as it takes to get a network for one size.
 * cold: the whole command `stylize.py` on one photograph of 800 x 600, from start to exit; median.
 * folder: the whole command on 50 photographs of 1024 x 768, and how busy it keeps the cores.
 
@@ -38,6 +38,7 @@ import numpy as np
 from adain import comparison, comparison_page, cpu, images
 from adain.architecture import PRESETS
 from adain.commands import run
+from adain.compiled import REPEATED
 from adain.errors import OptionError
 from adain.stylizer import Stylizer
 
@@ -163,7 +164,8 @@ def main(arguments: list[str] | None = None) -> None:
         return
     has_peer = importlib.util.find_spec(PEER) is not None
     actions = one(options.model) | (peer_one() if has_peer else {})
-    found = in_turn(actions, max(1, options.repeat // BLOCK), BLOCK, warm_up=BLOCK)
+    in_turn(actions, 1, REPEATED)
+    found = in_turn(actions, max(1, options.repeat // BLOCK), BLOCK, warm_up=2)
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
         images.write(place / "photo.jpg", picture(600, 800, 0))

@@ -11,6 +11,9 @@ from adain import cpu
 
 # What no network gives: the first number of an output that was not computed.
 _MARK = np.float32(-3e38)
+# After so many calls with inputs of the same shapes, repeat() compiles a network for just these: it
+# takes about 0.1 s and gains 1.5 ms a call.
+REPEATED = 32
 _HINTS = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}
 
 
@@ -20,13 +23,16 @@ class CompiledGraph:
     Inputs are not copied; outputs are valid until the next call. Out of memory is a MemoryError:
     OpenVINO raises an error then, but with a single core it only leaves the outputs as they were,
     so each is marked before the next call. A network that ran out of memory may compute nonsense
-    ever after, so it is compiled anew.
+    ever after, so it is compiled anew. at_once: compile it now, not when it is first called.
     """
 
-    def __init__(self, model, options: dict[str, str]) -> None:
+    def __init__(self, model, options: dict[str, str], at_once: bool = True) -> None:
         self._model, self._options = model, options
         self._outputs: list[np.ndarray] = []
-        self._compiled = self._compile()
+        self._compiled = self._compile() if at_once else None
+        self._shapes: list[tuple[int, ...]] = []  # of the inputs of repeat()
+        self._calls = 0  # of it, with these shapes
+        self._fixed: CompiledGraph | None = None  # for these shapes only
 
     def _compile(self):
         from adain.runtime import openvino
@@ -62,6 +68,27 @@ class CompiledGraph:
             shortage = "OpenVINO gave no result"
         self._outputs, self._compiled = [], None
         raise MemoryError(shortage)
+
+    def repeat(self, *inputs: np.ndarray) -> list[np.ndarray]:
+        """As a call, but for inputs whose shapes are likely to stay, such as a video's frames.
+
+        From the REPEATED'th in a row on, they are computed without the overhead of shapes that may
+        change; in int8 results may then differ by a step of its rounding.
+        """
+        shapes = [np.shape(each) for each in inputs]
+        if shapes != self._shapes:
+            self._shapes, self._calls, self._fixed = shapes, 0, None
+        self._calls += 1
+        if self._calls == REPEATED:
+            self._fix()
+        return (self._fixed or self)(*inputs)
+
+    def _fix(self) -> None:
+        if self._compiled is not None:
+            self._compiled.release_memory()  # of activations: one network at a time has them
+        model = self._model.clone()
+        model.reshape(dict(enumerate(self._shapes)))
+        self._fixed = CompiledGraph(model, self._options, at_once=False)
 
 
 def compile_graph(model, precision: str = "auto") -> CompiledGraph:

@@ -122,11 +122,13 @@ class OpenVINOEngine:
     def transfer(self, image: np.ndarray, style: ChannelStats, alpha: float,
                  content: ChannelStats | None = None,
                  own: float = 0.0) -> tuple[np.ndarray, ChannelStats]:
+        network = self._transfer.result()
+        # Whole pictures often have one size. Tiles of large ones do, too, but must save memory.
+        call = network.repeat if content is None or own else network
         if content is None:
             content, own = style, 1.0  # any numbers will do: they get no share
-        network = self._transfer.result()
-        picture, mean, std = network(image[None], *style, np.float32(alpha), *content,
-                                     np.float32(own))
+        picture, mean, std = call(image[None], *style, np.float32(alpha), *content,
+                                  np.float32(own))
         return picture[0], ChannelStats(mean.copy(), std.copy())
 
     def transfer_regions(self, image: np.ndarray, regions: np.ndarray, scales: np.ndarray,

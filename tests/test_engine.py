@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from conftest import picture, random_decoder, random_encoder
 
-from adain import engine, graphs, weights
+from adain import compiled, engine, graphs, weights
 from adain.architecture import PRESETS, STYLE_LAYERS
 from adain.compiled import compile_graph
 from adain.errors import OptionError
@@ -107,6 +107,35 @@ def test_activations_graph_gives_the_activations_asked_for():
     outputs = compile_graph(graph, "float32")(np.zeros((1, 32, 48, 3), np.float32))
     assert [outputs[index].shape for index in range(4)] == [
         (1, 32, 48, 4), (1, 16, 24, 6), (1, 8, 12, 8), (1, 4, 6, 10)]
+
+
+def test_pictures_of_one_size_get_a_network_of_their_own(monkeypatch):
+    """From the REPEATED'th on, while they stay so; the results are the same."""
+    monkeypatch.setattr(compiled, "REPEATED", 3)
+    networks = engine.create("openvino", random_encoder(), random_decoder(), LAYERS, "float32")
+    style, other = random_stats(24, 0), random_stats(24, 1)
+
+    def transfer(seed, rows, *options):
+        image = np.random.default_rng(seed).random((rows, 48, 3), np.float32)
+        return networks.transfer(image, style, 1.0, *options)[0].copy()
+
+    network = networks._transfer.result()
+    before = [transfer(seed, 32) for seed in (0, 1)]
+    assert network._fixed is None
+    after = [transfer(seed, 32) for seed in (1, 0)]
+    assert network._fixed is not None
+    for one, two in zip(before, reversed(after)):
+        np.testing.assert_allclose(one, two, atol=1e-5)
+    transfer(2, 32, other)  # a tile: its statistics are another's
+    assert network._fixed is not None
+    assert transfer(2, 40).shape == (40, 48, 3) and network._fixed is None
+    np.testing.assert_allclose(transfer(0, 32), before[0], atol=1e-5)
+    for seed in range(3):
+        transfer(seed, 32, other)
+    assert network._fixed is None  # tiles must save memory
+    for seed in range(3):
+        transfer(seed, 32, other, 0.5)  # frames of a video
+    assert network._fixed is not None
 
 
 def test_statistics_stay_when_the_engine_runs_again():
