@@ -92,6 +92,15 @@ def lighten(image: np.ndarray, gamma: float) -> np.ndarray:
     return cv2.LUT(image, np.rint(curve).astype(np.uint8))
 
 
+def tint(image: np.ndarray, color: np.ndarray, contrast: float) -> np.ndarray:
+    """Return a uint8 RGB picture with another mean colour, (3,) of 0 to 255.
+
+    How far colours are from the mean is multiplied by the contrast.
+    """
+    mean, _ = _mean_and_covariance(image)
+    return _transform(image, contrast * np.eye(3), color - contrast * mean)
+
+
 def _mean_and_covariance(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the mean (3,) and covariance (3, 3) of the colours, in float64."""
     import cv2

@@ -28,13 +28,16 @@ class TrainConfig:
     batch_size: int = 8
     image_size: int = 512
     crop_size: int = 256
+    style_crop_size: int | None = None  # of styles, whose features are cached; None: crop_size
     validation_split: float = 0.0  # share of both folders that is never trained on
     hue_rotation: float = 0.0  # share of the style crops whose colours are turned at random
     lightening: float = 0.0  # share of the style crops that are lightened at random
+    tinting: float = 0.0  # share of the style crops that get a random mean colour
     cached_crops: int = 0  # so many fixed places in a picture, whose features are kept; 0: any
     content_weight: float = 1.0
     style_weight: float = 1e-2
     style_layer_weights: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0)  # factors of STYLE_LAYERS
+    style_knee: float = 0.0  # above, a pair's style loss counts with its square root; 0: never
     tv_weight: float = 0.0
     structure_weight: float = 0.0  # of 1 - SSIM against the content picture
     gram: bool = False
@@ -61,8 +64,8 @@ class TrainConfig:
         preset(self.model)
         for name, minimum in (("batch_size", 1), ("max_iter", 1), ("save_iter", 1),
                               ("summary_iter", 1), ("keep", 1), ("content_weight", 0),
-                              ("style_weight", 0), ("tv_weight", 0), ("structure_weight", 0),
-                              ("lr_decay", 0),
+                              ("style_weight", 0), ("style_knee", 0), ("tv_weight", 0),
+                              ("structure_weight", 0), ("lr_decay", 0),
                               ("reconstruction_iter", 0), ("style_weight_ramp", 0),
                               ("seed", 0), ("cached_crops", 0)):
             if not getattr(self, name) >= minimum:
@@ -76,10 +79,16 @@ class TrainConfig:
         if self.gram and self.cached_crops:
             raise OptionError("--cached-crops keeps means and deviations, which --gram does not "
                               "use: leave out one of the two.")
+        if self.style_crop_size and not self.cached_crops:
+            raise OptionError("--style-crop-size needs --cached-crops, which keep the styles' "
+                              "statistics: add --cached-crops 1 or more.")
+        if self.style_crop_size and preset(self.model).trains_encoder:
+            raise OptionError("--style-crop-size is for --model vgg19, whose encoder is not "
+                              f"trained: leave it out for --model {self.model}.")
         if not 0 <= self.validation_split < 1:
             raise OptionError("--validation-split must be from 0 to below 1; "
                               f"received {self.validation_split}.")
-        for name in ("hue_rotation", "lightening"):
+        for name in ("hue_rotation", "lightening", "tinting"):
             if not 0 <= getattr(self, name) <= 1:
                 raise OptionError(f"--{name.replace('_', '-')} must be from 0 to 1; "
                                   f"received {getattr(self, name)}.")

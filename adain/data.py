@@ -18,12 +18,13 @@ import numpy as np
 
 from adain import images
 from adain.bad_files import BadFiles
-from adain.color import lighten, rotate_hue
+from adain.color import lighten, rotate_hue, tint
 from adain.errors import ImageError, OptionError
 
 # A strip of one row of pixels would be resized to gigabytes; scrolls in WikiArt stay below.
 LARGEST_ASPECT = 32
 LIGHTEST = 0.4  # gamma: a value of 60 becomes one of 143
+TINTED_CONTRAST = (0.2, 1.2)
 
 
 class Place(NamedTuple):
@@ -38,6 +39,7 @@ class Recoloring(NamedTuple):
 
     hue_rotation: float = 0.0  # turned by any angle
     lightening: float = 0.0  # by a gamma of LIGHTEST to 1
+    tinting: float = 0.0  # to any mean colour, with a contrast of TINTED_CONTRAST
 
 
 UNCHANGED = Recoloring()
@@ -87,6 +89,8 @@ class Pictures:
                 crop = rotate_hue(crop, generator.uniform(-np.pi, np.pi))
             if generator.random() < self._recoloring.lightening:
                 crop = lighten(crop, generator.uniform(LIGHTEST, 1))
+            if generator.random() < self._recoloring.tinting:
+                crop = tint(crop, generator.uniform(0, 255, 3), generator.uniform(*TINTED_CONTRAST))
             return place, crop
         self.failure = ImageError(
             f"none of the {len(self.files)} pictures in {self.path} can be read"
@@ -152,19 +156,22 @@ def random_crop(image: np.ndarray, size: int, generator: np.random.Generator) ->
 class PairSource:
     """Pairs of a content and a style crop, by number.
 
-    held_out: the source of pairs that this one never gives, of `validation_split` of both folders;
-    None where that is 0. recoloring: of the styles.
+    style_crop_size: of the style crops, where it is not crop_size; a pair shows them resized to
+    that. held_out: the source of pairs that this one never gives, of `validation_split` of both
+    folders, all of crop_size; None where that is 0. recoloring: of the styles.
     """
 
     def __init__(self, content_path: str | Path, style_path: str | Path, seed: int = 0,
                  image_size: int = 512, crop_size: int = 256, bad_files: BadFiles | None = None,
                  fixed_crops: int | None = None, validation_split: float = 0.0,
-                 recoloring: Recoloring = UNCHANGED) -> None:
-        if crop_size % 8 or crop_size < 16:
-            raise OptionError("crop size must be a multiple of 8, 16 or more; "
-                              f"received {crop_size}.")
-        if image_size < crop_size:
-            raise OptionError(f"image size {image_size} is smaller than crop size {crop_size}.")
+                 recoloring: Recoloring = UNCHANGED, style_crop_size: int | None = None) -> None:
+        for name, size in (("crop size", crop_size), ("style crop size", style_crop_size)):
+            if size is None:
+                continue
+            if size % 8 or size < 16:
+                raise OptionError(f"{name} must be a multiple of 8, 16 or more; received {size}.")
+            if image_size < size:
+                raise OptionError(f"image size {image_size} is smaller than {name} {size}.")
         self.crop_size = crop_size
         self._arrived: dict[int, float] = {}
         # Two seeds: otherwise folders of equal length would always meet in the same pairs.
@@ -172,14 +179,14 @@ class PairSource:
         files = [hold_out(find_nested(path), validation_split, stream)
                  for stream, path in paths.items()]
 
-        def pictures(part: int, fixed: int | None,
-                     styles: Recoloring = UNCHANGED) -> list[Pictures]:
-            return [Pictures(path, stream, image_size, crop_size, bad_files, fixed, split[part],
-                             colors)
-                    for (stream, path), split, colors in zip(paths.items(), files,
-                                                             (UNCHANGED, styles))]
+        def pictures(part: int, fixed: int | None, styles: Recoloring = UNCHANGED,
+                     style_size: int | None = None) -> list[Pictures]:
+            return [Pictures(path, stream, image_size, size, bad_files, fixed, split[part], colors)
+                    for (stream, path), split, size, colors in zip(
+                        paths.items(), files, (crop_size, style_size or crop_size),
+                        (UNCHANGED, styles))]
 
-        self.content, self.style = pictures(0, fixed_crops, recoloring)
+        self.content, self.style = pictures(0, fixed_crops, recoloring, style_crop_size)
         self.held_out: PairSource | None = None
         if validation_split:
             self.held_out = copy.copy(self)
@@ -211,7 +218,11 @@ class PairSource:
 
     def pair(self, index: int) -> np.ndarray:
         """Return pair number `index`: uint8 (2, crop_size, crop_size, 3), content first."""
-        return np.stack([self.content.crop(index), self.style.crop(index)])
+        return self.stack(self.content.crop(index), self.style.crop(index))
+
+    def stack(self, content: np.ndarray, style: np.ndarray) -> np.ndarray:
+        """Return a pair of its crops."""
+        return np.stack([content, images.resize(style, self.crop_size, self.crop_size)])
 
 
 def dataset(source: PairSource, batch_size: int, start_step: int, stop_step: int, context=None):

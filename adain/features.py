@@ -45,7 +45,7 @@ class FeatureCache:
         (content, content_features), (style, style_stats) = (
             self._crop(pictures, index, compute) for pictures, compute in self._parts())
         self.source.mark_arrival(index)
-        return np.stack([content, style]), content_features, style_stats
+        return self.source.stack(content, style), content_features, style_stats
 
     def fill(self, first: int, last: int) -> None:
         """Compute the features of pairs first .. last - 1 that are not known yet, and say so.

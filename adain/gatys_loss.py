@@ -83,7 +83,8 @@ class TileLosses:
             content = share * sum(losses.content_loss(layers[name], targets[name])
                                   for name in self.config.content_layers)
             style = sum(
-                losses.gram_distance(others[name] + share * gram_matrix(layers[name]), style[name])
+                losses.gram_distance(others[name] + share * gram_matrix(layers[name]),
+                                     style[name])[0]
                 for name in self.config.style_layers)
             total = self.config.content_weight * content + self.config.style_weight * style
         return content, style, tape.gradient(total, window)

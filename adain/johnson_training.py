@@ -124,7 +124,7 @@ class TrainingModel(keras.Model):
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         config, features = self.config, y_pred["stylized_features"]
-        style = {name: losses.gram_distance(gram_matrix(layer), gram)
+        style = {name: ops.mean(losses.gram_distance(gram_matrix(layer), gram))
                  for name, layer, gram in zip(STYLE_LAYERS, features, self.grams)}
         values = {"content": losses.content_loss(features[-1], y_pred["target"]),
                   "style": sum(style.values()),

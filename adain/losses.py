@@ -1,6 +1,6 @@
 """The losses, as pure functions of tensors; each returns a float32 scalar, the mean over the batch.
 
-Where there is an argument `counted`, bool (batch,), the other pictures of the batch count 0.
+But those of style return one value for each picture, (batch,).
 
 Their scale is that of the original Torch code, so that its `--style-weight 1e-2` means the same:
 content is a mean over everything, style a *sum* over channels.
@@ -20,29 +20,36 @@ def content_loss(features: Tensor, target: Tensor) -> Tensor:
     return ops.mean(ops.square(ops.cast(features, "float32") - ops.cast(target, "float32")))
 
 
-def style_loss(stylized: ChannelStats, style: ChannelStats,
-               counted: Tensor | None = None) -> Tensor:
+def style_loss(stylized: ChannelStats, style: ChannelStats) -> Tensor:
     """Squared differences of one layer's means and deviations (equation 13), summed over channels.
 
     Each statistic is (batch, 1, 1, channels).
     """
     squares = ops.square(stylized.mean - style.mean) + ops.square(stylized.std - style.std)
-    return _mean(ops.sum(squares, axis=(1, 2, 3)), counted)
+    return ops.sum(squares, axis=(1, 2, 3))
 
 
-def gram_loss(stylized: Tensor, style: Tensor, counted: Tensor | None = None) -> Tensor:
+def gram_loss(stylized: Tensor, style: Tensor) -> Tensor:
     """Squared difference of one layer's Gram matrices (Gatys 2016), summed over its entries.
 
     Divided by the number of channels, which brings it near style_loss in size. The features are
     (batch, rows, columns, channels) and may differ in rows and columns.
     """
-    return gram_distance(gram_matrix(stylized), gram_matrix(style), counted)
+    return gram_distance(gram_matrix(stylized), gram_matrix(style))
 
 
-def gram_distance(stylized: Tensor, style: Tensor, counted: Tensor | None = None) -> Tensor:
+def gram_distance(stylized: Tensor, style: Tensor) -> Tensor:
     """The gram_loss of two Gram matrices, each (batch, channels, channels)."""
-    squares = ops.square(stylized - style)
-    return _mean(ops.sum(squares, axis=(1, 2)), counted) / style.shape[-1]
+    return ops.sum(ops.square(stylized - style), axis=(1, 2)) / style.shape[-1]
+
+
+def soften(losses: Tensor, knee: float) -> Tensor:
+    """Return losses (0 or more) as they are far below the knee, as 2 sqrt(knee loss) far above.
+
+    The pseudo-Huber loss of their square roots (Charbonnier et al. 1997): few large ones do not
+    drown the many small ones' gradients.
+    """
+    return 2 * (ops.sqrt(knee * (losses + knee)) - knee)
 
 
 def total_variation_loss(images: Tensor) -> Tensor:
@@ -53,8 +60,9 @@ def total_variation_loss(images: Tensor) -> Tensor:
 
 
 def pixel_loss(images: Tensor, target: Tensor, counted: Tensor | None = None) -> Tensor:
-    """Mean squared error of pictures in [0, 1]."""
-    return _mean(ops.mean(ops.square(images - target), axis=(1, 2, 3)), counted)
+    """Mean squared error of pictures in [0, 1]. Those not counted, bool (batch,), count as 0."""
+    errors = ops.mean(ops.square(images - target), axis=(1, 2, 3))
+    return ops.mean(errors if counted is None else ops.where(counted, errors, 0.0))
 
 
 def structure_loss(images: Tensor, target: Tensor) -> Tensor:
@@ -79,8 +87,3 @@ def structure_loss(images: Tensor, target: Tensor) -> Tensor:
                   / ((left**2 + right**2 + 0.01**2)
                      * (left_square - left**2 + right_square - right**2 + 0.03**2)))
     return 1 - ops.mean(similarity)
-
-
-def _mean(values: Tensor, counted: Tensor | None) -> Tensor:
-    """Return the mean of one value (batch,) for each picture."""
-    return ops.mean(values if counted is None else ops.where(counted, values, 0.0))

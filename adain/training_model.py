@@ -112,18 +112,20 @@ class TrainingModel(keras.Model):
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         config = self.config
         content = losses.content_loss(y_pred["stylized_features"][-1], y_pred["target"])
-        style = self.style_losses(y_pred)
-        total_style = sum(weight * loss for weight, loss in zip(config.style_layer_weights,
-                                                                style.values()))
+        layers = self.style_losses(y_pred)
+        style = sum(weight * loss for weight, loss in zip(config.style_layer_weights,
+                                                          layers.values()))
         tv = losses.total_variation_loss(y_pred["stylized"])
         pixel = losses.pixel_loss(y_pred["stylized"], y_pred["content"])
         structure = losses.structure_loss(y_pred["stylized"], y_pred["content"])
-        values = {"content": content, "style": total_style, "tv": tv, "pixel": pixel,
+        values = {"content": content, "style": ops.mean(style), "tv": tv, "pixel": pixel,
                   "structure": structure,
-                  **{f"style/{name}": value for name, value in style.items()}}
+                  **{f"style/{name}": ops.mean(value) for name, value in layers.items()}}
         for name, value in values.items():
             self.trackers[name].update_state(value)
-        total = config.content_weight * content + self.style_weight() * values["style"]
+        if config.style_knee:
+            style = losses.soften(style, config.style_knee)
+        total = config.content_weight * content + self.style_weight() * ops.mean(style)
         if config.tv_weight:
             total = total + config.tv_weight * tv
         if config.structure_weight:
@@ -141,15 +143,16 @@ class TrainingModel(keras.Model):
         return results
 
     def style_losses(self, y_pred: dict[str, Any]) -> dict[str, Tensor]:
-        """Return the style loss of each of STYLE_LAYERS, where pairs are not their own style."""
+        """Return each pair's style loss for each of STYLE_LAYERS, 0 where it is its own style."""
         stylized, own = y_pred["stylized_features"], y_pred["own"]
-        counted = None if own is None else ops.logical_not(own)
         if self.config.gram:
             pairs, loss = zip(stylized, y_pred["style_features"]), losses.gram_loss
         else:
             pairs = zip(map(channel_stats, stylized), y_pred["style_stats"])
             loss = losses.style_loss
-        return {name: loss(*pair, counted) for name, pair in zip(STYLE_LAYERS, pairs)}
+        found = {name: loss(*pair) for name, pair in zip(STYLE_LAYERS, pairs)}
+        return found if own is None else {name: ops.where(own, 0.0, values)
+                                          for name, values in found.items()}
 
     def preview(self, pairs: np.ndarray) -> np.ndarray:
         """Return rows content | style | stylized of uint8 pairs, as one uint8 picture."""

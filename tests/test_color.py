@@ -173,6 +173,14 @@ def test_rotate_hue_by_half_a_turn_mirrors_every_channel_at_the_luminance():
     assert color.rotate_hue(red, np.pi)[0, 0].tolist() == [80, 130, 130]
 
 
+def test_tint_moves_the_mean_and_scales_the_contrast():
+    image = np.uint8([[[10, 100, 200], [30, 120, 240]]])  # mean 20, 110, 220
+    tinted = color.tint(image, np.array([60.0, 90.0, 120.0]), 0.5)
+    assert tinted.tolist() == [[[55, 85, 110], [65, 95, 130]]]
+    assert color.tint(image, np.array([255.0, 0.0, 20.0]), 1.0).tolist() == [  # clipped
+        [[245, 0, 0], [255, 10, 40]]]
+
+
 def test_lighten_raises_to_a_power_and_keeps_black_and_white():
     image = np.array([[[0, 64, 255]]], np.uint8)
     assert color.lighten(image, 0.5).tolist() == [[[0, 128, 255]]]  # sqrt(64 / 255) x 255 = 127.7

@@ -36,16 +36,23 @@ def test_content_loss_is_a_mean():
                                       np.full((2, 4, 4, 3), 3.0, "f"))) == pytest.approx(9)
 
 
-def test_style_loss_sums_channels_and_averages_the_batch():
+def test_style_loss_sums_channels_for_each_picture():
     zero = ChannelStats(np.zeros((2, 1, 1, 5), "f"), np.zeros((2, 1, 1, 5), "f"))
     other = ChannelStats(np.full((2, 1, 1, 5), 2.0, "f"), np.full((2, 1, 1, 5), 1.0, "f"))
-    assert number(losses.style_loss(zero, other)) == pytest.approx(5 * (4 + 1))
+    found = keras.ops.convert_to_numpy(losses.style_loss(zero, other))
+    assert found.tolist() == pytest.approx([5 * (4 + 1)] * 2)
 
 
 def test_gram_loss_by_hand():
     ours = np.array([[[[1.0, 2.0], [3.0, 0.0]]]], np.float32)
     none = np.zeros((1, 2, 2, 2), np.float32)  # another size is allowed
-    assert number(losses.gram_loss(ours, none)) == pytest.approx((25 + 1 + 1 + 4) / 2)
+    [found] = keras.ops.convert_to_numpy(losses.gram_loss(ours, none))
+    assert found == pytest.approx((25 + 1 + 1 + 4) / 2)
+
+
+def test_soften_leaves_small_losses_and_takes_the_root_of_large_ones():
+    found = keras.ops.convert_to_numpy(losses.soften(np.array([0, 1e-3, 8, 1e8], "f"), 1.0))
+    assert found.tolist() == pytest.approx([0, 1e-3, 2 * (3 - 1), 2e4], rel=1e-3)
 
 
 def test_total_variation_by_hand():

@@ -12,7 +12,7 @@ from PIL import Image
 
 pytest.importorskip("keras")
 pytest.importorskip("tensorflow")
-from adain import checkpoint, data, features, ops, trainer  # noqa: E402
+from adain import checkpoint, data, features, images, ops, trainer  # noqa: E402
 from adain.config import TrainConfig
 from adain.errors import AdaINError, OptionError, WeightsError
 from adain.model import get_weights
@@ -52,7 +52,7 @@ def arrays(path):
 @pytest.mark.parametrize("model, options", [
     ("compact", {}), ("vgg19", {}), ("vgg19", {"gram": True, "style_weight": 1e-6}),
     ("compact", {"content_target": "content", "reconstruction_iter": 2, "style_weight_ramp": 2}),
-    ("vgg19", {"gram": True, "style_weight": 1e-6, "identity_share": 0.5})],
+    ("vgg19", {"gram": True, "style_weight": 1e-6, "identity_share": 0.5, "style_knee": 1e3})],
     ids=["compact", "vgg19", "gram", "ramp", "identity"])
 def test_loss_falls(folders, model, options):
     config = dataclasses.replace(CONFIG, model=model, max_iter=16, save_iter=16, summary_iter=1,
@@ -105,6 +105,27 @@ def test_cached_features_are_computed_once_and_right(folders):
     np.testing.assert_allclose(style_stats[:, :64], np.stack(stats)[:, 0, 0, 0], atol=0.03)
     for index in range(40):
         assert cache.pair(index)[1] is cache.pair(index)[1]
+
+
+def test_styles_may_have_larger_crops(folders):
+    """A pair shows the style resized, and has the statistics of the whole crop."""
+    source = data.PairSource(folders / "content", folders / "style", 0, 40, 32, fixed_crops=2,
+                             style_crop_size=40)
+    style = source.style.crop(3)
+    assert style.shape == (40, 40, 3)
+    cache = features.FeatureCache(source, load_encoder("vgg19"))
+    pairs, content_features, style_stats = cache.pair(3)
+    assert content_features.shape == (4, 4, 512)
+    np.testing.assert_array_equal(pairs, source.pair(3))
+    np.testing.assert_array_equal(pairs[1], images.resize(style, 32, 32))
+    np.testing.assert_array_equal(style_stats, cache._stats(style))
+
+
+@pytest.mark.parametrize("model, cached, why", [
+    ("vgg19", 0, "needs --cached-crops"), ("compact", 1, "whose encoder is not trained")])
+def test_larger_style_crops_are_for_cached_statistics(model, cached, why):
+    with pytest.raises(OptionError, match=why):
+        dataclasses.replace(CONFIG, model=model, cached_crops=cached, style_crop_size=64)
 
 
 def test_features_are_filled_in_before_the_first_step(folders):
@@ -280,6 +301,7 @@ def test_sigterm_before_the_first_step_ends_the_run(folders):
                                     {"learning_rate": 0}, {"learning_rate": float("nan")},
                                     {"model": "vgg16"}, {"content_target": "both"},
                                     {"cached_crops": -1}, {"identity_share": 1},
+                                    {"style_knee": -1}, {"tinting": 1.1},
                                     {"style_layer_weights": (1.0, 1.0)},
                                     {"style_layer_weights": (0.0, 0.0, 0.0, 0.0)}])
 def test_impossible_options_are_refused(change):

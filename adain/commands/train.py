@@ -36,7 +36,7 @@ JOHNSON_DEFAULTS = {"batch_size": 4, "style_weight": 5e-4, "tv_weight": 10.0, "l
 # What it has no use for.
 ADAIN_ONLY = ("model", "validation_split", "cached_crops", "style_layer_weights", "gram",
               "content_target", "identity_share", "initialization", "hue_rotation",
-              "lightening", "structure_weight")
+              "lightening", "tinting", "structure_weight", "style_crop_size", "style_knee")
 EPILOG = """\
 Running the same command again resumes at the newest checkpoint in --checkpoint.
 Watch a run with: tensorboard --logdir CHECKPOINT/logs
@@ -88,6 +88,10 @@ def parser(method: str = ADAIN) -> argparse.ArgumentParser:
                        help="pictures are resized to this shorter side (default %(default)s)")
     model.add_argument("--crop-size", type=int,
                        help="and cropped at random to this square (default %(default)s)")
+    model.add_argument("--style-crop-size", type=int, metavar="SIZE",
+                       help="crop styles to this square instead: small content crops show more "
+                            "pairs in the same time, large style crops have the whole painting's "
+                            "colours; needs --cached-crops (default: --crop-size)")
     model.add_argument("--validation-split", type=float, metavar="SHARE",
                        help="share of both folders, e.g. 0.01, that is never trained on; its loss "
                             "is measured at every checkpoint, and the best one is kept "
@@ -98,6 +102,9 @@ def parser(method: str = ADAIN) -> argparse.ArgumentParser:
     model.add_argument("--lightening", type=float, metavar="SHARE",
                        help="lighten this share of the style crops, by a random amount: for "
                             "collections of dark paintings (default %(default)s)")
+    model.add_argument("--tinting", type=float, metavar="SHARE",
+                       help="give this share of the style crops a random mean colour and contrast: "
+                            "for flat, bright paintings (default %(default)s)")
     model.add_argument("--cached-crops", type=int, metavar="N",
                        help="crop every picture at N fixed places and keep their VGG19 features in "
                             "memory: steps take half the time on a CPU, but need some 0.4 MB for "
@@ -110,6 +117,9 @@ def parser(method: str = ADAIN) -> argparse.ArgumentParser:
                       help="factors of the style losses at relu1_1 relu2_1 relu3_1 relu4_1 "
                            "(default: all 1); 8 4 2 1 counts every layer alike, though they sum "
                            "over 64 to 512 channels, and brings more of the style's colours")
+    loss.add_argument("--style-knee", type=float, metavar="LOSS",
+                      help="a pair whose style loss is far above this counts only with its square "
+                           "root, so that few cannot rule the steps (default 0: all count fully)")
     loss.add_argument("--tv-weight", type=float,
                       help="total variation, smooths (default %(default)s)")
     loss.add_argument("--structure-weight", type=float,
@@ -186,7 +196,9 @@ def train_any_style(config: TrainConfig, options: dict[str, Any], folder: Path,
     source = data.PairSource(options["content_path"], options["style_path"], config.seed,
                              config.image_size, config.crop_size, bad_files,
                              config.cached_crops or None, config.validation_split,
-                             data.Recoloring(config.hue_rotation, config.lightening))
+                             data.Recoloring(config.hue_rotation, config.lightening,
+                                             config.tinting),
+                             config.style_crop_size)
     seen = source.held_out or source
     previews = np.stack([seen.pair(index) for index in range(PREVIEW_PAIRS)])
     validation = source.validation_pairs(config.batch_size)
