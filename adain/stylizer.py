@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from pathlib import Path
@@ -37,6 +38,8 @@ class Stylizer:
         take, about; chooses the tile size for each picture.
     style_size: styles are shrunk to this shorter side; smaller ones stay. None: never shrink.
 
+    May be used from several threads, which take turns at computing.
+
     >>> stylizer = Stylizer()
     >>> style = stylizer.encode_style("painting.jpg")
     >>> pictures = [stylizer.stylize(photo, style, alpha=0.8) for photo in photos]
@@ -67,6 +70,7 @@ class Stylizer:
                                      plan.negative_slope, ranges)
         self.channels = self.engine.channels
         self._encoder = encoder
+        self._lock = threading.Lock()  # the networks compute one picture at a time, on all cores
 
     @cached_property
     def fingerprint(self) -> str:
@@ -87,7 +91,8 @@ class Stylizer:
         image = self.shrink_style(as_image(style))
         if keep_colors is not None:
             image = color.recolor_style(image, as_image(content), keep_colors)
-        return tiling.measure(self.engine, image, self.tile_size_for(image))
+        with self._lock:
+            return tiling.measure(self.engine, image, self.tile_size_for(image))
 
     def shrink_style(self, image: np.ndarray) -> np.ndarray:
         """Return a style picture in the size that it is encoded in."""
@@ -143,8 +148,10 @@ class Stylizer:
             target = target._replace(masks=[images.resize(mask, *image.shape[:2])
                                             for mask in target.masks])
         for left in range(passes, 0, -1):
-            image = tiling.stylize(self.engine, image, target, alpha, self.tile_size_for(image),
-                                   dtype=dtype if left == 1 else np.uint8, progress=progress)
+            with self._lock:
+                image = tiling.stylize(self.engine, image, target, alpha,
+                                       self.tile_size_for(image),
+                                       dtype=dtype if left == 1 else np.uint8, progress=progress)
         return image
 
     def check_style(self, style: ChannelStats) -> None:

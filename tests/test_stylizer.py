@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -172,3 +173,15 @@ def test_picture_no_larger_than_a_tile_and_its_halo_is_one_tile():
     assert stylizer.tile_size_for(photo) == 800
     assert stylizer.tile_size_for(printed) == PRESETS["compact"].tile_size
     assert Stylizer("compact", tile_size=64).tile_size_for(photo) == 64
+
+
+def test_threads_share_a_stylizer():
+    stylizer = Stylizer("compact", precision="float32")
+    generator = np.random.default_rng(0)
+    pictures = [generator.integers(0, 256, (64 + 8 * n, 64, 3), np.uint8) for n in range(12)]
+    alone = [stylizer.stylize(picture, picture, dtype=np.float32) for picture in pictures]
+    with ThreadPoolExecutor(4) as executor:
+        together = list(executor.map(
+            lambda picture: stylizer.stylize(picture, picture, dtype=np.float32), pictures))
+    for left, right in zip(alone, together):
+        np.testing.assert_allclose(left, right, atol=1e-4)
