@@ -70,7 +70,8 @@ class Stylizer:
                                      plan.negative_slope, ranges)
         self.channels = self.engine.channels
         self._encoder = encoder
-        self._lock = threading.Lock()  # the networks compute one picture at a time, on all cores
+        # The networks compute one picture at a time, on all cores. Reentrant for `progress`.
+        self._lock = threading.RLock()
 
     @cached_property
     def fingerprint(self) -> str:
