@@ -16,13 +16,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from adain import images
+from adain import images, loader
 from adain.bad_files import BadFiles
 from adain.color import lighten, rotate_hue, tint
 from adain.errors import ImageError, OptionError
+from adain.picture_cache import PictureCache
 
-# A strip of one row of pixels would be resized to gigabytes; scrolls in WikiArt stay below.
-LARGEST_ASPECT = 32
 LIGHTEST = 0.4  # gamma: a value of 60 becomes one of 143
 TINTED_CONTRAST = (0.2, 1.2)
 
@@ -51,19 +50,20 @@ class Pictures:
     A file that cannot be read is named in `bad_files`, remembered, and replaced by the next one.
     fixed_crops: cut every picture at so many places only, whose crops recur; None: anywhere.
     files: only these of the folder; None: all of them.
-    recoloring: which shares of the crops have their colours changed.
+    recoloring: which shares of the crops have their colours changed. cache: reads the pictures.
     failure: the error that ended the stream, or None. Frameworks wrap it in errors of their own.
     """
 
     def __init__(self, path: str | Path, seed: int, image_size: int, crop_size: int,
                  bad_files: BadFiles | None = None, fixed_crops: int | None = None,
-                 files: list[Path] | None = None, recoloring: Recoloring = UNCHANGED) -> None:
+                 files: list[Path] | None = None, recoloring: Recoloring = UNCHANGED,
+                 cache: PictureCache | None = None) -> None:
         self.files = find_nested(path) if files is None else files
         self.path = Path(path)
         self.failure: ImageError | None = None
         self._seed, self._image_size, self._crop_size = seed, image_size, crop_size
         self._bad_files, self._fixed_crops = bad_files or BadFiles(), fixed_crops
-        self._recoloring = recoloring
+        self._recoloring, self._cache = recoloring, cache or PictureCache()
         self._bad: set[Path] = set()
 
     def crop(self, index: int) -> np.ndarray:
@@ -77,14 +77,13 @@ class Pictures:
             if place.file in self._bad:
                 continue
             try:
-                image = read(place.file, self._image_size)
+                image = self._cache.read(place.file, self._image_size)
             except ImageError as error:
                 self._bad.add(place.file)
                 self._bad_files.add(place.file, error)
                 continue
             generator = np.random.default_rng(place.randomness)
-            crop = random_crop(images.resize_shorter_side(image, self._image_size),
-                               self._crop_size, generator)
+            crop = random_crop(image, self._crop_size, generator)
             if generator.random() < self._recoloring.hue_rotation:
                 crop = rotate_hue(crop, generator.uniform(-np.pi, np.pi))
             if generator.random() < self._recoloring.lightening:
@@ -110,16 +109,6 @@ class Pictures:
 @lru_cache(maxsize=8)
 def _permutation(count: int, seed: int, epoch: int) -> np.ndarray:
     return np.random.default_rng((seed, epoch, count)).permutation(count)
-
-
-def read(file: Path, image_size: int) -> np.ndarray:
-    """Return a picture for training, as images.read; ImageError for one too narrow to resize."""
-    image = images.read(file, shorter_side=image_size)
-    rows, columns = image.shape[:2]
-    if max(rows, columns) > LARGEST_ASPECT * min(rows, columns):
-        raise ImageError(f"{file} is {columns} x {rows}: more than {LARGEST_ASPECT} times as long "
-                         "as it is wide.")
-    return image
 
 
 def find_nested(path: str | Path) -> list[Path]:
@@ -159,12 +148,14 @@ class PairSource:
     style_crop_size: of the style crops, where it is not crop_size; a pair shows them resized to
     that. held_out: the source of pairs that this one never gives, of `validation_split` of both
     folders, all of crop_size; None where that is 0. recoloring: of the styles.
+    cache: reads the pictures.
     """
 
     def __init__(self, content_path: str | Path, style_path: str | Path, seed: int = 0,
                  image_size: int = 512, crop_size: int = 256, bad_files: BadFiles | None = None,
                  fixed_crops: int | None = None, validation_split: float = 0.0,
-                 recoloring: Recoloring = UNCHANGED, style_crop_size: int | None = None) -> None:
+                 recoloring: Recoloring = UNCHANGED, style_crop_size: int | None = None,
+                 cache: PictureCache | None = None) -> None:
         for name, size in (("crop size", crop_size), ("style crop size", style_crop_size)):
             if size is None:
                 continue
@@ -181,7 +172,8 @@ class PairSource:
 
         def pictures(part: int, fixed: int | None, styles: Recoloring = UNCHANGED,
                      style_size: int | None = None) -> list[Pictures]:
-            return [Pictures(path, stream, image_size, size, bad_files, fixed, split[part], colors)
+            return [Pictures(path, stream, image_size, size, bad_files, fixed, split[part], colors,
+                             cache)
                     for (stream, path), split, size, colors in zip(
                         paths.items(), files, (crop_size, style_size or crop_size),
                         (UNCHANGED, styles))]
@@ -230,15 +222,18 @@ def dataset(source: PairSource, batch_size: int, start_step: int, stop_step: int
 
     Each is uint8 (batch_size, 2, crop_size, crop_size, 3). Pictures are decoded and resized by
     Pillow and OpenCV in parallel threads, both of which release Python's lock while they work.
+    On other Keras backends than TensorFlow it is an iterator; see loader.in_threads.
     """
-    import tensorflow as tf
-
     shape = (2, source.crop_size, source.crop_size, 3)
 
     def read_pair(index):
         pair = source.pair(int(index))
         source.mark_arrival(int(index))
         return pair
+
+    if not loader.on_tensorflow():
+        return loader.in_threads(read_pair, batch_size, start_step, stop_step)
+    import tensorflow as tf
 
     def load(index):
         pair = tf.numpy_function(read_pair, [index], tf.uint8, stateful=False)

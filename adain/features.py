@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from adain import loader
 from adain.architecture import CONTENT_LAYER, PRESETS, STYLE_LAYERS
 from adain.compiled import compile_graph
 from adain.data import PairSource, Pictures, Place, batches
@@ -99,13 +100,16 @@ class FeatureCache:
 
 
 def dataset(cache: FeatureCache, batch_size: int, start_step: int, stop_step: int, context=None):
-    """Return a tf.data.Dataset of batches as data.dataset, with the features beside the pairs.
+    """Return the batches of data.dataset, with the features beside the pairs.
 
     All features are computed before it returns.
     """
-    import tensorflow as tf
-
     cache.fill(start_step * batch_size, stop_step * batch_size)
+    if not loader.on_tensorflow():
+        return loader.in_threads(
+            lambda index: dict(zip(("pairs", "content_features", "style_stats"),
+                                   cache.pair(index))), batch_size, start_step, stop_step)
+    import tensorflow as tf
 
     size, widths = cache.source.crop_size, PRESETS["vgg19"].widths
 

@@ -19,7 +19,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from adain import __version__, checkpoint, data, images, johnson, losses
+from adain import __version__, checkpoint, data, images, johnson, loader, losses
 from adain.architecture import STYLE_LAYERS
 from adain.bad_files import BadFiles
 from adain.checkpoint import Checkpoint
@@ -275,7 +275,9 @@ def train(config: TrainConfig, content_path: str | Path, style_path: str | Path,
 
 
 def batches(source: data.Pictures, config: TrainConfig, first_step: int):
-    """Return a tf.data.Dataset of uint8 (batch, crop_size, crop_size, 3) up to config.max_iter."""
+    """Return the batches of uint8 (batch, crop_size, crop_size, 3) up to config.max_iter."""
+    if not loader.on_tensorflow():
+        return loader.in_threads(source.crop, config.batch_size, first_step, config.max_iter)
     import tensorflow as tf
 
     def load(index):

@@ -22,6 +22,7 @@ from adain.bad_files import BadFiles
 from adain.commands import progress, run
 from adain.devices import usable_cores
 from adain.errors import ImageError, OptionError
+from adain.picture_cache import read
 
 JPEG_SUFFIXES = (".jpg", ".jpeg")
 
@@ -41,7 +42,7 @@ def shrink(file: Path, result: Path, size: int) -> ImageError | None:
     Returns why training could not use the file, if so; a result that cannot be written is raised.
     """
     try:
-        image = data.read(file, size)
+        image = read(file, size)
     except ImageError as error:
         return error
     if min(image.shape[:2]) > size:

@@ -13,6 +13,7 @@ import numpy as np
 from keras import ops
 
 from adain import __version__, checkpoint, images
+from adain.config import TrainConfig
 from adain.devices import describe_device
 from adain.errors import AdaINError, WeightsError
 from adain.events import EventWriter
@@ -41,13 +42,16 @@ class Watch:
 class Recorder(keras.callbacks.Callback):
     """Records a run while fit() runs; once `stop` is set, saves and ends it.
 
+    config: the model's, which is not asked at each step: Keras would fetch all weights from JAX.
     events: None on all but the first of several machines, which write nothing. batches: what the
     run is fed from, to find the batch again that led to losses that are not numbers.
     """
 
-    def __init__(self, folder: Path, events: EventWriter | None, watch: Watch, batches: Batches,
-                 first_step: int, seconds_before: float, report: Callable[[str], None]) -> None:
+    def __init__(self, config: TrainConfig, folder: Path, events: EventWriter | None,
+                 watch: Watch, batches: Batches, first_step: int, seconds_before: float,
+                 report: Callable[[str], None]) -> None:
         super().__init__()
+        self.config = config
         self.folder, self.events, self.watch, self.report = folder, events, watch, report
         self.batches = batches
         self.history = History(folder, first_step) if events else None
@@ -70,7 +74,7 @@ class Recorder(keras.callbacks.Callback):
         self._step_began = time.monotonic()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        config, self.step = self.model.config, self.step + 1
+        config, self.step = self.config, self.step + 1
         self.losses = scalars(logs)
         # All of them: the ReLUs of VGG19 can turn a picture of NaN into a finite total loss.
         if not all(np.isfinite(value) for value in self.losses.values()):
@@ -95,7 +99,7 @@ class Recorder(keras.callbacks.Callback):
         """Add up the time from a step's begin until the last of its pairs was there."""
         if self.watch.arrivals is None:
             return
-        size = self.model.config.batch_size
+        size = self.config.batch_size
         times = [self.watch.arrivals(index)
                  for index in range((self.step - 1) * size, self.step * size)]
         arrived = max((time for time in times if time is not None), default=0.0)
@@ -103,7 +107,7 @@ class Recorder(keras.callbacks.Callback):
 
     def summarise(self) -> None:
         """Log and print the means since the last summary."""
-        config, now = self.model.config, time.monotonic()
+        config, now = self.config, time.monotonic()
         (step, then), self._summary = self._summary, (self.step, now)
         if step == self.step:
             return
@@ -129,7 +133,7 @@ class Recorder(keras.callbacks.Callback):
 
     def validate(self) -> dict[str, float] | None:
         """Return the losses on the held-out pairs, total by the config's final weights."""
-        pairs, config = self.watch.validation, self.model.config
+        pairs, config = self.watch.validation, self.config
         # Workers validate together, but a signal may have reached this one alone.
         if pairs is None or (self.stop and self.model.workers > 1):
             return None
@@ -162,14 +166,14 @@ class Recorder(keras.callbacks.Callback):
             if not (np.isfinite(kernel).all() and np.isfinite(bias).all()):
                 self.fail("weights became infinite or NaN")
         config = {"step": self.step, "seconds": self.seconds, "losses": self.losses,
-                  "validation": self.validate(), "options": dataclasses.asdict(model.config),
+                  "validation": self.validate(), "options": dataclasses.asdict(self.config),
                   "command": self.watch.command, "device": describe_device(),
                   "versions": {"adain": __version__, "keras": keras.__version__,
                                keras.backend.backend(): _backend_version()}}
         if not self.events:
             return
         try:
-            checkpoint.save(self.folder, config, encoder, decoder, optimizer, model.config.keep)
+            checkpoint.save(self.folder, config, encoder, decoder, optimizer, self.config.keep)
         except WeightsError as error:
             raise WeightsError(f"{error} Make room, then run the same command to go on."
                                + self._command()) from None

@@ -91,7 +91,8 @@ def resume_point(folder: Path) -> Checkpoint | None:
 def first_pictures(batches: Batches, batch_size: int, crop_size: int) -> np.ndarray:
     """Return the contents and styles of a run's first steps: as many as inversion needs."""
     steps = -(-inversion.PIXELS // (2 * batch_size * crop_size**2))
-    pairs = [batch["pairs"] if isinstance(batch, dict) else batch for batch in batches(0, steps)]
+    found = (batch[0] if isinstance(batch, tuple) else batch for batch in batches(0, steps))
+    pairs = [batch["pairs"] if isinstance(batch, dict) else batch for batch in found]
     return np.concatenate([ops.convert_to_numpy(each) for each in pairs]
                           ).reshape(-1, crop_size, crop_size, 3)
 
@@ -153,7 +154,7 @@ def train(config: TrainConfig, batches: Batches, watch: Watch | np.ndarray, fold
     except KeyboardInterrupt:
         end(first_step)
         return model
-    recorder = Recorder(folder, events, watch, batches, first_step,
+    recorder = Recorder(config, folder, events, watch, batches, first_step,
                         resumed.config.get("seconds", 0.0) if resumed else 0.0, report)
     with StopRequest(recorder.end_soon), distribution.clear_errors(folder):
         model.fit(fed, epochs=1, verbose=0, shuffle=False,

@@ -12,6 +12,7 @@ from PIL import Image
 from adain import data
 from adain.bad_files import BadFiles
 from adain.errors import ImageError
+from adain.picture_cache import read
 
 GOOD = 3
 
@@ -137,7 +138,7 @@ def test_corrupt_zoo(tmp_path, count):
     assert len(set(listed)) == len(listed) == bad_files.count
     for file in folder.iterdir():
         try:
-            data.read(file, 40)
+            read(file, 40)
             assert str(file) not in listed
         except ImageError:
             assert str(file) in listed

@@ -3,9 +3,10 @@ import pytest
 from conftest import picture
 from PIL import Image
 
-from adain import data
+from adain import data, picture_cache
 from adain.bad_files import BadFiles
 from adain.errors import ImageError, OptionError
+from adain.picture_cache import PictureCache
 
 
 @pytest.fixture
@@ -113,3 +114,21 @@ def test_dataset_yields_the_batches_of_the_steps_asked_for(source):
     assert len(batches) == 2
     for step, batch in zip((3, 4), batches):
         np.testing.assert_array_equal(batch, [source.pair(2 * step), source.pair(2 * step + 1)])
+
+
+def test_kept_pictures_give_the_same_crops_and_no_more_are_kept_than_fit(folders, monkeypatch):
+    def crops(size):
+        source = data.PairSource(folders / "content", folders / "style", 0, 32, 16,
+                                 recoloring=data.Recoloring(0.5, 0.5, 0.5),
+                                 cache=PictureCache(size))
+        return [source.pair(index) for index in range(20)]
+
+    reads, read = [], picture_cache.read
+    monkeypatch.setattr(picture_cache, "read", lambda *what: reads.append(what) or read(*what))
+    uncached, often = crops(0), len(reads)
+    reads.clear()
+    np.testing.assert_array_equal(crops(10**9), uncached)
+    assert len(reads) == len(set(reads)) < often == 40
+    reads.clear()
+    np.testing.assert_array_equal(crops(32 * 64 * 3), uncached)  # room for one or two
+    assert len(set(reads)) < len(reads) < often

@@ -7,8 +7,9 @@ import pytest
 from conftest import ROOT, picture
 from PIL import Image
 
-from adain import data, images, prepare
+from adain import images, prepare
 from adain.errors import ImageError, OptionError
+from adain.picture_cache import read
 
 
 @pytest.fixture
@@ -58,7 +59,7 @@ def test_a_second_run_does_only_what_is_missing(source, tmp_path):
 def test_training_sees_nearly_the_same_pictures(source, tmp_path):
     list(prepare.prepare(source, tmp_path / "target", size=32, workers=1))
     for name, copy in (("large.jpg", "large.jpg"), ("large.png", "large.png.jpg")):
-        raw, small = (images.resize_shorter_side(data.read(folder / "monet" / file, 32), 32)
+        raw, small = (images.resize_shorter_side(read(folder / "monet" / file, 32), 32)
                       for folder, file in ((source, name), (tmp_path / "target", copy)))
         # JPEG's loss on colour noise as fine as its pixels, which is the worst there is for it.
         assert np.abs(raw.astype(int) - small).mean() < 5

@@ -169,8 +169,8 @@ def test_weights_that_are_not_numbers_are_never_saved_as_good(folders):
     """A finite loss can have a gradient that is not."""
     model = trainer.build(FAST)
     watch = recorder.Watch(np.stack([[picture(16, 16), picture(16, 16, 1)]]))
-    record = recorder.Recorder(folders / "run", None, watch, lambda first, last: [watch.previews],
-                               0, 0.0, print)
+    record = recorder.Recorder(FAST, folders / "run", None, watch,
+                               lambda first, last: [watch.previews], 0, 0.0, print)
     record.set_model(model)
     kernel = model.transfer.decoder.convs["conv1_1"].kernel
     kernel.assign(kernel * np.nan)

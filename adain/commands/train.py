@@ -26,6 +26,7 @@ from adain.commands import run
 from adain.config import CONTENT_TARGETS, INITIALIZATIONS, JIT, OPTIMIZERS, SCHEDULES, TrainConfig
 from adain.devices import DEVICES, TRAIN_PRECISIONS, hide_gpus
 from adain.errors import OptionError
+from adain.picture_cache import PictureCache
 from adain.weights import load_encoder
 
 PREVIEW_PAIRS = 4
@@ -161,6 +162,9 @@ def parser(method: str = ADAIN) -> argparse.ArgumentParser:
     running.add_argument("--summary-iter", type=int,
                          help="steps between summaries (default %(default)s)")
     running.add_argument("--keep", type=int, help="checkpoints to keep (default %(default)s)")
+    running.add_argument("--picture-cache", type=float, default=0.0, metavar="GB",
+                         help="keep decoded pictures in so much memory (default 0): where all of "
+                              "them fit, a fast GPU does not wait for them")
     running.add_argument("--precision", choices=TRAIN_PRECISIONS,
                          help="auto (default): mixed_bfloat16 where the hardware has it, else "
                               "float32")
@@ -198,7 +202,8 @@ def train_any_style(config: TrainConfig, options: dict[str, Any], folder: Path,
                              config.cached_crops or None, config.validation_split,
                              data.Recoloring(config.hue_rotation, config.lightening,
                                              config.tinting),
-                             config.style_crop_size)
+                             config.style_crop_size,
+                             PictureCache(int(options["picture_cache"] * 1e9)))
     seen = source.held_out or source
     previews = np.stack([seen.pair(index) for index in range(PREVIEW_PAIRS)])
     validation = source.validation_pairs(config.batch_size)
@@ -265,9 +270,10 @@ def start_framework(device: str) -> Any | None:
             strategy = distribution.choose()
             devices.gpus()
     except ModuleNotFoundError as error:
-        if error.name not in ("keras", "tensorflow", "tensorboard"):
+        if error.name not in ("keras", "tensorflow", "tensorboard", "jax"):
             raise
-        raise OptionError(f"training needs {error.name}: pip install -e '.[train]'") from None
+        extra = "jax" if error.name == "jax" else "train"
+        raise OptionError(f"training needs {error.name}: pip install -e '.[{extra}]'") from None
     warning = devices.warning(device)
     if warning:
         print(f"\n{'!' * 79}\n{warning}\n{'!' * 79}\n", file=sys.stderr, flush=True)
