@@ -168,6 +168,34 @@ def test_signals_are_still_handled_after_openvino_has_started():
     assert done.stdout == "handled\nalive\n" and done.returncode == 0
 
 
+@pytest.mark.parametrize("error", ["std::bad_alloc", "Resource temporarily unavailable"])
+def test_a_network_short_of_memory_frees_that_of_the_others(error):
+    """Also where it cannot be compiled, as there is no memory for a thread's stack."""
+    networks = engine.create("openvino", random_encoder(), random_decoder(), LAYERS, "float32")
+    image, style = picture(48, 64).astype(np.float32) / 255, random_stats(24, 0)
+
+    def fail(*_, **__):
+        raise RuntimeError(f"Exception from plugin.cpp:54:\n{error}\n")
+
+    def results():
+        return (*networks.measure(image, WHOLE), networks.transfer(image, style, 0.7)[0].copy(),
+                networks.transfer_regions(image, WHOLE[None],
+                                          *np.ones((2, 1, 24), np.float32)).copy())
+
+    expected = results()
+    statistics, transfer = networks._statistics.result(), networks._transfer.result()
+    for step in "_compiled", "_compile":
+        setattr(transfer, step, fail)
+        with pytest.raises(MemoryError, match=error):
+            networks.transfer(image, style, 0.7)
+        assert statistics._compiled is transfer._compiled is None
+        assert networks._regions.cache_info().currsize == 0
+    del transfer._compile
+    assert networks.device == "CPU, float32"
+    for ours, before in zip(results(), expected):
+        np.testing.assert_array_equal(ours, before)
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
 @pytest.mark.parametrize("cores", [1, 2])
 def test_openvino_says_when_memory_is_short_and_goes_on(cores):
