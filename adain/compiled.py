@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cached_property
 
 import numpy as np
@@ -14,6 +16,9 @@ _MARK = np.float32(-3e38)
 # After so many calls with inputs of the same shapes, repeat() compiles a network for just these: it
 # takes about 0.1 s and gains 1.5 ms a call.
 REPEATED = 32
+# In OpenVINO's errors when memory is short: "bad_alloc", "can't alloc", "Failed to allocate ...";
+# and when there is none for the stack of a new thread, the second by Python.
+_SHORT = ("alloc", "Resource temporarily unavailable", "can't start new thread")
 _HINTS = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}
 
 
@@ -23,16 +28,28 @@ class CompiledGraph:
     Inputs are not copied; outputs are valid until the next call. Out of memory is a MemoryError:
     OpenVINO raises an error then, but with a single core it only leaves the outputs as they were,
     so each is marked before the next call. A network that ran out of memory may compute nonsense
-    ever after, so it is compiled anew. at_once: compile it now, not when it is first called.
+    ever after, so it is released. at_once: compile it now, not when it is first called.
     """
 
     def __init__(self, model, options: dict[str, str], at_once: bool = True) -> None:
         self._model, self._options = model, options
+        self.release()
+        if at_once:
+            self._ready()
+
+    def release(self) -> None:
+        """Let go of all memory; the next call compiles the network anew."""
         self._outputs: list[np.ndarray] = []
-        self._compiled = self._compile() if at_once else None
+        self._compiled = None
         self._shapes: list[tuple[int, ...]] = []  # of the inputs of repeat()
         self._calls = 0  # of it, with these shapes
         self._fixed: CompiledGraph | None = None  # for these shapes only
+
+    def _ready(self):
+        if self._compiled is None:
+            with _memory_errors():
+                self._compiled = self._compile()
+        return self._compiled
 
     def _compile(self):
         from adain.runtime import openvino
@@ -46,28 +63,24 @@ class CompiledGraph:
     @cached_property
     def precision(self) -> str:
         """What it computes in, "float32" or "bfloat16"."""
-        used = self._compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
+        used = self._ready().get_property("INFERENCE_PRECISION_HINT").get_type_name()
         return {"bf16": "bfloat16", "f32": "float32"}.get(used, used)
 
     def __call__(self, *inputs: np.ndarray) -> list[np.ndarray]:
         for output in self._outputs:
             output.flat[0] = _MARK
         try:
-            if self._compiled is None:
-                self._compiled = self._compile()
-            outputs = list(self._compiled(list(inputs), share_inputs=True,
-                                          share_outputs=True).values())
-        except RuntimeError as error:
-            if "alloc" not in str(error):  # "bad_alloc", "can't alloc", "Failed to allocate ..."
-                raise
-            shortage = str(error)
-        else:
-            if all(output.size and output.flat[0] != _MARK for output in outputs):
-                self._outputs = outputs
-                return outputs
-            shortage = "OpenVINO gave no result"
-        self._outputs, self._compiled = [], None
-        raise MemoryError(shortage)
+            network = self._ready()
+            with _memory_errors():
+                outputs = list(network(list(inputs), share_inputs=True,
+                                       share_outputs=True).values())
+            if any(not output.size or output.flat[0] == _MARK for output in outputs):
+                raise MemoryError("OpenVINO gave no result")
+        except MemoryError:
+            self.release()
+            raise
+        self._outputs = outputs
+        return outputs
 
     def repeat(self, *inputs: np.ndarray) -> list[np.ndarray]:
         """As a call, but for inputs whose shapes are likely to stay, such as a video's frames.
@@ -89,6 +102,17 @@ class CompiledGraph:
         model = self._model.clone()
         model.reshape(dict(enumerate(self._shapes)))
         self._fixed = CompiledGraph(model, self._options, at_once=False)
+
+
+@contextmanager
+def _memory_errors() -> Iterator[None]:
+    """Make MemoryErrors of OpenVINO's errors when memory is short."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not any(text in str(error) for text in _SHORT):
+            raise
+        raise MemoryError(str(error)) from None
 
 
 def compile_graph(model, precision: str = "auto") -> CompiledGraph:

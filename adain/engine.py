@@ -7,7 +7,7 @@ and AdaIN is applied, behind this interface: features never leave it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, lru_cache
 from typing import Protocol
@@ -116,7 +116,7 @@ class OpenVINOEngine:
         return f"CPU, {computes}"
 
     def measure(self, image: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        mean, variance = self._statistics.result()(image[None], weights[None])
+        mean, variance = self._call(self._statistics.result(), image[None], weights[None])
         return mean.copy(), variance.copy()
 
     def transfer(self, image: np.ndarray, style: ChannelStats, alpha: float,
@@ -127,13 +127,28 @@ class OpenVINOEngine:
         call = network.repeat if content is None or own else network
         if content is None:
             content, own = style, 1.0  # any numbers will do: they get no share
-        picture, mean, std = call(image[None], *style, np.float32(alpha), *content,
-                                  np.float32(own))
+        picture, mean, std = self._call(call, image[None], *style, np.float32(alpha), *content,
+                                        np.float32(own))
         return picture[0], ChannelStats(mean.copy(), std.copy())
 
     def transfer_regions(self, image: np.ndarray, regions: np.ndarray, scales: np.ndarray,
                          shifts: np.ndarray) -> np.ndarray:
-        return self._regions()(image[None], regions, scales, shifts)[0][0]
+        return self._call(lambda *inputs: self._regions()(*inputs), image[None], regions, scales,
+                          shifts)[0][0]
+
+    def _call(self, call: Callable[..., list[np.ndarray]],
+              *inputs: np.ndarray) -> list[np.ndarray]:
+        """Return call(*inputs); where memory is short, free that of all networks first.
+
+        Else the other ones would keep what smaller pictures need.
+        """
+        try:
+            return call(*inputs)
+        except MemoryError:
+            self._statistics.result().release()
+            self._transfer.result().release()
+            self._regions.cache_clear()
+            raise
 
 
 def _channels(encoder: Weights, adain_layers: Sequence[str]) -> int:
