@@ -7,6 +7,7 @@ and AdaIN is applied, behind this interface: features never leave it.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, lru_cache
@@ -29,13 +30,15 @@ class Engine(Protocol):
     """The two networks on some device.
 
     Pictures are float32 (rows, columns, 3) in [0, 1], rows and columns multiples of 8; statistics
-    float32 (channels,), those of all AdaIN layers in a row.
+    float32 (channels,), those of all AdaIN layers in a row. One call at a time: where there are
+    several threads, hold the lock from a call until its result has been used.
     """
 
     name: str
     device: str
     radius: int  # how far the encoder sees, in pixels, and the decoder again
     channels: int  # of all AdaIN layers
+    lock: threading.Lock
 
     def measure(self, image: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return weighted mean and variance of the features.
@@ -109,6 +112,7 @@ class OpenVINOEngine:
         # Needed for masks only.
         self._regions = lru_cache(1)(lambda: compiled(graphs.regions_graph, encoder, decoder))
         self.radius, self.channels = radius(depths_of(encoder)), _channels(encoder, adain_layers)
+        self.lock = threading.Lock()
 
     @cached_property
     def device(self) -> str:
@@ -173,6 +177,7 @@ class KerasEngine:
         self._layers = tuple(adain_layers)
         self._cuts = np.cumsum([encoder[conv(name)][1].size for name in adain_layers])[:-1]
         self.radius, self.channels = radius(depths_of(encoder)), _channels(encoder, adain_layers)
+        self.lock = threading.Lock()
         self._encoder = model.Encoder.from_weights(encoder, self._layers, slope, dtype=policy)
         self._decoder = model.Decoder.from_weights(decoder, self._layers, slope, dtype=policy)
         self.device = f"{describe_device()}, {policy.removeprefix('mixed_')}"

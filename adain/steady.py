@@ -38,6 +38,8 @@ CUT = 0.45
 class SteadyStylizer:
     """Stylises the frames of one video, in their order.
 
+    Several may share a stylizer, each in a thread of its own.
+
     style: what stylizer.encode_style() returned; alpha: as in Stylizer.stylize().
     smoothing: how many seconds the mean of the statistics forgets in; 0: every frame on its own.
     """
@@ -92,8 +94,10 @@ class SteadyStylizer:
         """Return the stylised picture and the statistics that were removed."""
         tile_size = self._tile_size_for(image)
         if max(image.shape[:2]) <= tile_size:
-            picture, removed = self._engine.transfer(image, self._style, self._alpha, mean, share)
-            return tiling.to_integers(picture), removed
+            with self._engine.lock:
+                picture, removed = self._engine.transfer(image, self._style, self._alpha, mean,
+                                                         share)
+                return tiling.to_integers(picture), removed
         own = tiling.measure(self._engine, image, tile_size)
         removed = own if mean is None else interpolate(mean, own, share)
         return tiling.stylize(self._engine, image, self._style, self._alpha, tile_size,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from pathlib import Path
@@ -70,8 +69,6 @@ class Stylizer:
                                      plan.negative_slope, ranges)
         self.channels = self.engine.channels
         self._encoder = encoder
-        # The networks compute one picture at a time, on all cores. Reentrant for `progress`.
-        self._lock = threading.RLock()
 
     @cached_property
     def fingerprint(self) -> str:
@@ -92,8 +89,7 @@ class Stylizer:
         image = self.shrink_style(as_image(style))
         if keep_colors is not None:
             image = color.recolor_style(image, as_image(content), keep_colors)
-        with self._lock:
-            return tiling.measure(self.engine, image, self.tile_size_for(image))
+        return tiling.measure(self.engine, image, self.tile_size_for(image))
 
     def shrink_style(self, image: np.ndarray) -> np.ndarray:
         """Return a style picture in the size that it is encoded in."""
@@ -149,10 +145,8 @@ class Stylizer:
             target = target._replace(masks=[images.resize(mask, *image.shape[:2])
                                             for mask in target.masks])
         for left in range(passes, 0, -1):
-            with self._lock:
-                image = tiling.stylize(self.engine, image, target, alpha,
-                                       self.tile_size_for(image),
-                                       dtype=dtype if left == 1 else np.uint8, progress=progress)
+            image = tiling.stylize(self.engine, image, target, alpha, self.tile_size_for(image),
+                                   dtype=dtype if left == 1 else np.uint8, progress=progress)
         return image
 
     def check_style(self, style: ChannelStats) -> None:

@@ -145,7 +145,8 @@ def _measure(engine: Engine, image: np.ndarray, tile_size: int, mask: np.ndarray
         weights[core] = 1 if mask is None else pad(mask[down.window(), across.window()])[core]
         area = float(weights.sum(dtype=np.float64))
         if area:
-            statistics.add(area, *engine.measure(to_float(window), weights))
+            with engine.lock:
+                statistics.add(area, *engine.measure(to_float(window), weights))
     return statistics.result()
 
 
@@ -181,11 +182,12 @@ def _stylize(engine, image, style, alpha, halo, dtype, progress, content, tile_s
 
     result = np.empty(image.shape, dtype)
     for tile in progress(plan):
-        window = transfer(tile)
-        core = window[slice(*tile.down.core_in_window()), slice(*tile.across.core_in_window())]
         place = result[tile.down.core(), tile.across.core()]  # a view, without what was padded
-        core = core[:place.shape[0], :place.shape[1]]
-        place[:] = core if dtype == np.float32 else to_integers(core, dtype)
+        with engine.lock:
+            window = transfer(tile)
+            core = window[slice(*tile.down.core_in_window()), slice(*tile.across.core_in_window())]
+            core = core[:place.shape[0], :place.shape[1]]
+            place[:] = core if dtype == np.float32 else to_integers(core, dtype)
     return result
 
 

@@ -1,5 +1,6 @@
 """Smoothing over time: what is removed from each frame, and when it starts again."""
 
+from concurrent.futures import ThreadPoolExecutor
 from math import exp
 
 import numpy as np
@@ -100,6 +101,28 @@ def test_pixels_that_stay_lose_their_noise_and_those_that_move_do_not_lag():
     clear = abs(moved - seen).mean(axis=2) > 0.2
     assert clear.sum() > 300 and abs(after - moved)[clear].max() < 0.02
     assert abs(after - moved)[:10].mean() > 0.01  # elsewhere still the mean
+
+
+def test_threads_share_a_stylizer(style):
+    """Two videos at once, beside single pictures: each gives what it gives alone."""
+    stylizer = Stylizer("compact", precision="float32")
+
+    def video(seed):
+        smooth = steady.SteadyStylizer(stylizer, style)
+        return [smooth.stylize(picture(64 + 8 * seed, 96, seed), index / 25) for index in range(12)]
+
+    def pictures(seed):
+        return [stylizer.stylize(picture(64 + 8 * seed, 96, seed + index), style)
+                for index in range(12)]
+
+    tasks = [(video, 0), (video, 1), (pictures, 2)]
+    alone = [task(seed) for task, seed in tasks]
+    with ThreadPoolExecutor(3) as executor:
+        together = [executor.submit(task, seed) for task, seed in tasks]
+    for ours, shown in zip(alone, together):
+        # 1: rounding, as sums may go in another order
+        assert max(abs(one.astype(int) - other).max()
+                   for one, other in zip(ours, shown.result())) <= 1
 
 
 def test_frames_are_not_modified(stylizer, style):

@@ -185,3 +185,18 @@ def test_threads_share_a_stylizer():
             lambda picture: stylizer.stylize(picture, picture, dtype=np.float32), pictures))
     for left, right in zip(alone, together):
         np.testing.assert_allclose(left, right, atol=1e-4)
+
+
+def test_progress_may_use_the_stylizer():
+    """Itself, or in a thread that it waits for."""
+    stylizer = Stylizer("compact", precision="float32", tile_size=64)
+    content, style = picture(200, 280), picture(64, 64, 1)
+    expected = stylizer.stylize(content, style)
+    with ThreadPoolExecutor(1) as executor:
+        def progress(tiles):
+            for tile in tiles:
+                stylizer.stylize(style, content[:64, :64])
+                executor.submit(stylizer.stylize, style, content[:64, :64]).result(timeout=60)
+                yield tile
+
+        np.testing.assert_array_equal(stylizer.stylize(content, style, progress=progress), expected)

@@ -76,6 +76,7 @@ class Forgetful:
     def __init__(self, networks, largest):
         self._networks, self._largest = networks, largest
         self.radius, self.channels = networks.radius, networks.channels
+        self.lock = networks.lock
 
     def __getattr__(self, name):
         def call(image, *rest):
