@@ -169,6 +169,7 @@ def test_train_then_resume_then_stylize(folders):
     (["--batch-size", "0"], "OptionError: --batch-size must be at least 1"),
     (["--device", "gpu"], "OptionError: --device gpu"),
     (["--vgg-path", "none.h5"], "WeightsError: none.h5 does not exist"),
+    (["--picture-cache", "nan"], "OptionError: --picture-cache must be 0 gigabytes or more"),
     (["--content-path", "none"], "ImageError: none is not a folder"),
     (["--checkpoint", "{}/content/content0.png"], "OptionError: --checkpoint .* not a folder")])
 def test_bad_training_options_are_one_clear_line(folders, options, pattern):

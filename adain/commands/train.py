@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import functools
+import math
 import os
 import shlex
 import sys
@@ -196,6 +197,9 @@ def main(arguments: list[str] | None = None) -> None:
 def train_any_style(config: TrainConfig, options: dict[str, Any], folder: Path,
                     typed: str) -> None:
     """Train for --method adain."""
+    if not 0 <= options["picture_cache"] < math.inf:
+        raise OptionError("--picture-cache must be 0 gigabytes or more; received "
+                          f"{options['picture_cache']}.")
     bad_files = BadFiles(folder / "bad_files.txt", say)
     source = data.PairSource(options["content_path"], options["style_path"], config.seed,
                              config.image_size, config.crop_size, bad_files,
@@ -242,6 +246,8 @@ def train_style(config: TrainConfig, options: dict[str, Any], folder: Path, type
     for name in ADAIN_ONLY:
         if getattr(config, name) != getattr(TrainConfig(), name):
             raise OptionError(f"--method johnson has no --{name.replace('_', '-')}: leave it out.")
+    if options["picture_cache"]:
+        raise OptionError("--method johnson has no --picture-cache: leave it out.")
     if Path(options["style_path"]).is_dir():
         raise OptionError(f"--method johnson learns the style of one picture; --style-path "
                           f"{options['style_path']} is a folder: name a picture in it.")
