@@ -58,6 +58,7 @@ class Recorder(keras.callbacks.Callback):
         self.step = self.saved_step = first_step
         self.stop: str | None = None  # the name of the signal that asked for it
         self.losses: dict[str, float] = {}
+        self._unchecked: tuple[int, dict] | None = None  # a step and its logs
         self._seconds_before, self._started = seconds_before, time.monotonic()
         self._summary = (first_step, self._started)
         self._step_began = self._waited = 0.0
@@ -75,11 +76,10 @@ class Recorder(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         config, self.step = self.config, self.step + 1
-        self.losses = scalars(logs)
-        # All of them: the ReLUs of VGG19 can turn a picture of NaN into a finite total loss.
-        if not all(np.isfinite(value) for value in self.losses.values()):
-            self.fail(f"the losses became {self.losses}")
-        self.measure_wait()
+        before = time.monotonic()
+        self.check()
+        self._unchecked = self.step, logs
+        self.measure_wait(time.monotonic() - before)
         stop = self.stop is not None
         last = self.step == config.max_iter or stop
         saves = last or self.step % config.save_iter == 0
@@ -87,6 +87,7 @@ class Recorder(keras.callbacks.Callback):
             self.report(f"{self.stop}: saving at step {self.step}")
         # Before each save too: validation uses the same running means.
         if saves or self.step % config.summary_iter == 0:
+            self.check()
             self.summarise()
         if saves:
             self.save()
@@ -95,15 +96,31 @@ class Recorder(keras.callbacks.Callback):
         if stop:
             self.model.stop_training = True
 
-    def measure_wait(self) -> None:
-        """Add up the time from a step's begin until the last of its pairs was there."""
+    def check(self) -> None:
+        """Fetch the losses of the newest step that was not checked; fail() unless finite.
+
+        Usually one step late: the device has the next step to work on while they are fetched.
+        """
+        if self._unchecked is None:
+            return
+        (step, logs), self._unchecked = self._unchecked, None
+        self.losses = scalars(logs)
+        # All of them: the ReLUs of VGG19 can turn a picture of NaN into a finite total loss.
+        if not all(np.isfinite(value) for value in self.losses.values()):
+            self.fail(f"the losses became {self.losses}", step)
+
+    def measure_wait(self, busy: float) -> None:
+        """Add up the time from a step's begin until the last of its pairs was there.
+
+        busy: seconds for which the device worked on the step before even then.
+        """
         if self.watch.arrivals is None:
             return
         size = self.config.batch_size
         times = [self.watch.arrivals(index)
                  for index in range((self.step - 1) * size, self.step * size)]
         arrived = max((time for time in times if time is not None), default=0.0)
-        self._waited += max(0.0, arrived - self._step_began)
+        self._waited += max(0.0, arrived - self._step_began - busy)
 
     def summarise(self) -> None:
         """Log and print the means since the last summary."""
@@ -164,7 +181,7 @@ class Recorder(keras.callbacks.Callback):
         # A finite loss can have a gradient that is not: the step would be saved as a good one.
         for kernel, bias in (*(encoder or {}).values(), *decoder.values()):
             if not (np.isfinite(kernel).all() and np.isfinite(bias).all()):
-                self.fail("weights became infinite or NaN")
+                self.fail("weights became infinite or NaN", self.step)
         config = {"step": self.step, "seconds": self.seconds, "losses": self.losses,
                   "validation": self.validate(), "options": dataclasses.asdict(self.config),
                   "command": self.watch.command, "device": describe_device(),
@@ -190,16 +207,16 @@ class Recorder(keras.callbacks.Callback):
         self.events.image(self.step, "content_style_stylized", strip)
         self.events.flush()
 
-    def fail(self, reason: str) -> None:
-        """Save the batch of this step and raise AdaINError."""
+    def fail(self, reason: str, step: int) -> None:
+        """Save the batch of a step and raise AdaINError."""
         saved = checkpoint.list_all(self.folder)
         good = f"the last good checkpoint is {saved[-1]}" if saved else "there is no checkpoint yet"
-        path = self.folder / f"failed_{checkpoint.name(self.step)}.npz"
-        raise AdaINError(f"{reason} at step {self.step}; {good}; {self._keep_batch(path)}. "
+        path = self.folder / f"failed_{checkpoint.name(step)}.npz"
+        raise AdaINError(f"{reason} at step {step}; {good}; {self._keep_batch(path, step)}. "
                          "Lower --learning-rate or --style-weight, or use --precision float32.")
 
-    def _keep_batch(self, path: Path) -> str:
-        batch = next(iter(self.batches(self.step - 1, self.step)))
+    def _keep_batch(self, path: Path, step: int) -> str:
+        batch = next(iter(self.batches(step - 1, step)))
         batch = batch[0] if isinstance(batch, tuple) else batch
         arrays = batch if isinstance(batch, dict) else {"pairs": batch}
         try:
@@ -213,9 +230,10 @@ class Recorder(keras.callbacks.Callback):
         return f"\n  {self.watch.command}" if self.watch.command else ""
 
 
-def scalars(logs: dict | None) -> dict[str, float]:
-    """Return Keras' logs as floats; with several machines they are arrays of one number."""
-    return {name: float(np.mean(value)) for name, value in (logs or {}).items()}
+def scalars(logs: dict[str, tuple]) -> dict[str, float]:
+    """Return a TrainingModel's logs as floats; with several machines they are arrays of one."""
+    (losses,) = logs["losses"]
+    return {name: float(np.mean(ops.convert_to_numpy(value))) for name, value in losses.items()}
 
 
 def _backend_version() -> str:

@@ -137,10 +137,15 @@ class TrainingModel(keras.Model):
         return total / self.replicas  # whose gradients are added up
 
     def get_metrics_result(self):
+        """Return {"losses": (their means by name,)}, for recorder.scalars().
+
+        In a tuple, because Keras makes Python numbers of those it sees as soon as a step is under
+        way, and so would keep a GPU waiting for the next one.
+        """
         results = super().get_metrics_result()
         if self.workers > 1:  # Keras reduces over an axis there, which single numbers do not have
             results = {name: ops.reshape(value, (1,)) for name, value in results.items()}
-        return results
+        return {"losses": (results,)}
 
     def style_losses(self, y_pred: dict[str, Any]) -> dict[str, Tensor]:
         """Return each pair's style loss for each of STYLE_LAYERS, 0 where it is its own style."""

@@ -119,10 +119,10 @@ def test_validation_measures_style_transfer_while_training_reconstructs(folders)
     pairs = np.stack([[picture(16, 16, 0), picture(16, 16, 1)]])
     content, style = map(np.asarray, model.split(pairs, model.own_style(pairs, training=False)))
     assert (content != style).any()
-    during = model.evaluate(pairs, verbose=0, return_dict=True)["style"]
+    during = recorder.scalars(model.evaluate(pairs, verbose=0, return_dict=True))["style"]
     model.optimizer.iterations.assign(11)
-    after = model.evaluate(pairs, verbose=0, return_dict=True)["style"]
-    assert float(during) == pytest.approx(float(after))
+    after = recorder.scalars(model.evaluate(pairs, verbose=0, return_dict=True))["style"]
+    assert during == pytest.approx(after)
 
 
 def test_held_out_pictures_are_never_trained_on(tmp_path):
@@ -146,7 +146,9 @@ def test_one_picture_cannot_be_split(tmp_path, folders):
         data.PairSource(folders / "one", folders / "style", 0, 16, 16, validation_split=0.1)
 
 
-def test_a_loss_that_is_not_a_number_keeps_its_batch_and_names_the_last_good(folders):
+@pytest.mark.parametrize("summary_iter", [1, 100])  # where losses are looked at one step late
+def test_a_loss_that_is_not_a_number_keeps_its_batch_and_names_the_last_good(folders,
+                                                                            summary_iter):
     source = data.PairSource(folders / "content", folders / "style", 0, 16, 16)
 
     def batches(first, last):
@@ -159,10 +161,30 @@ def test_a_loss_that_is_not_a_number_keeps_its_batch_and_names_the_last_good(fol
 
     with pytest.raises(AdaINError, match=r"at step 3; the last good checkpoint is .*step_0000002; "
                                          r"its batch is in .*failed_step_0000003.npz"):
-        train(folders, feed=batches)
+        train(folders, feed=batches, summary_iter=summary_iter)
     kept = arrays(folders / "run" / "failed_step_0000003.npz")["pairs"]
     np.testing.assert_array_equal(kept[0], source.pair(4))
     assert np.isnan(kept[1]).all()
+
+
+def test_losses_are_not_fetched_before_the_next_step_is_under_way(folders, monkeypatch):
+    """Or a GPU would have nothing to do meanwhile."""
+    fetched, scalars = [], recorder.scalars
+
+    def count(logs):
+        fetched.append(record.step)
+        return scalars(logs)
+
+    def keep(self, *arguments):
+        nonlocal record
+        record = self
+        begin(self, *arguments)
+
+    record, begin = None, recorder.Recorder.on_train_begin
+    monkeypatch.setattr(recorder.Recorder, "on_train_begin", keep)
+    monkeypatch.setattr(recorder, "scalars", count)
+    train(folders, max_iter=6, save_iter=6, summary_iter=3)
+    assert fetched == [2, 3, 3, 5, 6, 6]
 
 
 def test_weights_that_are_not_numbers_are_never_saved_as_good(folders):

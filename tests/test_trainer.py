@@ -218,7 +218,7 @@ def test_style_layer_weights_are_factors_of_the_layers_losses():
                                               style_layer_weights=(8.0, 4.0, 2.0, 0.0)))
     pairs = np.stack([[picture(32, 32, 0), picture(32, 32, 1)]])
     loss = float(model.compute_loss(pairs, y_pred=model(pairs)))
-    found = model.get_metrics_result()
+    [found] = model.get_metrics_result()["losses"]
     expected = (8 * found["style/relu1_1"] + 4 * found["style/relu2_1"]
                 + 2 * found["style/relu3_1"])
     assert loss == pytest.approx(0.5 * float(expected)) and loss > 0
