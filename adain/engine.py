@@ -129,8 +129,8 @@ class OpenVINOEngine:
         network = self._transfer.result()
         # Whole pictures often have one size. Tiles of large ones do, too, but must save memory.
         call = network.repeat if content is None or own else network
-        if content is None:
-            content, own = style, 1.0  # any numbers will do: they get no share
+        if content is None:  # zeros get no share, and leave the picture's own without rounding
+            content, own = ChannelStats(*np.zeros((2, self.channels), np.float32)), 1.0
         picture, mean, std = self._call(call, image[None], *style, np.float32(alpha), *content,
                                         np.float32(own))
         return picture[0], ChannelStats(mean.copy(), std.copy())

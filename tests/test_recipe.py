@@ -70,12 +70,14 @@ def test_black_in_all_masks_keeps_the_content(place):
     assert abs(made[:, :26].astype(int) - CONTENT[:, :26]).mean() > 5
 
 
-def test_masks_that_are_white_everywhere_share_the_picture(place, stylizer):
+def test_masks_that_are_white_everywhere_share_the_picture(place):
     Image.fromarray(np.full((40, 56), 255, np.uint8)).save(place / "white.png")
-    assert stylize(place, "--mask", place / "white.png", place / "white.png") == 0
+    white = place / "white.png"
+    assert stylize(place, "--mask", white, white, "--precision", "float32") == 0
+    stylizer = Stylizer("compact", precision="float32")
     mixed = merge([stylizer.encode_style(style) for style in STYLES], [1, 1])
     difference = result(place, "photo__a+b").astype(int) - stylizer.stylize(CONTENT, mixed)
-    assert abs(difference).mean() < 1  # the same up to bfloat16
+    assert abs(difference).max() <= 1  # two graphs, rounded apart
 
 
 def test_luminance_keeps_the_colours(place):
