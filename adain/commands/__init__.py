@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from PIL import Image
 
 from adain.errors import AdaINError
+from adain.progress import StopRequest
 
 
 def run(main: Callable[[], int | None]) -> None:
@@ -53,12 +54,20 @@ def progress(items: Iterable, unit: str, total: int | None = None) -> Iterable:
 
 @contextmanager
 def frame_progress() -> Iterator[Callable[[int, int | None], None]]:
-    """Give a function that shows on a bar how many frames of how many are done."""
+    """Give a function that shows on a bar how many frames of how many are done.
+
+    It raises KeyboardInterrupt after SIGINT or SIGTERM: between frames, for raised anywhere it may
+    leave a thread pool's lock closed for good, which hangs, or be lost inside of a library.
+    """
     from tqdm import tqdm
 
-    with tqdm(unit=" frames", disable=None, leave=False) as bar:
+    with tqdm(unit=" frames", disable=None, leave=False) as bar, StopRequest() as stop:
         def show(done: int, total: int | None) -> None:
+            if stop.name:
+                raise KeyboardInterrupt
             bar.total = total
             bar.update(done - bar.n)
 
         yield show
+    if stop.name:  # after the last frame: the next clip shall not begin
+        raise KeyboardInterrupt
