@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from adain import images
-from adain.data import find_nested
 from adain.errors import ImageError, OptionError
 
 AHEAD = 2  # pictures read before they are needed, and written behind: what the memory must hold
@@ -120,7 +119,7 @@ def find_contents(path: str | Path) -> list[tuple[Path, Path]]:
         return [(path, Path())]
     if not path.is_dir():
         return [(found, Path()) for found in images.find(path)]
-    return [(file, file.parent.relative_to(path)) for file in find_nested(path)]
+    return [(file, file.parent.relative_to(path)) for file in images.find_nested(path)]
 
 
 def name_results(results: Sequence[tuple[Path, Path, str]], out_path: Path,

@@ -58,7 +58,7 @@ class Pictures:
                  bad_files: BadFiles | None = None, fixed_crops: int | None = None,
                  files: list[Path] | None = None, recoloring: Recoloring = UNCHANGED,
                  cache: PictureCache | None = None) -> None:
-        self.files = find_nested(path) if files is None else files
+        self.files = images.find_nested(path) if files is None else files
         self.path = Path(path)
         self.failure: ImageError | None = None
         self._seed, self._image_size, self._crop_size = seed, image_size, crop_size
@@ -111,18 +111,6 @@ def _permutation(count: int, seed: int, epoch: int) -> np.ndarray:
     return np.random.default_rng((seed, epoch, count)).permutation(count)
 
 
-def find_nested(path: str | Path) -> list[Path]:
-    """Return all picture files below a folder, sorted; ImageError when there is none."""
-    path = Path(path)
-    if not path.is_dir():
-        raise ImageError(f"{path} is not a folder of pictures.")
-    found = sorted(file for file in path.rglob("*")
-                   if file.suffix.lower() in images.READ_SUFFIXES and file.is_file())
-    if not found:
-        raise ImageError(f"{path} has no pictures; looked for {' '.join(images.READ_SUFFIXES)}.")
-    return found
-
-
 def hold_out(files: list[Path], share: float, seed: int) -> tuple[list[Path], list[Path]]:
     """Return the files to train on and those held out: a share of them, at least one of each."""
     if not share:
@@ -167,7 +155,7 @@ class PairSource:
         self._arrived: dict[int, float] = {}
         # Two seeds: otherwise folders of equal length would always meet in the same pairs.
         paths = {2 * seed: content_path, 2 * seed + 1: style_path}
-        files = [hold_out(find_nested(path), validation_split, stream)
+        files = [hold_out(images.find_nested(path), validation_split, stream)
                  for stream, path in paths.items()]
 
         def pictures(part: int, fixed: int | None, styles: Recoloring = UNCHANGED,

@@ -27,8 +27,8 @@ from adain.image_writer import (
 
 __all__ = ["FORMATS", "JPEG_QUALITY", "MAX_PIXELS", "READ_SUFFIXES", "WRITE_SUFFIXES", "Format",
            "Picture", "atomic", "check_writable_format", "fill_transparent", "find",
-           "open_picture", "read", "resize", "resize_shorter_side", "to_array", "writable_format",
-           "write"]
+           "find_nested", "open_picture", "read", "resize", "resize_shorter_side", "to_array",
+           "writable_format", "write"]
 
 READ_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif")
 
@@ -49,6 +49,18 @@ def find(path: str | Path) -> list[Path]:
     if not path.exists():
         raise ImageError(f"{path} does not exist.")
     return [path]
+
+
+def find_nested(path: str | Path) -> list[Path]:
+    """Return all picture files below a folder, sorted; ImageError when there is none."""
+    path = Path(path)
+    if not path.is_dir():
+        raise ImageError(f"{path} is not a folder of pictures.")
+    found = sorted(file for file in path.rglob("*")
+                   if file.suffix.lower() in READ_SUFFIXES and file.is_file())
+    if not found:
+        raise ImageError(f"{path} has no pictures; looked for {' '.join(READ_SUFFIXES)}.")
+    return found
 
 
 def read(source: str | Path | BinaryIO, shorter_side: int | None = None,

@@ -18,7 +18,6 @@ from adain import images, weights
 from adain.architecture import STRIDE, VGG19_LAYERS, relu
 from adain.commands import progress, run
 from adain.compiled import compile_graph
-from adain.data import find_nested
 from adain.graphs import activations_graph
 
 
@@ -54,7 +53,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--size", type=int, default=320, help="shorter side (default 320)")
     parser.add_argument("--out-path", default="means.npz", help="default means.npz")
     options = parser.parse_args(arguments)
-    files = find_nested(options.path)
+    files = images.find_nested(options.path)
     means = measure(files[::max(1, len(files) // options.count)][:options.count], options.size)
     np.savez_compressed(options.out_path, **means)
     for name, mean in means.items():

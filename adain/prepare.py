@@ -17,7 +17,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from adain import data, images
+from adain import images
 from adain.bad_files import BadFiles
 from adain.commands import progress, run
 from adain.devices import usable_cores
@@ -67,7 +67,7 @@ def _shrink(job: tuple[Path, Path], size: int) -> ImageError | None:
 def prepare(source: Path, target: Path, size: int = 512,
             workers: int | None = None) -> Iterator[tuple[Path, ImageError | None]]:
     """Shrink what is not yet in the target; give each file, and why it was dropped, if it was."""
-    jobs = [(file, target_of(file, source, target)) for file in data.find_nested(source)]
+    jobs = [(file, target_of(file, source, target)) for file in images.find_nested(source)]
     jobs = [job for job in jobs if not job[1].is_file()]
     with ProcessPoolExecutor(workers or usable_cores()) as pool:
         try:
@@ -103,7 +103,7 @@ def main(arguments: list[str] | None = None) -> None:
     source, target = options.source, options.target
     if target.resolve().is_relative_to(source.resolve()):
         raise OptionError(f"{target} lies in {source}: name a folder outside of it.")
-    files = data.find_nested(source)
+    files = images.find_nested(source)
     missing = sum(not target_of(file, source, target).is_file() for file in files)
     dropped = BadFiles(target / "dropped.txt")
     started, bad = time.perf_counter(), 0

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from adain import checkpoint as checkpoints
 from adain import color, images, stylefile, tiling
 from adain import engine as engines
 from adain.architecture import DEFAULT_PRESET, STRIDE, preset
@@ -246,6 +245,8 @@ def as_image(picture: Picture) -> np.ndarray:
 
 
 def _from_checkpoint(path, model, vgg_path, decoder_path):
+    from adain import checkpoint as checkpoints
+
     found = checkpoints.load(path)
     if model is not None and model != found.model:
         raise OptionError(f"{found.path} holds the model {found.model}; received --model {model}.")

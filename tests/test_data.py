@@ -3,7 +3,7 @@ import pytest
 from conftest import picture
 from PIL import Image
 
-from adain import data, picture_cache
+from adain import data, images, picture_cache
 from adain.bad_files import BadFiles
 from adain.errors import ImageError, OptionError
 from adain.picture_cache import PictureCache
@@ -86,7 +86,7 @@ def test_a_folder_of_bad_files_only_is_an_error(tmp_path, folders):
 def test_subfolders_count(folders):
     (folders / "style" / "monet" / "late").mkdir(parents=True)
     Image.fromarray(picture()).save(folders / "style" / "monet" / "late" / "x.webp")
-    assert len(data.find_nested(folders / "style")) == 3
+    assert len(images.find_nested(folders / "style")) == 3
 
 
 def test_small_pictures_are_enlarged_and_the_aspect_is_kept(tmp_path):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from PIL import Image
 
@@ -14,8 +15,12 @@ from adain.errors import AdaINError
 from adain.progress import StopRequest
 
 
-def run(main: Callable[[], int | None]) -> None:
-    """Call main() and exit; our own errors become one line on stderr and exit code 1."""
+def run(main: Callable[[], int | None], at_once: bool = False) -> None:
+    """Call main() and exit; our own errors become one line on stderr and exit code 1.
+
+    at_once: after main() has returned, end the process without taking its networks and modules
+    apart, which takes 0.04 s; for commands that leave nothing to threads or exit handlers.
+    """
     # Pillow warns at half the size that it refuses, and prints are that large; and of EXIF data
     # that are broken, which are left out. Set once, here: changing the filters around each picture
     # would change them under the feet of other threads.
@@ -23,6 +28,11 @@ def run(main: Callable[[], int | None]) -> None:
     warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
     try:
         code = main()
+        if at_once:
+            with suppress(OSError):  # such as a closed pipe: sys.exit() tells
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(code or 0)
     except AdaINError as error:
         tell_error(error)
         code = 1

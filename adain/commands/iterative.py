@@ -11,8 +11,6 @@ from adain.architecture import CONTENT_LAYER, STYLE_LAYERS
 from adain.batch import Job
 from adain.commands import tell_error
 from adain.errors import ImageError, OptionError
-from adain.gatys_config import STARTS, GatysConfig
-from adain.optimizers import OPTIMIZERS
 from adain.recipe import Painter, Recipe
 
 MODEL = "gatys"
@@ -28,7 +26,7 @@ def add_options(root: argparse.ArgumentParser) -> None:
     group = root.add_argument_group(
         "--model gatys", "optimises the pixels themselves: slow; needs pip install -e '.[train]'")
     group.add_argument("--iterations", type=int, default=500, help="default %(default)s")
-    group.add_argument("--optimizer", choices=tuple(OPTIMIZERS), default="lbfgs",
+    group.add_argument("--optimizer", choices=("adam", "lbfgs"), default="lbfgs",
                        help="default %(default)s")
     group.add_argument("--content-layers", nargs="+", default=[CONTENT_LAYER], metavar="LAYER",
                        help="of VGG19, relu1_1 to relu4_1 (default %(default)s)")
@@ -37,7 +35,7 @@ def add_options(root: argparse.ArgumentParser) -> None:
     group.add_argument("--style-weight", type=float, default=1e-2, help="default %(default)s")
     group.add_argument("--tv-weight", type=float, default=10.0, help="default %(default)s")
     group.add_argument("--start", default="content", metavar="START",
-                       help=f"{', '.join(STARTS)} or a picture (default content)")
+                       help="content, noise or a picture (default content)")
     group.add_argument("--evolution", metavar="DIR",
                        help="write the picture every --evolution-iter iterations, and an animation")
     group.add_argument("--evolution-iter", type=int, default=50, help="default %(default)s")
@@ -51,6 +49,8 @@ def main(options: argparse.Namespace, recipe: Recipe, jobs: Sequence[Job]) -> in
 
     Returns the exit code: 1 when some picture could not be read.
     """
+    from adain.gatys_config import STARTS, GatysConfig
+
     if options.evolution and len(jobs) != 1:
         raise OptionError(f"--evolution shows one result; there are {len(jobs)}.")
     if options.precision == "int8":

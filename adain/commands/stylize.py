@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
 # Before NumPy is imported: nothing here multiplies large matrices by it, and its library would
 # spend 0.02 s and a core on starting threads.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+gc.disable()  # modules stay: looking for garbage among what they make would take as long again
 
 import argparse
 import json
@@ -22,8 +24,10 @@ from adain.commands import frame_progress, iterative, progress, run, tell_error
 from adain.commands.stylize_options import NOT_FOR_ONE_STYLE, parser, refuse
 from adain.errors import ImageError, OptionError
 from adain.recipe import Painter, Recipe, Style, StylePainter, styles_of
-from adain.sheet import Cells
 from adain.stylizer import Stylizer
+
+gc.freeze()
+gc.enable()
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -95,7 +99,11 @@ def one_style(options: argparse.Namespace, recipe: Recipe, started: float) -> in
 def paint(options: argparse.Namespace, jobs: list[batch.Job], painter: Painter,
           bad: list[Path]) -> Counter:
     """Do the jobs; return how many came to which end, and add contents that failed to `bad`."""
-    cells = Cells(painter) if options.sheet else painter
+    cells = painter
+    if options.sheet:
+        from adain.sheet import Cells
+
+        cells = Cells(painter)
     outcomes = batch.run(jobs, cells.read, painter.paint, cells.write,
                          (lambda path: False) if options.overwrite else cells.exists)
     counts = Counter()
@@ -249,4 +257,4 @@ def summary(counts: Counter) -> str:
 
 
 def entry_point() -> None:
-    run(main)
+    run(main, at_once=True)
