@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
+from io import BytesIO
+from typing import Any
 
 import numpy as np
 
-from adain import cpu
+from adain import cpu, network_cache
 
 # What no network gives: the first number of an output that was not computed.
 _MARK = np.float32(-3e38)
@@ -25,14 +27,18 @@ _HINTS = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}
 class CompiledGraph:
     """A network that is called with its inputs in order and returns the list of its outputs.
 
+    make: returns its openvino.Model; name: under which `network_cache` keeps it compiled, None if
+    it does not; at_once: compile it now, not when it is first called.
+
     Inputs are not copied; outputs are valid until the next call. Out of memory is a MemoryError:
     OpenVINO raises an error then, but with a single core it only leaves the outputs as they were,
     so each is marked before the next call. A network that ran out of memory may compute nonsense
-    ever after, so it is released. at_once: compile it now, not when it is first called.
+    ever after, so it is released.
     """
 
-    def __init__(self, model, options: dict[str, str], at_once: bool = True) -> None:
-        self._model, self._options = model, options
+    def __init__(self, make: Callable[[], Any], options: dict[str, str], name: str | None = None,
+                 at_once: bool = True) -> None:
+        self._make, self._options, self._name = make, options, name
         self.release()
         if at_once:
             self._ready()
@@ -52,13 +58,28 @@ class CompiledGraph:
         return self._compiled
 
     def _compile(self):
-        from adain.runtime import openvino
-
         # In a thread of its own, because on CPUs with AMX OpenVINO gives the thread that compiles
         # a signal stack too small for Python's handlers: Ctrl-C would be a segmentation fault.
         with ThreadPoolExecutor(1) as executor:
-            return executor.submit(openvino.Core().compile_model, self._model, "CPU",
-                                   self._options).result()
+            return executor.submit(self._read_or_compile).result()
+
+    def _read_or_compile(self):
+        from adain.runtime import openvino
+
+        core, kept = openvino.Core(), self._name and network_cache.read(self._name)
+        if kept:
+            with suppress(RuntimeError):  # OpenVINO cannot read it: it is made anew
+                return core.import_model(kept, "CPU", self._options)
+        compiled = core.compile_model(self._model, "CPU", self._options)
+        if self._name:
+            with suppress(RuntimeError), BytesIO() as stream:
+                compiled.export_model(stream)
+                network_cache.write(self._name, stream.getvalue())
+        return compiled
+
+    @cached_property
+    def _model(self):
+        return self._make()
 
     @cached_property
     def precision(self) -> str:
@@ -101,7 +122,7 @@ class CompiledGraph:
             self._compiled.release_memory()  # of activations: one network at a time has them
         model = self._model.clone()
         model.reshape(dict(enumerate(self._shapes)))
-        self._fixed = CompiledGraph(model, self._options, at_once=False)
+        self._fixed = CompiledGraph(lambda: model, self._options, at_once=False)
 
 
 @contextmanager
@@ -117,7 +138,7 @@ def _memory_errors() -> Iterator[None]:
 
 def compile_graph(model, precision: str = "auto") -> CompiledGraph:
     """Compile an openvino.Model for the CPU; "auto" is bfloat16 where that is faster."""
-    return CompiledGraph(model, compile_options(precision))
+    return CompiledGraph(lambda: model, compile_options(precision))
 
 
 def compile_options(precision: str) -> dict[str, str]:

@@ -30,6 +30,13 @@ def _cpuinfo() -> str:
         return ""
 
 
+def description() -> str:
+    """Return what this machine's instructions depend on; empty where Linux does not tell."""
+    info = _cpuinfo()
+    model = [line for line in info.splitlines() if line.startswith(("vendor_id", "model name"))]
+    return " ".join([*model, *(_flags(info) or ())])
+
+
 def bfloat16_of(cpuinfo: str) -> str:
     """Return one of BFLOAT16 for the beginning of a /proc/cpuinfo.
 

@@ -10,14 +10,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import Protocol
 
 import numpy as np
 
-from adain import cpu, graphs
+from adain import cpu, graphs, network_cache
 from adain.architecture import conv, depths_of, radius, scale
-from adain.compiled import compile_graph
+from adain.compiled import CompiledGraph, compile_options
 from adain.errors import OptionError
 from adain.stats import EPSILON, ChannelStats, affine, interpolate
 from adain.weights import Ranges, Weights
@@ -100,8 +100,12 @@ class OpenVINOEngine:
     def __init__(self, encoder: Weights, decoder: Weights, adain_layers: Sequence[str],
                  precision: str = "auto", slope: float = 0.0,
                  ranges: Ranges | None = None) -> None:
+        options = compile_options(precision)
+
         def compiled(graph, *weights):
-            return compile_graph(graph(*weights, adain_layers, slope, ranges), precision)
+            settings = adain_layers, slope, ranges
+            name = network_cache.name(graph.__name__, weights, *settings, options)
+            return CompiledGraph(partial(graph, *weights, *settings), options, name)
 
         # Both at once, and while the caller goes on, to read the pictures.
         with_threads = ThreadPoolExecutor(2)

@@ -21,6 +21,7 @@ from adain.architecture import (
 )
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ["ADAIN_CACHE"] = ""  # nothing outlives the tests, nor reaches them
 ROOT = Path(__file__).parent.parent
 NARROW = (4, 6, 8, 10)  # widths for tests: all different, so that a mix-up shows
 

@@ -22,6 +22,15 @@ def test_one_picture_is_timed_in_each_precision():
     assert all(action().shape == (512, 512, 3) for action in actions.values())
 
 
+def test_whole_commands_are_timed(tmp_path):
+    actions = benchmark.cold("compact", tmp_path, has_peer=False)
+    assert set(actions) == {"cold compact", "cold compact, the first start"}
+    for action in actions.values():
+        action()
+        assert benchmark.images.read(tmp_path / "result.jpg").shape == (600, 800, 3)
+        (tmp_path / "result.jpg").unlink()
+
+
 def test_a_folder_is_stylized_and_its_load_measured(tmp_path, monkeypatch):
     monkeypatch.setattr(benchmark, "FOLDER", 2)
     benchmark.images.write(tmp_path / "style.jpg", benchmark.picture(64, 64, 0))
