@@ -25,6 +25,7 @@ class Convolutions:
     def __init__(self, weights: Weights, part: str, ranges: Ranges | None = None) -> None:
         self.weights, self._part, self._ranges = weights, part, ranges or {}
         self.inputs: dict[str, object] = {}  # "part/layer" -> what went in, for ranges to be found
+        self._quantised: set[str] = set()  # the inputs of these layers are so already
 
     def __call__(self, x, layer: str):
         """Return the layer's convolution of x (1, channels, rows, columns)."""
@@ -59,6 +60,15 @@ class Convolutions:
                            for (row, column), part in kinds.items()], 1)
         return op.depth_to_space(x, "blocks_first", 2)
 
+    def quantise(self, x, layer: str):
+        """Return what will be this layer's input after a pooling, in 256 steps if it is known.
+
+        Rounding and the largest of four commute, and bytes are sooner compared than floats.
+        """
+        x = self._input(x, layer)
+        self._quantised.add(layer)
+        return x
+
     def _name(self, layer: str) -> str:
         return f"{self._part}/{layer}"
 
@@ -68,7 +78,7 @@ class Convolutions:
 
         name = self._name(layer)
         self.inputs[name] = x
-        if name not in self._ranges:
+        if name not in self._ranges or layer in self._quantised:
             return x
         low, high = (op.constant(limit) for limit in with_zero(*self._ranges[name]))
         return op.fake_quantize(x, low, high, low, high, 256)

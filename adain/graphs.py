@@ -177,17 +177,19 @@ def _encoder(convolve: Convolutions, names: Sequence[str], slope: float):
     from adain.runtime import op
 
     image = op.parameter([1, -1, -1, 3], np.float32, name="image")
-    x = _transpose(image, (0, 3, 1, 2))
-    found = {}
-    for step in encoder_plan(depths_of(convolve.weights)):
+    x, last, found = _transpose(image, (0, 3, 1, 2)), "", {}
+    plan = encoder_plan(depths_of(convolve.weights))
+    for step, following in zip(plan, [*plan[1:], None]):
         if len(found) == len(set(names)):
             break
         if step == "pool":
+            if last not in names:
+                x = convolve.quantise(x, following)
             x = op.max_pool(x, [2, 2], [1, 1], [0, 0], [0, 0], [2, 2], "floor").output(0)
             continue
-        x = _relu(convolve(x, step), slope)
-        if relu(step) in names:
-            found[relu(step)] = x
+        x, last = _relu(convolve(x, step), slope), relu(step)
+        if last in names:
+            found[last] = x
     return image, found
 
 

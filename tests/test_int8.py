@@ -49,6 +49,19 @@ def test_int8_is_close_to_float32(model):
     assert 0 < error < 1e-3
 
 
+@needs_vnni
+@pytest.mark.parametrize("model", PRESETS)
+def test_rounding_before_a_pooling_changes_nothing(model, monkeypatch):
+    content, style = picture(64, 80), picture(64, 64, seed=5)
+
+    def stylized():
+        return Stylizer(model, precision="int8").stylize(content, style, dtype=np.float32)
+
+    before = stylized()
+    monkeypatch.setattr(convolutions.Convolutions, "quantise", lambda self, x, layer: x)
+    np.testing.assert_array_equal(before, stylized())
+
+
 def test_int8_is_refused_where_it_cannot_be(monkeypatch):
     networks = random_encoder(), random_decoder(), LAYERS
     with pytest.raises(OptionError, match="networks that ship"):
