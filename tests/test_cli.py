@@ -2,8 +2,10 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -35,6 +37,29 @@ def assert_one_line_error(done, pattern):
     assert done.returncode != 0
     assert len(done.stderr.strip().splitlines()) == 1, done.stderr
     assert re.search(pattern, done.stderr), done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Ctrl-C is sent in another way on Windows")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_batch_leaves_whole_pictures_and_goes_on(tmp_path, number):
+    for seed in range(3):
+        images.write(tmp_path / "in" / f"{seed}.png", picture(200, 300, seed))
+    command = [sys.executable, "stylize.py", "--content-path", tmp_path / "in", "--style-path",
+               "styles", "--model", "compact", "--out-path", tmp_path / "out"]
+    with subprocess.Popen(command, cwd=ROOT, text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE) as process:
+        while not (tmp_path / "out").is_dir() or not list((tmp_path / "out").glob("[!.]*")):
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(number)
+        _, said = process.communicate(timeout=30)
+    assert (process.returncode, said) == (130, "interrupted\n")
+    made = list((tmp_path / "out").iterdir())
+    assert 1 <= len(made) < 27
+    assert all(images.read(path).shape == (200, 300, 3) for path in made)
+    done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, timeout=100)
+    assert f"{27 - len(made)} pictures, {len(made)} exist already" in done.stdout
+    assert len(list((tmp_path / "out").iterdir())) == 27
 
 
 def test_every_content_in_every_style_each_as_large_as_its_content(folders):

@@ -63,11 +63,27 @@ def progress(items: Iterable, unit: str, total: int | None = None) -> Iterable:
 
 
 @contextmanager
+def stop_between() -> Iterator[Callable[[Iterable], Iterator]]:
+    """Give a function that returns the items and raises KeyboardInterrupt between two of them.
+
+    It does so after SIGINT or SIGTERM: raised anywhere it may leave a thread pool's lock closed for
+    good, which hangs, or be lost inside of a library.
+    """
+    with StopRequest() as stop:
+        def between(items: Iterable) -> Iterator:
+            for item in items:
+                if stop.name:
+                    raise KeyboardInterrupt
+                yield item
+
+        yield between
+
+
+@contextmanager
 def frame_progress() -> Iterator[Callable[[int, int | None], None]]:
     """Give a function that shows on a bar how many frames of how many are done.
 
-    It raises KeyboardInterrupt after SIGINT or SIGTERM: between frames, for raised anywhere it may
-    leave a thread pool's lock closed for good, which hangs, or be lost inside of a library.
+    It raises KeyboardInterrupt after SIGINT or SIGTERM, as stop_between() does.
     """
     from tqdm import tqdm
 

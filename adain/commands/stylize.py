@@ -16,11 +16,13 @@ import random
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable, Iterable
+from contextlib import closing
 from pathlib import Path
 
 from adain import batch, images, stylefile
 from adain.architecture import DEFAULT_PRESET
-from adain.commands import frame_progress, iterative, progress, run, tell_error
+from adain.commands import frame_progress, iterative, progress, run, stop_between, tell_error
 from adain.commands.stylize_options import NOT_FOR_ONE_STYLE, parser, refuse
 from adain.errors import ImageError, OptionError
 from adain.recipe import Painter, Recipe, Style, StylePainter, styles_of
@@ -69,13 +71,14 @@ def main(arguments: list[str] | None = None) -> int:
         return iterative.main(options, recipe, jobs)
     stylizer = make_stylizer(options)
 
-    painter = Painter(stylizer, recipe, options.format,
-                      (lambda tiles: progress(tiles, "tiles")) if len(jobs) == 1 else iter)
-    bad = add_styles(painter, paths)
-    jobs = [job for job in jobs if not set(bad) & set(job.style.paths)]
-    if options.save_style and jobs:
-        stylizer.save_style(options.save_style, painter.encoded(jobs[0].style)[0])
-    counts = paint(options, jobs, painter, bad)
+    with stop_between() as between:
+        painter = Painter(stylizer, recipe, options.format, lambda tiles: between(
+            progress(tiles, "tiles") if len(jobs) == 1 else tiles))
+        bad = add_styles(painter, between(paths))
+        jobs = [job for job in jobs if not set(bad) & set(job.style.paths)]
+        if options.save_style and jobs:
+            stylizer.save_style(options.save_style, painter.encoded(jobs[0].style)[0])
+        counts = paint(options, jobs, painter, bad, between)
     return tell(options, jobs, counts, bad, started,
                 f"{stylizer.model}, {stylizer.engine.name} on {stylizer.engine.device}")
 
@@ -91,28 +94,31 @@ def one_style(options: argparse.Namespace, recipe: Recipe, started: float) -> in
     painter = StylePainter(network, recipe, options.format)
     jobs = choose_jobs(options, contents, [Style(network.style_name, ())])
     bad: list[Path] = []
-    counts = paint(options, jobs, painter, bad)
+    with stop_between() as between:
+        counts = paint(options, jobs, painter, bad, between)
     return tell(options, jobs, counts, bad, started, f"johnson, openvino on {network.device}, in "
                 "one piece: its normalisation forbids tiles")
 
 
 def paint(options: argparse.Namespace, jobs: list[batch.Job], painter: Painter,
-          bad: list[Path]) -> Counter:
-    """Do the jobs; return how many came to which end, and add contents that failed to `bad`."""
+          bad: list[Path], between: Callable[[Iterable], Iterable]) -> Counter:
+    """Do the jobs; return how many came to which end, and add contents that failed to `bad`.
+
+    between: ends the batch between two pictures when it was stopped.
+    """
     cells = painter
     if options.sheet:
         from adain.sheet import Cells
 
         cells = Cells(painter)
-    outcomes = batch.run(jobs, cells.read, painter.paint, cells.write,
-                         (lambda path: False) if options.overwrite else cells.exists)
-    counts = Counter()
-    for outcome in progress(outcomes, "pictures", len(jobs)):
-        counts[outcome.status] += 1
-        if outcome.error and outcome.job.content not in bad:
-            skip(outcome.job.content, outcome.error, bad)
-        if options.json:
-            print(json.dumps(as_json(outcome)), flush=True)
+    counts, exists = Counter(), (lambda path: False) if options.overwrite else cells.exists
+    with closing(batch.run(jobs, cells.read, painter.paint, cells.write, exists)) as outcomes:
+        for outcome in between(progress(outcomes, "pictures", len(jobs))):
+            counts[outcome.status] += 1
+            if outcome.error and outcome.job.content not in bad:
+                skip(outcome.job.content, outcome.error, bad)
+            if options.json:
+                print(json.dumps(as_json(outcome)), flush=True)
     if options.sheet and cells.results:
         images.write(options.sheet, cells.sheet(jobs))
     return counts
@@ -222,7 +228,7 @@ def make_folder(folder: Path) -> None:
         raise OptionError(f"the folder {folder} cannot be made: {error.strerror}.") from None
 
 
-def add_styles(painter: Painter, paths: list[Path]) -> list[Path]:
+def add_styles(painter: Painter, paths: Iterable[Path]) -> list[Path]:
     """Read and encode the styles; return those that cannot be read."""
     bad: list[Path] = []
     for path in paths:
