@@ -106,10 +106,14 @@ class Painter:
         self._masks = recipe.masks and [self.open(path).rgb for path in recipe.masks]
         self._pictures: dict[Path, np.ndarray] = {}
         self._encoded: dict[Path, ChannelStats] = {}
+        self._told: set[Path] = set()  # of masks, that they are resized
 
     def open(self, path: Path) -> Picture:
         """Read a picture file, or standard input."""
-        source = io.BytesIO(sys.stdin.buffer.read()) if str(path) == STREAM else path
+        source = path
+        if str(path) == STREAM:
+            source = io.BytesIO(sys.stdin.buffer.read())
+            source.name = "standard input"
         return images.open_picture(source, max_pixels=self.recipe.max_pixels)
 
     def add_style(self, path: Path) -> None:
@@ -165,6 +169,7 @@ class Painter:
     def paint(self, content: Picture, style: Style) -> Picture:
         """Return the content in the style."""
         recipe = self.recipe
+        self._tell_resized(content.rgb)
         encoded = self.encoded(style, content.rgb)
         result = self.stylizer.stylize(
             content.rgb, encoded if self._masks else encoded[0], style.alpha, masks=self._masks,
@@ -179,18 +184,30 @@ class Painter:
                 for picture in row], axis=1), None, None)
         return content._replace(rgb=result)
 
+    def _tell_resized(self, content: np.ndarray) -> None:
+        """Print once which masks are not of a content's size: they are stretched to it."""
+        for path, mask in zip(self.recipe.masks or (), self._masks or ()):
+            if mask.shape != content.shape and path not in self._told:
+                (rows, columns), (high, wide) = mask.shape[:2], content.shape[:2]
+                print(f"mask {path} is resized from {columns} x {rows} to the content's {wide} x "
+                      f"{high}", file=sys.stderr)
+                self._told.add(path)
+
     def picture(self, style: Style) -> np.ndarray | None:
         """Return the picture of a style, if it has one."""
         return self._pictures.get(style.paths[0]) if len(style.paths) == 1 else None
 
     def write(self, path: Path, picture: Picture) -> Path:
         """Write a result to its file, or to standard output; return where it is."""
-        target, named = path, None
         if str(path) == STREAM:
-            target, named = sys.stdout.buffer, self._format or "png"
-        elif picture.opacity is not None and self._format is None:
-            target = path = self._transparent(path)
-        images.write(target, picture.rgb, opacity=picture.opacity, exif=picture.exif, format=named)
+            file = io.BytesIO()
+            images.write(file, picture.rgb, opacity=picture.opacity, exif=picture.exif,
+                         format=self._format or "png")
+            write_to_stdout(file.getbuffer())
+            return path
+        if picture.opacity is not None and self._format is None:
+            path = self._transparent(path)
+        images.write(path, picture.rgb, opacity=picture.opacity, exif=picture.exif)
         return path
 
     def exists(self, path: Path) -> bool:
@@ -218,6 +235,17 @@ class StylePainter(Painter):
         made = self.network.stylize(content.rgb, self.recipe.dtype)
         return content._replace(rgb=color.restore_colors(made, content.rgb,
                                                          self.recipe.keep_colors))
+
+
+def write_to_stdout(content: memoryview) -> None:
+    """Write bytes to standard output; ImageError where it takes no more, on a full disk."""
+    try:
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise ImageError(f"standard output cannot be written: {error.strerror}.") from None
 
 
 def middle_square(image: np.ndarray, size: int) -> np.ndarray:

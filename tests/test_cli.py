@@ -39,6 +39,36 @@ def assert_one_line_error(done, pattern):
     assert re.search(pattern, done.stderr), done.stderr
 
 
+def test_whoever_reads_the_output_may_stop_reading(folders):
+    command = [sys.executable, ROOT / "stylize.py", "--model", "compact", "--json",
+               "--content-path", folders / "content", "--style-path", folders / "style",
+               "--out-path", folders / "out"]
+    with subprocess.Popen(command, text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 1
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_a_full_disk_behind_standard_output_is_said(folders):
+    command = [sys.executable, ROOT / "stylize.py", "--model", "compact", "--content-path",
+               folders / "content" / "content0.png", "--style-path",
+               folders / "style" / "style0.png", "--out-path", "-"]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "ImageError: standard output cannot be written: No space left" in done.stderr
+
+
+def test_an_empty_standard_input_is_said(folders):
+    command = [sys.executable, ROOT / "stylize.py", "--model", "compact", "--content-path", "-",
+               "--style-path", folders / "style" / "style0.png", "--out-path", "-"]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert done.returncode == 1 and not done.stdout
+    assert "ImageError: standard input is not a readable image: it is empty." in done.stderr
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Ctrl-C is sent in another way on Windows")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_stopped_batch_leaves_whole_pictures_and_goes_on(tmp_path, number):

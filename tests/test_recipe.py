@@ -60,20 +60,23 @@ def test_several_alphas_give_a_result_each(place, stylizer):
                                   stylizer.stylize(CONTENT, STYLES[0], 0.25))
 
 
-def test_black_in_all_masks_keeps_the_content(place):
+def test_black_in_all_masks_keeps_the_content(place, capsys):
     mask = np.zeros((20, 28), np.uint8)  # half as large as the content: it is enlarged
     mask[:, :14] = 255
     Image.fromarray(mask).save(place / "mask.png")
     assert stylize(place, "--mask", place / "mask.png", style=("styles/a.png",)) == 0
+    assert (f"mask {place / 'mask.png'} is resized from 28 x 20 to the content's 56 x 40"
+            in capsys.readouterr().err)
     made = result(place, "photo__a")
     np.testing.assert_array_equal(made[:, 30:], CONTENT[:, 30:])
     assert abs(made[:, :26].astype(int) - CONTENT[:, :26]).mean() > 5
 
 
-def test_masks_that_are_white_everywhere_share_the_picture(place):
+def test_masks_that_are_white_everywhere_share_the_picture(place, capsys):
     Image.fromarray(np.full((40, 56), 255, np.uint8)).save(place / "white.png")
     white = place / "white.png"
     assert stylize(place, "--mask", white, white, "--precision", "float32") == 0
+    assert "resized" not in capsys.readouterr().err
     stylizer = Stylizer("compact", precision="float32")
     mixed = merge([stylizer.encode_style(style) for style in STYLES], [1, 1])
     difference = result(place, "photo__a+b").astype(int) - stylizer.stylize(CONTENT, mixed)

@@ -7,7 +7,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from PIL import Image
 
@@ -28,17 +28,19 @@ def run(main: Callable[[], int | None], at_once: bool = False) -> None:
     warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
     try:
         code = main()
+        sys.stdout.flush()
         if at_once:
-            with suppress(OSError):  # such as a closed pipe: sys.exit() tells
-                sys.stdout.flush()
-                sys.stderr.flush()
-                os._exit(code or 0)
+            sys.stderr.flush()
+            os._exit(code or 0)
     except AdaINError as error:
         tell_error(error)
         code = 1
     except MemoryError:
         print("MemoryError: there is not enough memory, even in the smallest pieces.",
               file=sys.stderr)
+        code = 1
+    except BrokenPipeError:  # who reads the output has seen enough, as `head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the exit tries again
         code = 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
