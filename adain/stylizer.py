@@ -18,6 +18,7 @@ from adain.stats import ChannelStats
 from adain.weights import load_decoder, load_encoder, load_ranges
 
 SMALLEST_TILE = 64  # pixels: smaller ones are nearly all halo
+DTYPES = (np.uint8, np.uint16, np.float32)  # of results
 Picture = str | Path | Image.Image | np.ndarray
 
 
@@ -126,6 +127,11 @@ class Stylizer:
         check_alpha(alpha)
         if passes < 1:
             raise OptionError(f"passes must be at least 1; received {passes}.")
+        if coarse_size is not None and coarse_size < 1:
+            raise OptionError(f"coarse size must be at least 1 pixel; received {coarse_size}.")
+        if np.dtype(dtype) not in DTYPES:
+            raise OptionError(f"dtype must be one of {', '.join(kind.__name__ for kind in DTYPES)};"
+                              f" received {np.dtype(dtype)}.")
         image = as_image(content)
         encoded = partial(self._encoded, content=image, keep_colors=keep_colors)
         target = encoded(style) if masks is None else self._regions(style, masks, encoded)
@@ -193,9 +199,11 @@ class Stylizer:
 
     def _regions(self, styles: Sequence, masks: Sequence[Picture],
                  encoded: Callable[[Picture | ChannelStats], ChannelStats]) -> tiling.Regions:
-        if isinstance(styles, (str, Path, ChannelStats)) or len(styles) != len(masks):
-            count = 1 if isinstance(styles, (str, Path, ChannelStats)) else len(styles)
-            raise OptionError(f"{len(masks)} masks need as many styles; received {count}.")
+        if isinstance(styles, (str, Path, Image.Image, np.ndarray, ChannelStats)):
+            raise OptionError(f"{len(masks)} masks need a list of as many styles; received one "
+                              "style that is not in a list.")
+        if len(styles) != len(masks):
+            raise OptionError(f"{len(masks)} masks need as many styles; received {len(styles)}.")
         import cv2
 
         layers = []

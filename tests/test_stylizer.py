@@ -126,6 +126,17 @@ def test_alpha_outside_its_range_is_refused(stylizer, alpha):
         stylizer.stylize(picture(), picture(), alpha)
 
 
+@pytest.mark.parametrize("controls, message", [
+    ({"passes": 0}, "passes must be at least 1"), ({"coarse_size": 0}, "coarse size must be at"),
+    ({"dtype": np.int32}, "uint8, uint16, float32; received int32"),
+    ({"dtype": np.float64}, "received float64"),
+    ({"masks": [picture()]}, "1 masks need a list of as many styles; received one style"),
+    ({"masks": [picture()] * 2, "style": [picture()]}, "2 masks need as many styles; received 1")])
+def test_controls_that_mean_nothing_are_refused(stylizer, controls, message):
+    with pytest.raises(OptionError, match=message):
+        stylizer.stylize(picture(), **{"style": picture()} | controls)
+
+
 @pytest.mark.parametrize("options, message", [
     ({"model": "vgg16"}, "vgg19, compact"), ({"tile_size": 100}, "multiple of 8"),
     ({"style_size": 0}, "at least 1"), ({"model": "compact", "vgg_path": "x.h5"}, "--model vgg19"),
