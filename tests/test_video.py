@@ -141,8 +141,11 @@ def test_the_command_stylizes_a_clip(tmp_path, capsys):
     assert stylize.main(command) == 0
     assert "3 frames in" in capsys.readouterr().out
     assert len(videos.frames(tmp_path / "out" / "a__style.mp4")) == 3
-    with pytest.raises(OptionError, match="leave out the options of single pictures"):
-        stylize.main([*command, "--passes", "2"])
+    for option in (["--passes", "2"], ["--sheet", "sheet.jpg"], ["--json"], ["--format", "png"]):
+        with pytest.raises(OptionError, match=f"is a video .* there is no {option[0]}: leave it"):
+            stylize.main([*command, *option])
+    with pytest.raises(OptionError, match="style.png is no video, .* there is no --smoothing"):
+        stylize.main([*command, "--content-path", str(tmp_path / "style.png"), "--smoothing", "0"])
     command[3] = "0"
     with pytest.raises(OptionError, match="a camera is shown in one style; received 2"):
         stylize.main([*command, "--alpha", "0.5", "1"])

@@ -23,7 +23,12 @@ from pathlib import Path
 from adain import batch, images, stylefile
 from adain.architecture import DEFAULT_PRESET
 from adain.commands import frame_progress, iterative, progress, run, stop_between, tell_error
-from adain.commands.stylize_options import NOT_FOR_ONE_STYLE, parser, refuse
+from adain.commands.stylize_options import (
+    NOT_FOR_ONE_STYLE,
+    NOT_FOR_VIDEOS,
+    parser,
+    refuse,
+)
 from adain.errors import ImageError, OptionError
 from adain.recipe import Painter, Recipe, Style, StylePainter, styles_of
 from adain.stylizer import Stylizer
@@ -65,7 +70,9 @@ def main(arguments: list[str] | None = None) -> int:
         raise OptionError("--save-style cannot write a style that takes each content's colours: "
                           "leave out --keep-colors.")
     if options.content_path.isdigit() or batch.is_video(options.content_path):
+        refuse(root, options, NOT_FOR_VIDEOS, f"{options.content_path} is a video or a camera")
         return clips(options, recipe, styles)
+    refuse(root, options, ("smoothing",), f"{options.content_path} is no video")
     jobs = choose_jobs(options, batch.find_contents(options.content_path), styles)
     if options.model == iterative.MODEL:
         return iterative.main(options, recipe, jobs)
@@ -146,9 +153,6 @@ def clips(options: argparse.Namespace, recipe: Recipe, styles: list[Style]) -> i
     """Stylise a video in every style, or what a camera sees in one."""
     from adain import video, webcam
 
-    if recipe != Recipe(style_weights=recipe.style_weights, max_pixels=recipe.max_pixels):
-        raise OptionError("a video takes --style-weights, --alpha and --smoothing; leave out the "
-                          "options of single pictures.")
     camera = options.content_path.isdigit()
     if camera and len(styles) != 1:
         raise OptionError(f"a camera is shown in one style; received {len(styles)}: "

@@ -18,6 +18,9 @@ NOT_FOR_ONE_STYLE = ("style_path", "alpha", "style_weights", "masks", "style_siz
                      "passes", "smoothing", "random", "save_style", "concat", "model", "vgg_path",
                      "decoder_path", "engine", "tile_size", *iterative.OPTIONS)
 
+NOT_FOR_VIDEOS = ("masks", "keep_colors", "coarse_size", "passes", "random", "save_style",
+                  "content_size", "crop_size", "format", "bits", "concat", "sheet", "json")
+
 
 def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(
