@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Callable
 
 
@@ -15,6 +16,7 @@ def duration(seconds: float) -> str:
 class StopRequest:
     """Inside of `with`, SIGINT and SIGTERM only set `name`, to theirs; a second ends the program.
 
+    Only the main thread receives signals: in another one nothing happens.
     then: called with that name, for code that waits for a callback instead of asking. It must not
     print: it could meet a print that the signal interrupted.
     """
@@ -29,8 +31,9 @@ class StopRequest:
         signal.signal(number, signal.default_int_handler)
 
     def __enter__(self) -> StopRequest:
+        main = threading.current_thread() is threading.main_thread()
         self._before = {number: signal.signal(number, self._handle)
-                        for number in (signal.SIGINT, signal.SIGTERM)}
+                        for number in ((signal.SIGINT, signal.SIGTERM) if main else ())}
         return self
 
     def __exit__(self, *error) -> None:

@@ -3,6 +3,7 @@
 import io
 import json
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
@@ -51,6 +52,12 @@ def test_style_weights_mix_the_styles_into_one_result(place, stylizer):
     assert names(place) == ["photo__a+b.png"]
     mixed = merge([stylizer.encode_style(style) for style in STYLES], [0.75, 0.25])
     np.testing.assert_array_equal(result(place, "photo__a+b"), stylizer.stylize(CONTENT, mixed))
+
+
+def test_the_command_works_in_any_thread(place):
+    with ThreadPoolExecutor(1) as other:
+        assert other.submit(stylize, place, style=("styles/a.png",)).result() == 0
+    assert names(place) == ["photo__a.png"]
 
 
 def test_several_alphas_give_a_result_each(place, stylizer):
