@@ -237,8 +237,8 @@ def train(config: TrainConfig, content_path: str | Path, style_path: str | Path,
     content_path: a folder of photographs; style_path: one picture, shrunk to config.image_size on
     its shorter side. continue_from: a folder or file of a trained network to begin with; its
     style weight then rises to config.style_weight over config.style_weight_ramp steps. config.model
-    and config.gram mean nothing here. command: what was typed. SIGINT and SIGTERM save a checkpoint
-    and end the run early.
+    and config.gram mean nothing here. command: what was typed. SIGINT, SIGTERM and SIGHUP save a
+    checkpoint and end the run early.
     """
     if config.crop_size % 8 or config.crop_size < 16 or config.crop_size > config.image_size:
         raise OptionError("crop size must be a multiple of 8, from 16 to the image size "

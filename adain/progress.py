@@ -14,8 +14,9 @@ def duration(seconds: float) -> str:
 
 
 class StopRequest:
-    """Inside of `with`, SIGINT and SIGTERM only set `name`, to theirs; a second ends the program.
+    """Inside of `with`, SIGINT, SIGTERM and SIGHUP only set `name`; a second ends the program.
 
+    SIGHUP tells that the terminal is gone; where it is ignored, under nohup, it stays ignored.
     Only the main thread receives signals: in another one nothing happens.
     then: called with that name, for code that waits for a callback instead of asking. It must not
     print: it could meet a print that the signal interrupted.
@@ -33,9 +34,17 @@ class StopRequest:
     def __enter__(self) -> StopRequest:
         main = threading.current_thread() is threading.main_thread()
         self._before = {number: signal.signal(number, self._handle)
-                        for number in ((signal.SIGINT, signal.SIGTERM) if main else ())}
+                        for number in (_stop_signals() if main else ())}
         return self
 
     def __exit__(self, *error) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
+
+
+def _stop_signals() -> list[signal.Signals]:
+    found = [signal.SIGINT, signal.SIGTERM]
+    hangup = getattr(signal, "SIGHUP", None)  # Windows has none
+    if hangup is not None and signal.getsignal(hangup) is not signal.SIG_IGN:
+        found.append(hangup)
+    return found

@@ -113,7 +113,7 @@ def train(config: TrainConfig, batches: Batches, watch: Watch | np.ndarray, fold
 
     batches(first_step, last_step): what fit() takes and yields the batches of those steps, uint8
     (batch, 2, rows, columns, 3); see data.dataset. watch: what to record, or just a few such pairs
-    as previews. SIGINT and SIGTERM save a checkpoint and end the run early. strategy: what
+    as previews. SIGINT, SIGTERM and SIGHUP save a checkpoint and end the run early. strategy: what
     distribution.choose gave; all workers must see the same `folder`, and the first one writes.
     continue_from: a folder or checkpoint whose networks a new run begins with, at step 0, or the
     name of a preset, for those that ship.

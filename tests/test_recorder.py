@@ -85,6 +85,28 @@ def test_sigterm_exits_0_and_prints_the_command_to_resume(folders):
     assert f"  python train.py --content-path {folders / 'content'} --style-path" in out
 
 
+@pytest.mark.skipif(os.name != "posix", reason="needs a pseudoterminal")
+def test_training_is_saved_when_its_terminal_is_closed(folders):
+    import fcntl
+    import pty
+    import termios
+
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "train.py", "--content-path", folders / "content", "--style-path",
+         folders / "style", "--checkpoint", folders / "run", "--model", "compact", "--batch-size",
+         "1", "--image-size", "16", "--crop-size", "16", "--summary-iter", "1", "--precision",
+         "float32"], cwd=ROOT, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(theirs, termios.TIOCSCTTY))  # its controlling terminal
+    os.close(theirs)
+    shown = b""
+    while b"step 1/" not in shown:
+        shown += os.read(ours, 4096)
+    os.close(ours)
+    assert process.wait(timeout=100) == 0
+    assert checkpoint.load(folders / "run").step > 0
+
+
 def test_validation_is_at_every_save_and_keeps_the_best(folders):
     lines = []
     train(folders, report=lines.append, validation_split=0.5, max_iter=6, save_iter=1, keep=1,

@@ -60,8 +60,8 @@ def test_nothing_half_written_stays_after_an_error(tmp_path, stylizer, style, mo
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Ctrl-C is sent in another way on Windows")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_stopped_clip_leaves_nothing_behind(tmp_path, number):
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_stopped_clip_leaves_nothing_behind(tmp_path, name):
     videos.write(tmp_path / "a.mp4", [picture(48, 64, seed % 5) for seed in range(2000)])
     command = [sys.executable, "stylize.py", "--model", "compact", "--content-path",
                tmp_path / "a.mp4", "--style-path", "styles/mosaic.jpg", "--out-path",
@@ -71,7 +71,7 @@ def test_a_stopped_clip_leaves_nothing_behind(tmp_path, number):
         while len(list(tmp_path.iterdir())) < 2:  # the result is written beside its name
             assert process.poll() is None
             time.sleep(0.01)
-        process.send_signal(number)
+        process.send_signal(getattr(signal, name))
         _, said = process.communicate(timeout=30)
     assert (process.returncode, said) == (130, "interrupted\n")
     assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]

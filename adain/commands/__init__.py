@@ -7,7 +7,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from PIL import Image
 
@@ -43,7 +43,8 @@ def run(main: Callable[[], int | None], at_once: bool = False) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the exit tries again
         code = 1
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        with suppress(OSError):  # the terminal may be gone: that is what SIGHUP tells
+            print("interrupted", file=sys.stderr)
         code = 130
     gc.freeze()  # else the interpreter collects garbage before it ends: 0.02 s for nothing
     sys.exit(code)
@@ -68,7 +69,7 @@ def progress(items: Iterable, unit: str, total: int | None = None) -> Iterable:
 def stop_between() -> Iterator[Callable[[Iterable], Iterator]]:
     """Give a function that returns the items and raises KeyboardInterrupt between two of them.
 
-    It does so after SIGINT or SIGTERM: raised anywhere it may leave a thread pool's lock closed for
+    It does so after a signal to stop, see StopRequest: raised anywhere it may leave a thread pool's lock closed for
     good, which hangs, or be lost inside of a library.
     """
     with StopRequest() as stop:
@@ -85,7 +86,7 @@ def stop_between() -> Iterator[Callable[[Iterable], Iterator]]:
 def frame_progress() -> Iterator[Callable[[int, int | None], None]]:
     """Give a function that shows on a bar how many frames of how many are done.
 
-    It raises KeyboardInterrupt after SIGINT or SIGTERM, as stop_between() does.
+    It raises KeyboardInterrupt after a signal to stop, as stop_between() does.
     """
     from tqdm import tqdm
 

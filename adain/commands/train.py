@@ -328,8 +328,14 @@ def keras_backend() -> str:
 
 
 def say(line: str) -> None:
-    """Print a line at once: a log file of a night's run must not lag behind."""
-    print(line, flush=True)
+    """Print a line at once: a log file of a night's run must not lag behind.
+
+    Where nobody can read it any more, as in a terminal that was closed, training goes on without.
+    """
+    try:
+        print(line, flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def entry_point() -> None:
