@@ -7,17 +7,16 @@ goes on where it was. Each result is written beside its name and renamed.
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from adain import images
-from adain.errors import ImageError, OptionError
+from adain.errors import ImageError
+from adain.naming import STREAM
 
 AHEAD = 2  # pictures read before they are needed, and written behind: what the memory must hold
-STREAM = "-"  # as a path: standard input or output
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts",
                   ".m2ts", ".wmv", ".flv", ".3gp", ".ogv")
 DONE, EXISTS, FAILED = "done", "exists", "failed"
@@ -120,30 +119,3 @@ def find_contents(path: str | Path) -> list[tuple[Path, Path]]:
     if not path.is_dir():
         return [(found, Path()) for found in images.find(path)]
     return [(file, file.parent.relative_to(path)) for file in images.find_nested(path)]
-
-
-def name_results(results: Sequence[tuple[Path, Path, str]], out_path: Path,
-                 suffix: str) -> list[Path]:
-    """Return the file that each result is written to.
-
-    results: content, its folder inside of the contents' folder, and the style's name; in out_path
-    that becomes FOLDER/CONTENT__STYLE.suffix. An out_path with an ending, or STREAM, is the one
-    result's own name.
-    """
-    if str(out_path) == STREAM or (out_path.suffix and not out_path.is_dir()):
-        if len(results) != 1:
-            raise OptionError(f"--out-path {out_path} names one result, but there are "
-                              f"{len(results)}: name a folder.")
-        return [out_path]
-    contents = {(folder, content) for content, folder, _ in results}
-    stems = Counter((folder, content.stem) for folder, content in contents)
-    return [out_path / folder / f"{name}__{style}.{suffix}" for content, folder, style in results
-            for name in ["stdin" if str(content) == STREAM else content.stem
-                         if stems[folder, content.stem] == 1 else content.name.replace(".", "_")]]
-
-
-def unique_names(paths: Sequence[Path]) -> list[str]:
-    """Return the files' names without ending, with it where two would be the same."""
-    stems = Counter(path.stem for path in paths)
-    return [path.stem if stems[path.stem] == 1 else path.name.replace(".", "_")
-            for path in paths]

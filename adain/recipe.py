@@ -266,5 +266,8 @@ def styles_of(paths: Sequence[Path], names: Sequence[str], alphas: Sequence[floa
     recipe.check_styles(len(paths))
     groups = [("+".join(names), tuple(paths))] if recipe.one_result else [
         (name, (path,)) for path, name in zip(paths, names)]
-    return [Style(name if len(alphas) == 1 else f"{name}__alpha{alpha:g}", group, alpha)
-            for name, group in groups for alpha in alphas]
+    texts = {alpha: f"{alpha:g}" for alpha in alphas}
+    if len(set(texts.values())) < len(texts):  # they differ after six digits
+        texts = {alpha: repr(alpha) for alpha in alphas}
+    return [Style(name if len(texts) == 1 else f"{name}__alpha{text}", group, alpha)
+            for name, group in groups for alpha, text in texts.items()]

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from adain import batch
-from adain.errors import ImageError, OptionError
+from adain.errors import ImageError
 
 
 def run(jobs, **changes):
@@ -74,13 +74,3 @@ def test_what_exists_is_not_made_again():
     outcomes, written = run(JOBS, exists=lambda path: path == Path("ay"))
     assert [outcome.status for outcome in outcomes].count(batch.EXISTS) == 1
     assert Path("ay") not in written and len(written) == 5
-
-
-def test_results_have_names_of_their_own():
-    results = [(Path("in/a.jpg"), Path(), "s"), (Path("in/a.png"), Path(), "s"),
-               (Path("in/sub/a.jpg"), Path("sub"), "s")]
-    assert batch.name_results(results, Path("out"), "png") == [
-        Path("out/a_jpg__s.png"), Path("out/a_png__s.png"), Path("out/sub/a__s.png")]
-    assert batch.name_results(results[:1], Path("one.tif"), "png") == [Path("one.tif")]
-    with pytest.raises(OptionError, match="one.tif names one result, but there are 3"):
-        batch.name_results(results, Path("one.tif"), "png")

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
 
-from adain import batch, images, stylefile
+from adain import batch, images, naming, stylefile
 from adain.architecture import DEFAULT_PRESET
 from adain.commands import frame_progress, iterative, progress, run, stop_between, tell_error
 from adain.commands.stylize_options import (
@@ -62,7 +62,9 @@ def main(arguments: list[str] | None = None) -> int:
     if not options.style_path:
         raise OptionError("--style-path is missing: a picture, or a folder of pictures.")
     paths = [path for named in options.style_path for path in find_styles(named)]
-    styles = styles_of(paths, batch.unique_names(paths), options.alpha, recipe)
+    if not recipe.one_result:  # each once, though it was named twice
+        paths = list({os.path.abspath(path): path for path in paths}.values())
+    styles = styles_of(paths, naming.unique_names(paths), options.alpha, recipe)
     if options.save_style and (len({style.paths for style in styles}) > 1 or recipe.masks):
         raise OptionError(f"--save-style writes one style; there are {len(paths)}: "
                           "--style-weights mixes them.")
@@ -157,9 +159,9 @@ def clips(options: argparse.Namespace, recipe: Recipe, styles: list[Style]) -> i
     if camera and len(styles) != 1:
         raise OptionError(f"a camera is shown in one style; received {len(styles)}: "
                           "--style-weights mixes them.")
-    source, out_path = Path(options.content_path), Path(options.out_path)
-    targets = batch.name_results([(source, Path(), style.name) for style in styles], out_path,
-                                 source.suffix.removeprefix(".") or "mp4")
+    source = Path(options.content_path)
+    targets = naming.name_results([(source, Path(), style.name) for style in styles],
+                                  options.out_path, source.suffix.removeprefix(".") or "mp4")
     stylizer = make_stylizer(options)
     painter = Painter(stylizer, recipe)
     for style, target in zip(styles, targets):
@@ -200,13 +202,17 @@ def choose_jobs(options: argparse.Namespace, contents: list[tuple[Path, Path]],
     # Drawn by the name below --content-path, so that it does not matter where that is.
     chosen = [(content, folder, style) for content, folder in contents
               for style in (styles if options.random is None else random.Random(
-                  f"{options.seed} {(folder / content.name).as_posix()}").sample(
+                  f"{options.seed} {(folder / content.name).as_posix()}".encode(
+                      "utf-8", "surrogateescape")).sample(
                       styles, min(options.random, len(styles))))]
     out_path = Path(options.out_path)
-    if out_path.suffix and not out_path.is_dir():
-        images.check_writable_format(out_path)
-    targets = batch.name_results([(content, folder, style.name) for content, folder, style
-                                  in chosen], out_path, options.format or "jpg")
+    if naming.is_file_name(options.out_path) and str(out_path) != batch.STREAM:
+        try:
+            images.check_writable_format(out_path)
+        except ImageError as error:
+            raise ImageError(f"{error} A folder of that name: {out_path}/") from None
+    targets = naming.name_results([(content, folder, style.name) for content, folder, style
+                                   in chosen], options.out_path, options.format or "jpg")
     jobs = [batch.Job(content, style, target)
             for (content, _, style), target in zip(chosen, targets)]
     named = Path(options.sheet) if options.sheet else out_path if targets == [out_path] else None

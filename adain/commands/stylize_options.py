@@ -72,8 +72,9 @@ def parser() -> argparse.ArgumentParser:
 
     result = root.add_argument_group("results")
     result.add_argument("--out-path", default="output", metavar="PATH",
-                        help="folder for the results, named CONTENT__STYLE (default output); the "
-                             "result's file name, where there is one only; - for standard output")
+                        help="folder for the results, named CONTENT__STYLE (default output), or "
+                             "with more where two names would be equal; the result's file name, "
+                             "where there is one only; - for standard output")
     result.add_argument("--format", choices=FORMATS,
                         help="of results in a folder (default jpg, quality 95; png for "
                              "transparent pictures, and on standard output)")

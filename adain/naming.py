@@ -1,0 +1,156 @@
+"""Names of results: every result of a run has a file of its own, whatever its inputs are called.
+
+Names count as equal where they differ only in case or in Unicode composition, because macOS and
+Windows keep one file for both. A name depends on all inputs of a run, never on their order, so that
+the next run finds the results of this one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from adain.errors import OptionError
+from adain.image_writer import WRITE_SUFFIXES
+
+STREAM = "-"  # as a path: standard input or output
+LONGEST_NAME = 255  # bytes; what common file systems allow
+FOLDERS_IN_NAME = 3  # that may stand before a name to tell it from others
+HASH_DIGITS = (8, 16, 32, 64)
+
+
+def folded(name: str) -> str:
+    """Return what is the same for all spellings of a name that a file system may take for one."""
+    if name.isascii():
+        return name.lower()
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
+
+
+def is_file_name(path: str | Path) -> bool:
+    """Tell whether a path for results names a file, by its ending, rather than a folder.
+
+    `out_0.5` and `out.v1` are folders; an ending of 2 to 4 letters and digits, of which two are
+    letters, is that of a file, known or not. So is STREAM. A folder that exists, or a "/" at the
+    end, is a folder.
+    """
+    text = os.fspath(path)
+    if text == STREAM:
+        return True
+    if text.endswith(("/", os.sep)) or os.path.isdir(text):
+        return False
+    ending = Path(text).suffix.lower()
+    return ending in WRITE_SUFFIXES or bool(
+        re.fullmatch(r"\.(?=.*[a-z].*[a-z])[a-z0-9]{2,4}", ending))
+
+
+def unique_names(paths: Sequence[Path]) -> list[str]:
+    """Return a name without ending for each file; the same one only for the same file.
+
+    Where names would be equal, all of them get what tells them apart: their endings, else the
+    folders that they lie in, else both, else a hash of their path.
+    """
+    files = {os.path.abspath(path): path for path in paths}
+    names = {file: _stem(path) for file, path in files.items()}
+    groups = {file: (file,) for file in files}  # the files that get their names together
+    while True:
+        equal = defaultdict(list)
+        for file, name in names.items():
+            equal[folded(name)].append(file)
+        meeting = [found for found in equal.values() if len(found) > 1]
+        if not meeting:
+            return [names[os.path.abspath(path)] for path in paths]
+        for found in meeting:
+            group = tuple(sorted({other for file in found for other in groups[file]}))
+            groups.update(dict.fromkeys(group, group))
+        for group in {groups[found[0]] for found in meeting}:
+            names.update(zip(group, _tell_apart([Path(file) for file in group])))
+
+
+def _tell_apart(files: Sequence[Path]) -> list[str]:
+    """Return the first names of _candidates() that differ."""
+    return next(names for names in _candidates(files)
+                if len(set(map(folded, names))) == len(files))
+
+
+def _candidates(files: Sequence[Path]) -> Iterator[list[str]]:
+    endings = [file.name.replace(".", "_") for file in files]
+    yield endings
+    for depth in range(1, FOLDERS_IN_NAME + 1):
+        folders = ["_".join(file.parts[1:-1][-depth:]) for file in files]
+        yield [f"{folder}_{file.stem}" for folder, file in zip(folders, files)]
+        yield [f"{folder}_{name}" for folder, name in zip(folders, endings)]
+    for digits in HASH_DIGITS:
+        yield [f"{file.stem}_{_hash(os.fspath(file), digits)}" for file in files]
+
+
+def name_results(results: Sequence[tuple[Path, Path, str]], out_path: str | Path,
+                 suffix: str) -> list[Path]:
+    """Return the file that each result is written to.
+
+    results: content, its folder inside of the contents' folder, and the style's name; in out_path
+    that becomes FOLDER/CONTENT__STYLE.suffix. Where two would be the same, or a name is too long,
+    it ends with a hash. An out_path that is_file_name() is the one result's own name.
+    """
+    if is_file_name(out_path):
+        if len(results) != 1:
+            raise OptionError(f"--out-path {out_path} names one result, but there are "
+                              f"{len(results)}: name a folder.")
+        return [Path(out_path)]
+    contents = _content_names({content: folder for content, folder, _ in results})
+    parents = {folder: folded(f"{folder.as_posix()}/") for _, folder, _ in results}
+    # A file cannot have the name of a folder; transparent results become PNG files.
+    folders = {folded(f"{above.as_posix()}") for folder in parents
+               for above in (folder, *folder.parents)}
+    names: dict[tuple[Path, Path, str], str] = {}
+    places: dict[tuple[Path, Path, str], set[str]] = {}
+
+    def give(result: tuple[Path, Path, str], name: str) -> None:
+        names[result] = name
+        start = parents[result[1]].removeprefix("./")
+        places[result] = {start + folded(f"{name}.{ending}") for ending in (suffix, "png")}
+
+    for result in results:
+        give(result, f"{contents[result[0]]}__{result[2]}")
+    for digits in HASH_DIGITS:
+        taken = Counter(place for found in places.values() for place in found)
+        unfit = [result for result, name in names.items()
+                 if len(os.fsencode(f"{name}.{suffix}")) > LONGEST_NAME
+                 or any(taken[place] > 1 or place in folders for place in places[result])]
+        for result in unfit:
+            content, _, style = result
+            start, end = _cut(contents[content], style,
+                              LONGEST_NAME - len(f"___.{suffix}") - digits)
+            give(result, f"{start}__{end}_{_hash(f'{os.path.abspath(content)} {style}', digits)}")
+        if not unfit:
+            break
+    return [Path(out_path) / result[1] / f"{names[result]}.{suffix}" for result in results]
+
+
+def _content_names(folders: dict[Path, Path]) -> dict[Path, str]:
+    """Return a name for each content, given its folder; names differ within a folder."""
+    together = defaultdict(list)
+    for content, folder in folders.items():
+        together[folded(folder.as_posix())].append(content)
+    return {content: name for contents in together.values()
+            for content, name in zip(contents, unique_names(contents))}
+
+
+def _stem(path: Path) -> str:
+    return "stdin" if str(path) == STREAM else path.stem
+
+
+def _hash(text: str, digits: int) -> str:
+    return hashlib.sha256(os.fsencode(text)).hexdigest()[:digits]
+
+
+def _cut(start: str, end: str, room: int) -> tuple[str, str]:
+    """Return both texts, the longer one cut first, in so many bytes."""
+    first, second = os.fsencode(start), os.fsencode(end)
+    half = max(room // 2, room - min(len(first), len(second)))
+    first, second = first[:half], second[:half]
+    return tuple(part.decode("utf-8", "ignore") for part in (first, second))
