@@ -25,8 +25,9 @@ FRAME_DURATION = 1 << 8  # AV_CODEC_FLAG_FRAME_DURATION: the last frame is shown
 class Sink:
     """A video being written, with everything but the pictures taken from a source.
 
-    Raises OptionError for a container that cannot hold the source's sound; `left_out` names the
-    subtitles that it cannot hold. Call finish() at the end; leaving the context just closes.
+    Raises OptionError for a container that cannot hold the source's sound; `left_out` names what
+    the result lacks: subtitles that it cannot hold, and what the source does not give. Call
+    finish() at the end; leaving the context just closes.
     """
 
     def __init__(self, path: str | Path, source: Source) -> None:
@@ -36,7 +37,8 @@ class Sink:
         self._time_base = source.time_base
         # MP4 stores a late start in this unit, by default milliseconds; others do not know it.
         unit = {"movie_timescale": str(source.time_base.denominator)}
-        self._container = self._av.open(f"file:{path}", "w", format=name, container_options=unit)
+        self._container = self._av.open(f"file:{path}", "w", format=name, container_options=unit,
+                                        metadata_errors="surrogateescape")
         try:
             self._video = self._container.add_stream(codec, source.rate,
                                                      options=dict(ENCODER_OPTIONS[codec]))
@@ -63,7 +65,7 @@ class Sink:
         self._matrix = BT709 if context.colorspace == BT709 else BT601_625
 
     def _add_others(self, name: str):
-        copies, left_out = {}, []
+        copies, left_out = {}, list(self._source.left_out)
         for stream in self._source.others:
             try:
                 copy = self._container.add_stream_from_template(stream)

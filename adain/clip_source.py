@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -9,46 +10,67 @@ from pathlib import Path
 import numpy as np
 
 from adain import hdr
-from adain.clips import BT601, BT601_LIKE, BT709, BT2020, EXACT, Frame, Look, import_av, reason
+from adain.clip_file import decoder_options, open_clip
+from adain.clips import (
+    BT601,
+    BT601_LIKE,
+    BT709,
+    BT2020,
+    EXACT,
+    MAX_FRAME_PIXELS,
+    Frame,
+    Look,
+    import_av,
+    reason,
+)
 from adain.deinterlace import Deinterlacer
 from adain.errors import ImageError
 
 MATRICES = (BT709, 4, *BT601_LIKE, 7, BT2020)  # those that swscale computes with
 HD_ROWS = 720  # from here on, players take unnamed colours for BT.709
+_KINDS = {"video": "further video", "data": "data stream", "attachment": "attachment"}
+_UNKNOWN = "stream of unknown kind"
 
 
 class Source:
     """A video being read: iterating gives Frames, and the packets of the other streams between.
 
-    Raises ImageError for a file without a readable frame, as soon as it is opened. Packets that
-    cannot be decoded are skipped, and counted in `damaged`.
+    Raises ImageError for a file without a readable frame, and for one whose frames have more than
+    max_pixels, as soon as it is opened. Packets that cannot be decoded are skipped, and counted in
+    `damaged`; `left_out` names the streams that iterating does not give.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        av = import_av()
+    def __init__(self, path: str | Path, max_pixels: int = MAX_FRAME_PIXELS) -> None:
         self.path, self.damaged = Path(path), 0
-        if not self.path.is_file():
-            raise ImageError(f"{path} is a folder, not a video." if self.path.is_dir()
-                             else f"{path} does not exist.")
+        self.container = open_clip(path, max_pixels)
         try:
-            self.container = av.open(f"file:{path}")  # a colon in a name is no protocol
-        except (av.FFmpegError, OSError) as error:
-            raise ImageError(f"{path} is not a readable video: {reason(error)}.") from None
-        try:
-            self._examine(av.stream.Disposition.attached_pic)
+            self._examine(import_av().stream.Disposition.attached_pic, max_pixels)
         except BaseException:
             self.container.close()
             raise
 
-    def _examine(self, cover) -> None:
+    def _examine(self, cover, max_pixels: int) -> None:
         """Find out what Sink has to know; size, turn and colours take the first frame."""
         streams = self.container.streams
         self._video = next((stream for stream in streams.video if not stream.disposition & cover),
                            None)
         if self._video is None:
             raise ImageError(f"{self.path} has no video.")
+        context = self._video.codec_context
+        if context is None:
+            raise ImageError(f"{self.path} has a video of an unknown codec.")
+        if context.width * context.height > max_pixels:
+            raise ImageError(f"{self.path} is refused: its frames have {context.width} x "
+                             f"{context.height} = {context.width * context.height} pixels, the "
+                             f"limit is {max_pixels}; raise it with --max-pixels "
+                             f"{context.width * context.height}.")
+        context.options = decoder_options(max_pixels)
         self._video.thread_type = "AUTO"
         self.others = [*streams.audio, *streams.subtitles]
+        self.left_out = tuple(
+            f"{count} {kind}{'s' * (count > 1)}" for kind, count in Counter(
+                "cover picture" if stream.disposition & cover else _KINDS.get(stream.type, _UNKNOWN)
+                for stream in streams if stream not in (self._video, *self.others)).items())
         self.time_base = self._video.time_base
         self.rate = self._video.average_rate or self._video.guessed_rate or Fraction(25)
         self.frames = self._video.frames or self._guess_frames()  # None: not known

@@ -5,7 +5,7 @@ What holds for a file that clip_sink.Sink writes from a clip_source.Source:
 * Times: every frame keeps its own, in the source's unit, whether or not the rate is constant; the
   clock starts at 0. Matroska and WebM count milliseconds.
 * Sound and subtitles are copied packet for packet. Sound that the container cannot hold is an
-  error; subtitles are left out, and named.
+  error; subtitles are left out, and named; so are further videos, data and attachments.
 * Colours: RGB is computed with the matrix and range that the source states; where it states none,
   with those that players assume (BT.709 from 720 rows on, else BT.601; limited range). The result
   has limited range and BT.709 or BT.601, and says so. High dynamic range becomes standard (`hdr`).
@@ -30,6 +30,9 @@ BT601_LIKE = (BT601_625, BT601)
 # swscale: cubic (4) with full chroma (0x2000) and exact rounding (0x40000), at most 1 level off;
 # its default is off by up to 3.
 EXACT = 0x42004
+# Frames of 8192 x 8192 pixels, twice 8K, take 3 GB while they are stylised; larger ones are refused
+# unless that is asked for: a clip of some kB can hold one of 16000 x 16000.
+MAX_FRAME_PIXELS = 8192 * 8192
 
 
 class Frame(NamedTuple):

@@ -20,7 +20,7 @@ from typing import NamedTuple
 from adain import images
 from adain.clip_sink import Sink, check_writable_format
 from adain.clip_source import Source
-from adain.clips import Frame
+from adain.clips import MAX_FRAME_PIXELS, Frame
 from adain.errors import OptionError
 from adain.stats import ChannelStats
 from adain.steady import SMOOTHING, SteadyStylizer
@@ -37,16 +37,18 @@ class Summary(NamedTuple):
     seconds: float  # that it took
     cuts: int  # at which smoothing started again
     damaged: int  # packets that could not be decoded and were skipped
-    left_out: tuple[str, ...]  # streams that the container cannot hold
+    left_out: tuple[str, ...]  # streams that the result lacks
 
 
 def stylize_file(stylizer: Stylizer, source: str | Path, target: str | Path, style: ChannelStats,
                  alpha: float = 1.0, smoothing: float = SMOOTHING,
-                 progress: Callable[[int, int | None], None] | None = None) -> Summary:
+                 progress: Callable[[int, int | None], None] | None = None,
+                 max_pixels: int = MAX_FRAME_PIXELS) -> Summary:
     """Write the video `source` in the style to `target`, which appears whole or not at all.
 
     style: what stylizer.encode_style() returned; alpha and smoothing: see SteadyStylizer.
     progress: called after each frame with the number done and, where it is known, that of all.
+    max_pixels: a clip whose frames have more is refused.
     Raises ImageError for a file that cannot be read or written, OptionError for the rest.
     """
     check_writable_format(target)
@@ -54,7 +56,8 @@ def stylize_file(stylizer: Stylizer, source: str | Path, target: str | Path, sty
         raise OptionError(f"{target} is the clip itself; name another file for the result.")
     steady = SteadyStylizer(stylizer, style, alpha, smoothing)
     started, frames = time.perf_counter(), 0
-    with (Source(source) as clip, images.atomic(target) as beside, Sink(beside, clip) as sink,
+    with (Source(source, max_pixels) as clip, images.atomic(target) as beside,
+          Sink(beside, clip) as sink,
           ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer):
         items = iter(clip)
         reading = deque(reader.submit(next, items, None) for _ in range(AHEAD))

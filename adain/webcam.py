@@ -1,7 +1,7 @@
 """Stylise what a camera sees, in a window.
 
 OpenCV reads the camera; the window is tkinter's and Pillow's, because opencv-python-headless, which
-this project uses, has none. A video file goes through the same code, which is how it is tested.
+this project uses, has none. OpenCV is given no file names: it would follow lists of other files.
 """
 
 from __future__ import annotations
@@ -9,15 +9,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
-from adain.errors import ImageError, OptionError
+from adain.errors import OptionError
 from adain.stats import ChannelStats
 from adain.steady import SMOOTHING, SteadyStylizer
 from adain.stylizer import Stylizer
+
+if TYPE_CHECKING:
+    from cv2 import VideoCapture
 
 
 class Window(Protocol):
@@ -37,17 +39,18 @@ class Summary(NamedTuple):
     seconds: float
 
 
-def stylize_webcam(stylizer: Stylizer, source: int | str | Path, style: ChannelStats,
+def stylize_webcam(stylizer: Stylizer, camera: int | VideoCapture, style: ChannelStats,
                    alpha: float = 1.0, smoothing: float = SMOOTHING,
                    open_window: Callable[[], Window] | None = None) -> Summary:
     """Show what the camera sees in the style, until its window is closed (Esc and q do that too).
 
-    source: the camera's number, 0 for the first; or a video file, shown as fast as it is computed.
+    camera: its number, 0 for the first; or an open capture of OpenCV's, which is released at the
+        end.
     style: what stylizer.encode_style() returned; alpha and smoothing: see SteadyStylizer.
     Raises OptionError without a camera or a screen.
     """
     steady = SteadyStylizer(stylizer, style, alpha, smoothing)
-    capture = open_capture(source)
+    capture = open_camera(camera) if isinstance(camera, int) else camera
     try:
         window = (open_window or TkWindow)()
         try:
@@ -75,27 +78,23 @@ def _show(capture, steady: SteadyStylizer, window: Window) -> Summary:
     return Summary(frames, time.perf_counter() - started)
 
 
-def open_capture(source: int | str | Path):
-    """Return OpenCV's capture of a camera or file; OptionError or ImageError if it cannot be."""
+def open_camera(number: int) -> VideoCapture:
+    """Return OpenCV's capture of a camera; OptionError if it cannot be opened."""
     import cv2
 
-    if isinstance(source, (str, Path)) and not Path(source).is_file():
-        raise ImageError(f"{source} does not exist.")
     # OpenCV's warnings are silenced: what is wrong is said below. 4 and 5 differ in the place.
     set_log_level = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel
     before = set_log_level(0)
     try:
-        capture = cv2.VideoCapture(source if isinstance(source, int) else str(source))
+        capture = cv2.VideoCapture(number)
     finally:
         set_log_level(before)
-    if capture.isOpened():
-        # Where the driver allows it: old pictures would wait in the queue and be shown late.
-        capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
-        return capture
-    if isinstance(source, int):
-        raise OptionError(f"camera {source} cannot be opened: is it plugged in, free, and allowed "
+    if not capture.isOpened():
+        raise OptionError(f"camera {number} cannot be opened: is it plugged in, free, and allowed "
                           "for this program? The first camera is 0.")
-    raise ImageError(f"{source} is not a readable video.")
+    # Where the driver allows it: old pictures would wait in the queue and be shown late.
+    capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+    return capture
 
 
 class TkWindow:

@@ -149,3 +149,56 @@ def test_the_command_stylizes_a_clip(tmp_path, capsys):
     command[3] = "0"
     with pytest.raises(OptionError, match="a camera is shown in one style; received 2"):
         stylize.main([*command, "--alpha", "0.5", "1"])
+
+
+def command(content, out, *styles):
+    return ["--model", "compact", "--content-path", str(content), "--out-path", str(out),
+            "--style-path", *map(str, styles)]
+
+
+@pytest.mark.parametrize("name", ["a.avi", "a.MPG", "a.ts"])
+def test_containers_that_cannot_be_written_become_mp4_in_a_folder(tmp_path, capsys, name):
+    videos.write(tmp_path / name, [picture(48, 64)] * 3, codec="mpeg2video")
+    images.write(tmp_path / "style.png", picture(64, 64, 9))
+    assert stylize.main(command(tmp_path / name, tmp_path / "out", tmp_path / "style.png")) == 0
+    said = capsys.readouterr().err
+    assert said == f"{tmp_path / name}: {name[1:]} cannot be written, the result is .mp4\n"
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a__style.mp4"]
+    with pytest.raises(OptionError, match="cannot write '.avi' videos"):
+        stylize.main(command(tmp_path / name, tmp_path / "b.avi", tmp_path / "style.png"))
+
+
+def test_a_style_that_fails_leaves_the_others_their_clips(tmp_path, capsys):
+    videos.write(tmp_path / "a.mp4", [picture(48, 64)] * 3)
+    images.write(tmp_path / "style.png", picture(64, 64, 9))
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    code = stylize.main(command(tmp_path / "a.mp4", tmp_path / "out", tmp_path / "bad.png",
+                                tmp_path / "style.png"))
+    assert code == 1
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a__style.mp4"]
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 2 and "bad.png is not a readable image" in said[0]
+    assert said[1] == f"failed 1: {tmp_path / 'out' / 'a__bad.mp4'}"
+
+
+def test_a_clip_that_cannot_be_read_is_named_once(tmp_path):
+    (tmp_path / "a.mp4").write_bytes(b"no video")
+    for name in ("one.png", "two.png"):
+        images.write(tmp_path / name, picture(64, 64, 9))
+    with pytest.raises(ImageError, match="a.mp4 is not a readable video: it is text"):
+        stylize.main(command(tmp_path / "a.mp4", tmp_path / "out", tmp_path / "one.png",
+                             tmp_path / "two.png"))
+
+
+def test_damaged_packets_and_streams_that_are_left_out_are_named(tmp_path, capsys):
+    videos.write(tmp_path / "a.mkv", [picture(48, 64, seed) for seed in range(9)],
+                 codec="mjpeg", pix_fmt="yuvj420p", subtitles=2)
+    content = (tmp_path / "a.mkv").read_bytes()
+    packet = videos.packets(tmp_path / "a.mkv", "video")[4][2]
+    (tmp_path / "b.mkv").write_bytes(content.replace(packet, bytes(len(packet))))
+    images.write(tmp_path / "style.png", picture(64, 64, 9))
+    assert stylize.main(command(tmp_path / "b.mkv", tmp_path / "b.mp4",
+                                tmp_path / "style.png")) == 0
+    said = capsys.readouterr().err.splitlines()
+    assert said == [f"{tmp_path / 'b.mkv'}: 1 damaged packets are left out",
+                    f"{tmp_path / 'b.mp4'} lacks: srt subtitles"]

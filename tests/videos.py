@@ -29,17 +29,19 @@ def constant(rows, columns, colour, matrix, full, pixels="yuv420p"):
 
 
 def write(path, frames, times=None, unit=Fraction(1, 25), codec="libx264", sound=None,
-          subtitles=0, turn=None, late=0, **context):
+          subtitles=0, turn=None, late=0, title=None, **context):
     """Write frames (RGB arrays or av.VideoFrames) to be shown at `times` in `unit`s.
 
     sound: an audio codec, for a tone of a second; subtitles: how many lines of them.
-    late: seconds on the clock at the start.
+    late: seconds on the clock at the start; title: in the container.
     turn: (a, b, c, d) of a QuickTime matrix, so that players show the pixel (x, y) at
     (a x + c y, b x + d y); context: attributes of the codec context,
     and `options` of its codec.
     """
     with av.open(str(path), "w") as container:
         video = container.add_stream(codec, 1 / unit if unit.numerator == 1 else 25)
+        if title:
+            container.metadata["title"] = title
         if codec == "libx264":
             video.options = {"preset": "ultrafast", "crf": "5"}
         video.options = {**video.options, **context.pop("options", {})}

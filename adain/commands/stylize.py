@@ -22,7 +22,7 @@ from pathlib import Path
 
 from adain import batch, images, naming, stylefile
 from adain.architecture import DEFAULT_PRESET
-from adain.commands import frame_progress, iterative, progress, run, stop_between, tell_error
+from adain.commands import clips, iterative, progress, run, stop_between, tell_error
 from adain.commands.stylize_options import (
     NOT_FOR_ONE_STYLE,
     NOT_FOR_VIDEOS,
@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     # Everything that can be wrong without computing is found out before anything is computed.
     recipe = Recipe(**{name: tuple(value) if isinstance(value, list) else value
                        for name, value in vars(options).items()
-                       if name in Recipe.__dataclass_fields__})
+                       if name in Recipe.__dataclass_fields__ and value is not None})
     if options.checkpoint:
         from adain import johnson  # what few commands need is imported there: it takes its time
 
@@ -73,7 +73,7 @@ def main(arguments: list[str] | None = None) -> int:
                           "leave out --keep-colors.")
     if options.content_path.isdigit() or batch.is_video(options.content_path):
         refuse(root, options, NOT_FOR_VIDEOS, f"{options.content_path} is a video or a camera")
-        return clips(options, recipe, styles)
+        return clips.main(options, recipe, styles, make_stylizer)
     refuse(root, options, ("smoothing",), f"{options.content_path} is no video")
     jobs = choose_jobs(options, batch.find_contents(options.content_path), styles)
     if options.model == iterative.MODEL:
@@ -149,42 +149,6 @@ def make_stylizer(options: argparse.Namespace) -> Stylizer:
                     decoder_path=options.decoder_path, engine=options.engine,
                     precision=options.precision, tile_size=options.tile_size,
                     max_memory=options.max_memory, style_size=options.style_size or None)
-
-
-def clips(options: argparse.Namespace, recipe: Recipe, styles: list[Style]) -> int:
-    """Stylise a video in every style, or what a camera sees in one."""
-    from adain import video, webcam
-
-    camera = options.content_path.isdigit()
-    if camera and len(styles) != 1:
-        raise OptionError(f"a camera is shown in one style; received {len(styles)}: "
-                          "--style-weights mixes them.")
-    source = Path(options.content_path)
-    targets = naming.name_results([(source, Path(), style.name) for style in styles],
-                                  options.out_path, source.suffix.removeprefix(".") or "mp4")
-    stylizer = make_stylizer(options)
-    painter = Painter(stylizer, recipe)
-    for style, target in zip(styles, targets):
-        if not camera and target.exists() and not options.overwrite:
-            print(f"{target} exists already (--overwrite replaces it)")
-            continue
-        for path in style.paths:
-            painter.add_style(path)
-        [encoded] = painter.encoded(style)
-        if camera:
-            made = webcam.stylize_webcam(stylizer, int(options.content_path), encoded, style.alpha,
-                                         options.smoothing)
-        else:
-            with frame_progress() as show:
-                made = video.stylize_file(stylizer, source, target, encoded, style.alpha,
-                                          options.smoothing, show)
-            if made.left_out:
-                print(f"{target} cannot hold, and so lacks: {', '.join(made.left_out)}",
-                      file=sys.stderr)
-        print(f"{made.frames} frames in {made.seconds:.1f} s -> "
-              f"{'the window' if camera else target} ({stylizer.model}, {stylizer.engine.name} on "
-              f"{stylizer.engine.device})")
-    return 0
 
 
 def find_styles(path: str) -> list[Path]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from adain import __version__, color, images
 from adain.architecture import DEFAULT_PRESET, PRESETS
+from adain.clips import MAX_FRAME_PIXELS
 from adain.commands import iterative
 from adain.engine import ENGINES, PRECISIONS
 from adain.errors import OptionError
@@ -67,8 +68,9 @@ def parser() -> argparse.ArgumentParser:
                          help="resize contents to this shorter side (default: as they are)")
     content.add_argument("--crop-size", type=int, metavar="PIXELS",
                          help="and cut the middle square of this size out of them")
-    content.add_argument("--max-pixels", type=int, default=images.MAX_PIXELS, metavar="N",
-                         help="refuse pictures with more pixels (default %(default)s)")
+    content.add_argument("--max-pixels", type=int, metavar="N",
+                         help="refuse pictures, and frames of videos, with more pixels (default "
+                              f"{images.MAX_PIXELS}, for frames {MAX_FRAME_PIXELS})")
 
     result = root.add_argument_group("results")
     result.add_argument("--out-path", default="output", metavar="PATH",
