@@ -7,16 +7,18 @@ goes on where it was. Each result is written beside its name and renamed.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from adain import images
-from adain.errors import ImageError
+from adain.errors import AdaINError, ImageError
 from adain.naming import STREAM
 
-AHEAD = 2  # pictures read before they are needed, and written behind: what the memory must hold
+AHEAD = 2  # pictures that are read, the current one with them, and that are being written
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts",
                   ".m2ts", ".wmv", ".flv", ".3gp", ".ogv")
 DONE, EXISTS, FAILED = "done", "exists", "failed"
@@ -37,34 +39,45 @@ class Outcome(NamedTuple):
     status: str
     out_path: Path  # where the result is, which `write` may have chosen
     seconds: float = 0.0  # of computing, without reading and writing
-    error: ImageError | None = None
+    error: AdaINError | None = None
 
 
 def run(jobs: Sequence[Job], read: Callable[[Path], Any], stylize: Callable[[Any, Any], Any],
-        write: Callable[[Path, Any], Path],
-        exists: Callable[[Path], bool] = Path.exists) -> Iterator[Outcome]:
+        write: Callable[[Path, Any], Path], exists: Callable[[Path], bool] = Path.exists,
+        prepare: Callable[[Any], None] = lambda style: None) -> Iterator[Outcome]:
     """Do the jobs in order and yield what became of each, in the order of completion.
 
-    Jobs of the same content should follow each other: it is read once for all of them. read and
-    write run in threads of their own, stylize in the caller's; write returns the path that it wrote
-    to. An ImageError fails one job, that of reading all of a content's; anything else ends the
-    batch. exists: tells of a result's path whether it is there already.
+    Jobs of the same content should follow each other: it is read once for all of them. read,
+    prepare and write run in threads of their own, stylize in the caller's; prepare does what can be
+    done for a style before its content is there; write returns the path that it wrote to. exists:
+    tells of a result's path whether it is there already.
+    What can go wrong with one picture, see one_picture(), fails the jobs that need it; anything
+    else ends the batch.
     """
     todo = []
     for job in jobs:
-        if exists(job.out_path):
+        try:
+            with one_picture(job.out_path):
+                there = exists(job.out_path)
+        except AdaINError as error:
+            yield Outcome(job, FAILED, job.out_path, error=error)
+            continue
+        if there:
             yield Outcome(job, EXISTS, job.out_path)
         else:
             todo.append(job)
-    writes: list[tuple[Outcome, Future]] = []
-    with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(AHEAD) as writer:
-        for group, content in _read_ahead(_groups(todo), read, reader):
-            for job in group:
+    writes: deque[tuple[Outcome, Future]] = deque()
+    with _pool(1) as reader, _pool(1) as preparer, _pool(AHEAD) as writer:
+        prepared = _ahead(todo, lambda job: prepare(job.style), preparer)
+        for group, content in _ahead(_groups(todo), lambda group: read(group[0].content), reader):
+            for job, (_, style_ready) in zip(group, prepared):
                 try:
-                    image = content.result()
-                    started = time.perf_counter()
-                    result = stylize(image, job.style)
-                except ImageError as error:
+                    with one_picture(job.content):
+                        image = content.result()
+                        style_ready.result()
+                        started = time.perf_counter()
+                        result = stylize(image, job.style)
+                except AdaINError as error:
                     yield Outcome(job, FAILED, job.out_path, error=error)
                     continue
                 outcome = Outcome(job, DONE, job.out_path, time.perf_counter() - started)
@@ -73,9 +86,35 @@ def run(jobs: Sequence[Job], read: Callable[[Path], Any], stylize: Callable[[Any
                 writes.append((outcome, writer.submit(write, job.out_path, result)))
                 del result
                 while len(writes) > AHEAD:
-                    yield _written(*writes.pop(0))
+                    yield _written(*writes.popleft())
         while writes:
-            yield _written(*writes.pop(0))
+            yield _written(*writes.popleft())
+
+
+@contextmanager
+def one_picture(path: Path) -> Iterator[None]:
+    """Raise what can go wrong with a single picture as an error that names it.
+
+    An AdaINError does so itself. A closed pipe is no fault of a picture.
+    """
+    try:
+        yield
+    except (AdaINError, BrokenPipeError):
+        raise
+    except OSError as error:
+        raise ImageError(f"{path}: {error.strerror or error}.") from None
+    except MemoryError:
+        raise ImageError(f"{path}: there is not enough memory for it.") from None
+
+
+@contextmanager
+def _pool(threads: int) -> Iterator[ThreadPoolExecutor]:
+    """Give an executor; work that has not begun is dropped when the batch is stopped."""
+    executor = ThreadPoolExecutor(threads)
+    try:
+        yield executor
+    finally:
+        executor.shutdown(cancel_futures=True)
 
 
 def _groups(jobs: Iterable[Job]) -> list[list[Job]]:
@@ -88,18 +127,23 @@ def _groups(jobs: Iterable[Job]) -> list[list[Job]]:
     return groups
 
 
-def _read_ahead(groups: list[list[Job]], read, reader) -> Iterator[tuple[list[Job], Future]]:
-    waiting: list[Future] = []
-    for index, group in enumerate(groups):
-        while len(waiting) < AHEAD and index + len(waiting) < len(groups):
-            waiting.append(reader.submit(read, groups[index + len(waiting)][0].content))
-        yield group, waiting.pop(0)
+def _ahead(items: Iterable[Any], work: Callable[[Any], Any],
+           executor: Executor) -> Iterator[tuple[Any, Future]]:
+    """Yield the items, each with the future of its work: that of the next ones has begun, too."""
+    waiting: deque[tuple[Any, Future]] = deque()
+    for item in items:
+        waiting.append((item, executor.submit(work, item)))
+        if len(waiting) == AHEAD:
+            yield waiting.popleft()
+    while waiting:
+        yield waiting.popleft()
 
 
 def _written(outcome: Outcome, future: Future) -> Outcome:
     try:
-        return outcome._replace(out_path=future.result())
-    except ImageError as error:
+        with one_picture(outcome.out_path):
+            return outcome._replace(out_path=future.result())
+    except AdaINError as error:
         return outcome._replace(status=FAILED, error=error)
 
 

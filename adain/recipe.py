@@ -20,6 +20,7 @@ from adain.batch import STREAM
 from adain.errors import ImageError, OptionError
 from adain.images import Picture
 from adain.stats import ChannelStats, merge
+from adain.style_reader import StyleReader
 from adain.stylizer import Stylizer, check_alpha
 from adain.tiling import Progress
 
@@ -69,12 +70,22 @@ class Recipe:
         return np.uint16 if self.bits == 16 else np.uint8
 
     @property
+    def needs_pictures(self) -> bool:
+        """Whether results need the styles' pictures, not only what those are encoded as."""
+        return self.keep_colors is not None or self.concat
+
+    @property
     def one_result(self) -> bool:
         """Whether all styles go into one result."""
         return self.style_weights is not None or self.masks is not None
 
-    def check_styles(self, count: int) -> None:
-        """Raise OptionError unless weights or masks are as many as the styles."""
+    def check_styles(self, paths: Sequence[Path]) -> None:
+        """Raise OptionError for styles that cannot be used, or not as many as weights or masks."""
+        for path in paths:
+            if self.needs_pictures and path.suffix == stylefile.SUFFIX:
+                raise OptionError(f"{path} is an encoded style, without the picture that "
+                                  "--keep-colors and --concat need.")
+        count = len(paths)
         for option, values in (("--style-weights", self.style_weights), ("--mask", self.masks)):
             if values is not None and len(values) != count:
                 raise OptionError(f"{count} style{'s need' if count > 1 else ' needs'} {count} "
@@ -93,7 +104,7 @@ class Style(NamedTuple):
 
 
 class Painter:
-    """Makes pictures by a recipe; every style is read and encoded once.
+    """Makes pictures by a recipe; every style is read when it is first needed.
 
     format: that the results' names have; None where it is free, so that transparent pictures
     become PNG files if their own name's format has no transparency.
@@ -104,8 +115,7 @@ class Painter:
         self.stylizer, self.recipe = stylizer, recipe
         self._format, self._progress = format, progress
         self._masks = recipe.masks and [self.open(path).rgb for path in recipe.masks]
-        self._pictures: dict[Path, np.ndarray] = {}
-        self._encoded: dict[Path, ChannelStats] = {}
+        self._styles = StyleReader(stylizer, self._read_style)
         self._told: set[Path] = set()  # of masks, that they are resized
 
     def open(self, path: Path) -> Picture:
@@ -116,34 +126,32 @@ class Painter:
             source.name = "standard input"
         return images.open_picture(source, max_pixels=self.recipe.max_pixels)
 
-    def add_style(self, path: Path) -> None:
-        """Read a style. It is encoded when first needed: contents are read while networks start."""
-        if path.suffix == stylefile.SUFFIX:
-            if self.recipe.keep_colors is not None or self.recipe.concat:
-                raise OptionError(f"{path} is an encoded style, without the picture that "
-                                  "--keep-colors and --concat need.")
-            self._encoded[path] = self.stylizer.encode_style(path)
-            return
+    def _read_style(self, path: Path) -> np.ndarray:
         picture = self.open(path)
-        self._pictures[path] = self.stylizer.shrink_style(
-            images.fill_transparent(picture.rgb, picture.opacity))
+        return images.fill_transparent(picture.rgb, picture.opacity)
+
+    def prepare(self, style: Style) -> None:
+        """Read and encode a style that is not yet; in a thread of its own, before it is needed."""
+        for path in style.paths:
+            if self.recipe.needs_pictures:
+                self._styles.picture(path)
+            if self.recipe.keep_colors is None:
+                self._styles.encoded(path)
 
     def encoded(self, style: Style, content: np.ndarray | None = None) -> list[ChannelStats]:
         """Return the statistics of a style's files, mixed into one by the recipe's weights.
 
         content: whose colours they take, where the recipe keeps colours.
         """
-        found = [self._encoded_picture(path, content) for path in style.paths]
+        found = [self._encoded_file(path, content) for path in style.paths]
         weights = self.recipe.style_weights
         return found if weights is None else [merge(found, weights)]
 
-    def _encoded_picture(self, path: Path, content: np.ndarray | None) -> ChannelStats:
-        mode = self.recipe.keep_colors
-        if mode is not None:  # it depends on the content
-            return self.stylizer.encode_style(self._pictures[path], content, mode)
-        if path not in self._encoded:
-            self._encoded[path] = self.stylizer.encode_style(self._pictures[path])
-        return self._encoded[path]
+    def _encoded_file(self, path: Path, content: np.ndarray | None) -> ChannelStats:
+        if self.recipe.keep_colors is None:
+            return self._styles.encoded(path)
+        return self.stylizer.encode_style(self._styles.picture(path), content,
+                                          self.recipe.keep_colors)
 
     def read(self, path: Path) -> Picture:
         """Return a content as the recipe wants it: resized, cropped, filled where transparent."""
@@ -178,7 +186,7 @@ class Painter:
         result = color.restore_colors(result, content.rgb, recipe.keep_colors)
         if recipe.concat:
             rows = result.shape[0]
-            row = [content.rgb, *(self._pictures[path] for path in style.paths), result]
+            row = [content.rgb, *map(self._styles.picture, style.paths), result]
             return Picture(np.concatenate([images.resize(
                 picture, rows, max(1, round(picture.shape[1] * rows / picture.shape[0])))
                 for picture in row], axis=1), None, None)
@@ -195,7 +203,9 @@ class Painter:
 
     def picture(self, style: Style) -> np.ndarray | None:
         """Return the picture of a style, if it has one."""
-        return self._pictures.get(style.paths[0]) if len(style.paths) == 1 else None
+        if len(style.paths) != 1 or style.paths[0].suffix == stylefile.SUFFIX:
+            return None
+        return self._styles.picture(style.paths[0])
 
     def write(self, path: Path, picture: Picture) -> Path:
         """Write a result to its file, or to standard output; return where it is."""
@@ -263,7 +273,7 @@ def styles_of(paths: Sequence[Path], names: Sequence[str], alphas: Sequence[floa
     """Return what to paint with: every file, or all of them at once, in every strength."""
     for alpha in alphas:
         check_alpha(alpha)
-    recipe.check_styles(len(paths))
+    recipe.check_styles(paths)
     groups = [("+".join(names), tuple(paths))] if recipe.one_result else [
         (name, (path,)) for path, name in zip(paths, names)]
     texts = {alpha: f"{alpha:g}" for alpha in alphas}

@@ -9,7 +9,7 @@ import numpy as np
 
 from adain import images
 from adain.batch import Job
-from adain.recipe import Painter, Picture, middle_square
+from adain.recipe import Painter, Picture, Style, middle_square
 
 GAP = 4  # white pixels between cells
 
@@ -40,12 +40,19 @@ class Cells:
     def __init__(self, painter: Painter, size: int = 256) -> None:
         self._painter, self._size = painter, size
         self._contents: dict[Path, np.ndarray] = {}
+        self._styles: dict[Style, np.ndarray] = {}
         self.results: dict[Path, np.ndarray] = {}
 
     def read(self, path: Path) -> Picture:
         picture = self._painter.read(path)
         self._contents[path] = cell(picture.rgb, self._size)
         return picture
+
+    def prepare(self, style: Style) -> None:
+        self._painter.prepare(style)
+        picture = None if style in self._styles else self._painter.picture(style)
+        if picture is not None:
+            self._styles[style] = cell(picture, self._size)
 
     def write(self, path: Path, picture: Picture) -> Path:
         self.results[path] = cell(picture.rgb, self._size)
@@ -61,8 +68,7 @@ class Cells:
         Above them stand the styles' pictures, where there are any.
         """
         styles = list(dict.fromkeys(job.style for job in jobs))
-        pictures = [self._painter.picture(style) for style in styles]
-        rows = [[None, *pictures]] if any(picture is not None for picture in pictures) else []
+        rows = [[None, *map(self._styles.get, styles)]] if self._styles else []
         for content, picture in self._contents.items():
             made = {job.style: self.results.get(job.out_path)
                     for job in jobs if job.content == content}

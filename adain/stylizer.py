@@ -69,6 +69,10 @@ class Stylizer:
                                      plan.negative_slope, ranges)
         self.channels = self.engine.channels
         self._encoder = encoder
+        try:
+            self._tile_size_in_memory(np.zeros((1, 1, 3), np.uint8))
+        except ImageError as error:  # not even the smallest
+            raise OptionError(str(error)) from None
 
     @cached_property
     def fingerprint(self) -> str:
@@ -161,7 +165,7 @@ class Stylizer:
                               f"{self.model} has {self.channels}: encode it with this model.")
 
     def tile_size_for(self, image: np.ndarray) -> int:
-        """Return the size of the tiles that a picture is computed in; OptionError for too little
+        """Return the size of the tiles that a picture is computed in; ImageError for too little
         memory."""
         if self.tile_size is not None:
             return self.tile_size
@@ -183,8 +187,8 @@ class Stylizer:
             rows, columns = image.shape[:2]
             least = (SMALLEST_TILE + 2 * tiling.default_halo(self.engine)) ** 2 * plan.tile_bytes
             needed = -(-(plan.base_bytes + 3 * image.nbytes + least) // 1_000_000)
-            raise OptionError(f"a picture of {columns} x {rows} needs at least {needed} MB with "
-                              f"the model {self.model}; --max-memory is {self.max_memory}.")
+            raise ImageError(f"a picture of {columns} x {rows} needs at least {needed} MB with "
+                             f"the model {self.model}; --max-memory is {self.max_memory}.")
         return side // STRIDE * STRIDE
 
     def _encoded(self, style: Picture | ChannelStats, content: Picture | None = None,

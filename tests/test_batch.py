@@ -1,10 +1,11 @@
+import re
 import threading
 from pathlib import Path
 
 import pytest
 
 from adain import batch
-from adain.errors import ImageError
+from adain.errors import ImageError, OptionError
 
 
 def run(jobs, **changes):
@@ -17,8 +18,7 @@ def run(jobs, **changes):
 
     steps = {"read": lambda path: path.stem, "write": write, "exists": lambda path: False,
              "stylize": lambda word, style: f"{word} in {style}", **changes}
-    return list(batch.run(jobs, steps["read"], steps["stylize"], steps["write"],
-                          steps["exists"])), written
+    return list(batch.run(jobs, **steps)), written
 
 
 JOBS = [batch.Job(Path(content), style, Path(f"{content}{style}"))
@@ -52,22 +52,56 @@ def test_reading_and_writing_overlap_with_computing():
     run(JOBS, read=read, stylize=stylize)
 
 
-@pytest.mark.parametrize("step", ["read", "stylize", "write"])
-def test_a_bad_picture_fails_alone(step):
+@pytest.mark.parametrize("step", ["read", "stylize", "write", "exists"])
+@pytest.mark.parametrize("error, message", [
+    (ImageError("bad"), "bad"), (OptionError("too large"), "too large"),
+    (OSError(36, "File name too long"), "bx?: File name too long."),
+    (MemoryError(), "bx?: there is not enough memory for it.")])
+def test_a_bad_picture_fails_alone(step, error, message):
     def fail(path, *rest):
         if str(path).startswith("b"):
-            raise ImageError("bad")
-        return path if step == "write" else "word"
+            raise error
+        return {"write": path, "exists": False}.get(step, path)
 
-    outcomes, _ = run(JOBS, **{"read": lambda path: path.stem, step: fail})
+    outcomes, _ = run(JOBS, **{"read": lambda path: str(path), step: fail})
     failed = [outcome.job.content.name for outcome in outcomes if outcome.status == batch.FAILED]
     assert failed == ["b", "b"] and len(outcomes) == 6
-    assert all(str(outcome.error) == "bad" for outcome in outcomes if outcome.error)
+    assert re.fullmatch(message, str(next(found.error for found in outcomes if found.error)))
 
 
-def test_anything_else_ends_the_batch():
-    with pytest.raises(ZeroDivisionError):
-        run(JOBS, stylize=lambda word, style: 1 / 0)
+def test_a_bad_style_fails_the_results_that_need_it():
+    def prepare(style):
+        if style == "x":
+            raise ImageError("bad")
+
+    outcomes, written = run(JOBS, prepare=prepare)
+    assert [outcome.status for outcome in outcomes].count(batch.FAILED) == 3
+    assert sorted(map(str, written)) == ["ay", "by", "cy"]
+
+
+def test_styles_of_results_that_exist_are_not_prepared():
+    prepared = []
+    run(JOBS, prepare=prepared.append, exists=lambda path: path.name.endswith("x"))
+    assert prepared == ["y"] * 3
+
+
+def test_a_batch_that_is_stopped_reads_no_more():
+    read = []
+    jobs = [batch.Job(Path(f"{index}"), "x", Path(f"out{index}")) for index in range(20)]
+    outcomes = batch.run(jobs, lambda path: read.append(path) or "word", lambda word, style: word,
+                         lambda path, word: path)
+    next(outcomes)
+    outcomes.close()
+    assert len(read) < 10
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError, BrokenPipeError])
+def test_anything_else_ends_the_batch(error):
+    def write(path, word):
+        raise error
+
+    with pytest.raises(error):
+        run(JOBS, write=write)
 
 
 def test_what_exists_is_not_made_again():

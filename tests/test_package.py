@@ -28,7 +28,7 @@ LAYERS = [
     {"tiling", "stylefile"},
     {"features", "recorder", "inversion", "training_model"},
     {"stylizer", "trainer", "batch", "gatys_loss"},
-    {"steady", "gatys", "johnson"},
+    {"steady", "gatys", "johnson", "style_reader"},
     {"video", "webcam", "johnson_training"},
     {"recipe", "comparison"},
     {"sheet"},

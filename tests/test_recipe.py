@@ -140,6 +140,40 @@ def test_random_draws_styles_by_the_seed(place):
     assert len(drawn[0]) == 3 and drawn[0] == drawn[1] != drawn[2]
 
 
+def test_only_styles_of_results_still_to_do_are_read(place, capsys):
+    for index in range(6):
+        images.write(place / "styles" / f"c{index}.png", picture(32, 32, index))
+    assert stylize(place, "--random", 2) == 0
+    drawn = [name.removeprefix("photo__") for name in names(place)]
+    for path in (place / "styles").iterdir():
+        if path.name not in drawn:
+            path.write_bytes(b"no picture")
+    assert stylize(place, "--random", 2, "--overwrite") == 0
+    (place / "styles" / drawn[0]).write_bytes(b"no picture")
+    capsys.readouterr()
+    assert stylize(place, "--random", 2) == 0
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("options", [[], ["--keep-colors"], ["--concat"]])
+def test_a_style_that_cannot_be_read_is_named_once_and_the_rest_is_done(place, capsys, options):
+    images.write(place / "photos" / "x.png", CONTENT)
+    images.write(place / "photos" / "y.png", CONTENT)
+    (place / "styles" / "a.png").write_bytes(b"no picture")
+    assert stylize(place, *options, content="photos") == 1
+    assert names(place) == ["x__b.png", "y__b.png"]
+    said = capsys.readouterr().err
+    assert said.count("a.png is not a readable image") == 1 and "skipped 1: " in said
+
+
+def test_an_encoded_style_of_another_network_fails_alone(place, capsys):
+    np.savez(place / "styles" / "other.npz", mean=np.zeros(288, np.float32),
+             std=np.ones(288, np.float32), encoder=np.array("another"))
+    assert stylize(place, style=("styles/a.png", "styles/other.npz")) == 1
+    assert names(place) == ["photo__a.png"]
+    assert "other.npz was encoded by another network" in capsys.readouterr().err
+
+
 def test_concat_puts_content_and_style_beside_the_result(place, stylizer):
     assert stylize(place, "--concat", style=("styles/a.png",)) == 0
     row = result(place, "photo__a")

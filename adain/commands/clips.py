@@ -12,7 +12,6 @@ from adain.clips import MAX_FRAME_PIXELS
 from adain.commands import frame_progress, tell_error
 from adain.errors import ImageError, OptionError
 from adain.recipe import Painter, Recipe, Style
-from adain.stats import ChannelStats
 from adain.stylizer import Stylizer
 
 
@@ -61,8 +60,9 @@ def _camera(options: argparse.Namespace, recipe: Recipe, styles: list[Style],
         raise OptionError(f"a camera is shown in one style; received {len(styles)}: "
                           "--style-weights mixes them.")
     painter = Painter(make_stylizer(options), recipe)
-    made = webcam.stylize_webcam(painter.stylizer, int(options.content_path),
-                                 _encode(painter, styles[0]), styles[0].alpha, options.smoothing)
+    [encoded] = painter.encoded(styles[0])
+    made = webcam.stylize_webcam(painter.stylizer, int(options.content_path), encoded,
+                                 styles[0].alpha, options.smoothing)
     _tell_frames(made, "the window", painter.stylizer)
     return 0
 
@@ -72,7 +72,7 @@ def _clip(options: argparse.Namespace, painter: Painter, source: Path, style: St
     """Write a clip in one style, and say what the result lacks."""
     from adain import video
 
-    encoded = _encode(painter, style)
+    [encoded] = painter.encoded(style)
     with frame_progress() as show:
         made = video.stylize_file(painter.stylizer, source, target, encoded, style.alpha,
                                   options.smoothing, show, options.max_pixels or MAX_FRAME_PIXELS)
@@ -81,13 +81,6 @@ def _clip(options: argparse.Namespace, painter: Painter, source: Path, style: St
     if made.left_out:
         print(f"{target} lacks: {', '.join(made.left_out)}", file=sys.stderr)
     _tell_frames(made, target, painter.stylizer)
-
-
-def _encode(painter: Painter, style: Style) -> ChannelStats:
-    for path in style.paths:
-        painter.add_style(path)
-    [encoded] = painter.encoded(style)
-    return encoded
 
 
 def _tell_frames(made, where: Path | str, stylizer: Stylizer) -> None:

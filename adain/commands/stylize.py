@@ -31,6 +31,7 @@ from adain.commands.stylize_options import (
 )
 from adain.errors import ImageError, OptionError
 from adain.recipe import Painter, Recipe, Style, StylePainter, styles_of
+from adain.style_reader import StyleError
 from adain.stylizer import Stylizer
 
 gc.freeze()
@@ -83,11 +84,9 @@ def main(arguments: list[str] | None = None) -> int:
     with stop_between() as between:
         painter = Painter(stylizer, recipe, options.format, lambda tiles: between(
             progress(tiles, "tiles") if len(jobs) == 1 else tiles))
-        bad = add_styles(painter, between(paths))
-        jobs = [job for job in jobs if not set(bad) & set(job.style.paths)]
         if options.save_style and jobs:
             stylizer.save_style(options.save_style, painter.encoded(jobs[0].style)[0])
-        counts = paint(options, jobs, painter, bad, between)
+        counts, bad = paint(options, jobs, painter, between)
     return tell(options, jobs, counts, bad, started,
                 f"{stylizer.model}, {stylizer.engine.name} on {stylizer.engine.device}")
 
@@ -102,16 +101,15 @@ def one_style(options: argparse.Namespace, recipe: Recipe, started: float) -> in
     network = johnson.StyleNetwork(options.checkpoint, options.precision, options.max_memory)
     painter = StylePainter(network, recipe, options.format)
     jobs = choose_jobs(options, contents, [Style(network.style_name, ())])
-    bad: list[Path] = []
     with stop_between() as between:
-        counts = paint(options, jobs, painter, bad, between)
+        counts, bad = paint(options, jobs, painter, between)
     return tell(options, jobs, counts, bad, started, f"johnson, openvino on {network.device}, in "
                 "one piece: its normalisation forbids tiles")
 
 
 def paint(options: argparse.Namespace, jobs: list[batch.Job], painter: Painter,
-          bad: list[Path], between: Callable[[Iterable], Iterable]) -> Counter:
-    """Do the jobs; return how many came to which end, and add contents that failed to `bad`.
+          between: Callable[[Iterable], Iterable]) -> tuple[Counter, list[Path]]:
+    """Do the jobs; return how many came to which end, and the contents and styles that failed.
 
     between: ends the batch between two pictures when it was stopped.
     """
@@ -121,16 +119,21 @@ def paint(options: argparse.Namespace, jobs: list[batch.Job], painter: Painter,
 
         cells = Cells(painter)
     counts, exists = Counter(), (lambda path: False) if options.overwrite else cells.exists
-    with closing(batch.run(jobs, cells.read, painter.paint, cells.write, exists)) as outcomes:
+    told: dict[str, Path] = {}  # what several results lack is told once
+    with closing(batch.run(jobs, cells.read, painter.paint, cells.write, exists,
+                           cells.prepare)) as outcomes:
         for outcome in between(progress(outcomes, "pictures", len(jobs))):
             counts[outcome.status] += 1
-            if outcome.error and outcome.job.content not in bad:
-                skip(outcome.job.content, outcome.error, bad)
+            error = outcome.error
+            if error and str(error) not in told:
+                tell_error(error)
+                told[str(error)] = (error.path if isinstance(error, StyleError)
+                                    else outcome.job.content)
             if options.json:
                 print(json.dumps(as_json(outcome)), flush=True)
     if options.sheet and cells.results:
         images.write(options.sheet, cells.sheet(jobs))
-    return counts
+    return counts, list(dict.fromkeys(told.values()))
 
 
 def tell(options: argparse.Namespace, jobs: list[batch.Job], counts: Counter, bad: list[Path],
@@ -200,22 +203,6 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OptionError(f"the folder {folder} cannot be made: {error.strerror}.") from None
-
-
-def add_styles(painter: Painter, paths: Iterable[Path]) -> list[Path]:
-    """Read and encode the styles; return those that cannot be read."""
-    bad: list[Path] = []
-    for path in paths:
-        try:
-            painter.add_style(path)
-        except ImageError as error:
-            skip(path, error, bad)
-    return bad
-
-
-def skip(path: Path, error: ImageError, bad: list[Path]) -> None:
-    tell_error(error)
-    bad.append(path)
 
 
 def as_json(outcome: batch.Outcome) -> dict:
