@@ -6,6 +6,9 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from adain.atomic import append
+from adain.errors import AdaINError
+
 
 class BadFiles:
     """Reports each bad file once and appends it to a text file: name, tab, reason.
@@ -39,11 +42,9 @@ class BadFiles:
             if self.path is None:
                 return
             try:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-                with self.path.open("a", encoding="utf-8") as text:
-                    text.write(f"{name}\t{line.removeprefix(name).strip()}\n")
-            except OSError as failure:  # a list is not worth ending a night's training for
-                self._report(f"{self.path} cannot be written: {failure.strerror}")
+                append(self.path, f"{name}\t{line.removeprefix(name).strip()}\n".encode())
+            except AdaINError as failure:  # a list is not worth ending a night's training for
+                self._report(str(failure))
 
 
 def printable(value: object) -> str:

@@ -28,10 +28,12 @@ class Sink:
     Raises OptionError for a container that cannot hold the source's sound; `left_out` names what
     the result lacks: subtitles that it cannot hold, and what the source does not give. Call
     finish() at the end; leaving the context just closes.
+    target: the name in errors, where `path` is one beside it.
     """
 
-    def __init__(self, path: str | Path, source: Source) -> None:
+    def __init__(self, path: str | Path, source: Source, target: str | Path | None = None) -> None:
         check_writable_format(path)
+        self._target, self._failure = target or path, None
         name, codec = FORMATS[Path(path).suffix.lower()]
         self._av, self._source, self._even = import_av(), source, codec == "libx264"
         self._time_base = source.time_base
@@ -120,11 +122,13 @@ class Sink:
 
     @contextmanager
     def _errors(self):
+        if self._failure is not None:  # FFmpeg crashes where it could not write a file's head
+            raise self._failure
         try:
             yield
         except self._av.FFmpegError as error:
-            raise ImageError(f"the result of {self._source.path} cannot be written: "
-                             f"{reason(error)}.") from None
+            self._failure = ImageError(f"{self._target} cannot be written: {reason(error)}.")
+            raise self._failure from None
 
 
 def check_writable_format(path: str | Path) -> None:

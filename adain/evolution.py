@@ -50,6 +50,6 @@ class Evolution:
         frames = [Image.fromarray(images.resize(images.read(path), *size))
                   for path in self.frames()[-300:]]
         durations = [FRAME_MS] * (len(frames) - 1) + [LAST_FRAME_MS]
-        with images.atomic(self.folder / ANIMATION) as beside:
-            frames[0].save(beside, save_all=True, append_images=frames[1:], duration=durations,
-                           loop=0)
+        with images.atomic_file(self.folder / ANIMATION) as file:
+            frames[0].save(file, "GIF", save_all=True, append_images=frames[1:],
+                           duration=durations, loop=0)

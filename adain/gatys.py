@@ -210,8 +210,8 @@ def describe(content: np.ndarray, style: np.ndarray, start: np.ndarray | None,
 def save(path: Path, state: State, fingerprint: dict[str, Any]) -> None:
     """Write the state: plain arrays, whole or not at all."""
     arrays = {f"optimizer/{name}": array for name, array in state.optimizer.state().items()}
-    with images.atomic(path) as beside:
-        np.savez(beside, fingerprint=json.dumps(fingerprint), step=state.step,
+    with images.atomic_file(path) as file:
+        np.savez(file, fingerprint=json.dumps(fingerprint), step=state.step,
                  picture=state.picture, best=state.best, best_loss=state.best_loss, **arrays)
 
 

@@ -10,8 +10,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from adain import images
-from adain.errors import AdaINError, ImageError
+from adain.atomic import append, atomic_file
+from adain.errors import AdaINError
 
 NAME = "history.jsonl"
 
@@ -22,18 +22,15 @@ class History:
     def __init__(self, folder: Path, step: int) -> None:
         self._path = folder / NAME
         kept = [line for line in read(folder) if line["step"] <= step]
-        try:
-            with images.atomic(self._path) as beside:
-                beside.write_text("".join(json.dumps(line) + "\n" for line in kept))
-        except ImageError as error:
-            raise AdaINError(str(error)) from None
+        with atomic_file(self._path, AdaINError) as file:
+            file.write(b"".join(map(_encode, kept)))
 
     def append(self, step: int, **values: Any) -> None:
-        try:
-            with self._path.open("a") as file:
-                file.write(json.dumps({"step": step, **values}) + "\n")
-        except OSError as error:
-            raise AdaINError(f"{self._path} cannot be written: {error.strerror}.") from None
+        append(self._path, _encode({"step": step, **values}))
+
+
+def _encode(line: dict[str, Any]) -> bytes:
+    return json.dumps(line).encode() + b"\n"
 
 
 def read(folder: Path) -> list[dict[str, Any]]:

@@ -5,16 +5,14 @@ from __future__ import annotations
 import io
 import os
 import struct
-import threading
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageCms, TiffImagePlugin
 
+from adain.atomic import atomic_file
 from adain.errors import ImageError
 
 JPEG_QUALITY = 95
@@ -87,7 +85,7 @@ def write(destination: str | Path | BinaryIO, image: np.ndarray, *,
     if opacity is not None and not kind.keeps_opacity:
         image, opacity = on_white(image, opacity), None
     if is_path:
-        with atomic(destination) as beside, open(beside, "wb") as file:
+        with atomic_file(destination) as file:
             _encode(file, image, opacity, exif, quality, kind)
     else:
         file = io.BytesIO()  # pipes cannot seek, which TIFF needs
@@ -183,21 +181,3 @@ def _encode_tiff_16(file: BinaryIO, image: np.ndarray, opacity: np.ndarray | Non
         tags[TiffImagePlugin.EXTRASAMPLES] = 2  # opacity that the colours are not multiplied by
     tags.save(file)
     file.write(np.ascontiguousarray(samples, "<u2"))
-
-
-@contextmanager
-def atomic(path: str | Path) -> Iterator[Path]:
-    """Give a name beside `path` to write to; it is renamed at the end, or removed on an error."""
-    path = Path(path)
-    # Its own for every writer; cut, because file systems allow 255 bytes.
-    name = f".{path.stem[:40]}.{os.getpid()}.{threading.get_ident()}.partial{path.suffix}"
-    beside = path.with_name(name)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            yield beside
-            beside.replace(path)
-        finally:
-            beside.unlink(missing_ok=True)
-    except OSError as error:
-        raise ImageError(f"{path} cannot be written: {error.strerror or error}.") from None

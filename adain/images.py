@@ -12,6 +12,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image
 
+from adain.atomic import atomic, atomic_file
 from adain.errors import ImageError
 from adain.image_reader import MAX_PIXELS, Picture, convert, open_picture
 from adain.image_writer import (
@@ -19,14 +20,13 @@ from adain.image_writer import (
     JPEG_QUALITY,
     WRITE_SUFFIXES,
     Format,
-    atomic,
     check_writable_format,
     writable_format,
     write,
 )
 
 __all__ = ["FORMATS", "JPEG_QUALITY", "MAX_PIXELS", "READ_SUFFIXES", "WRITE_SUFFIXES", "Format",
-           "Picture", "atomic", "check_writable_format", "fill_transparent", "find",
+           "Picture", "atomic", "atomic_file", "check_writable_format", "fill_transparent", "find",
            "find_nested", "open_picture", "read", "resize", "resize_shorter_side", "to_array",
            "writable_format", "write"]
 

@@ -91,8 +91,8 @@ def shapes() -> dict[str, tuple[int, ...]]:
 def save(path: str | Path, arrays: Arrays, about: dict[str, Any]) -> None:
     """Write a network as one .npz file: plain float16 arrays and its settings as text, 3.4 MB."""
     halves = {name: array.astype(np.float16) for name, array in arrays.items()}
-    with images.atomic(path) as beside:
-        np.savez_compressed(beside, about=json.dumps({"method": METHOD, **about}), **halves)
+    with images.atomic_file(path, WeightsError) as file:
+        np.savez_compressed(file, about=json.dumps({"method": METHOD, **about}), **halves)
 
 
 def load(path: str | Path) -> tuple[Arrays, dict[str, Any]]:

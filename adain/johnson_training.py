@@ -204,7 +204,6 @@ class StyleRecorder(keras.callbacks.Callback):
         strip = self.model.preview(self.previews)
         images.write(self.folder / "previews" / f"{checkpoint.name(self.step)}.jpg", strip)
         self.events.image(self.step, "content_stylized", strip)
-        self.events.flush()
 
 
 def build(config: TrainConfig, style: np.ndarray, resumed: Checkpoint | None = None,
@@ -268,7 +267,6 @@ def train(config: TrainConfig, content_path: str | Path, style_path: str | Path,
     with StopRequest(recorder.end_soon):
         model.fit(batches(source, config, first_step), epochs=1, verbose=0, shuffle=False,
                   steps_per_epoch=config.max_iter - first_step, callbacks=[recorder])
-    recorder.events.close()
     say_end(recorder.step, config.max_iter, command,
             f"python stylize.py --checkpoint {folder} --content-path ...", report)
     return model

@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from adain import cpu
+from adain.atomic import atomic_file
 from adain.errors import ImageError
-from adain.image_writer import atomic
 from adain.weights import Weights
 
 VARIABLE = "ADAIN_CACHE"  # names another folder; empty: nothing is kept
@@ -84,8 +84,8 @@ def write(name: str, network: bytes) -> None:
     """Keep a network under this name, and the newest others."""
     path = _path(name)
     with contextlib.suppress(ImageError, OSError):
-        with atomic(path) as beside:
-            beside.write_bytes(hashlib.sha256(network).digest() + network)
+        with atomic_file(path) as file:
+            file.write(hashlib.sha256(network).digest() + network)
         files = sorted(path.parent.glob(f"*{SUFFIX}"), key=lambda file: file.stat().st_mtime)
         for file in files[:-KEPT]:
             file.unlink(missing_ok=True)

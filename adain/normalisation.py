@@ -55,7 +55,8 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     files = images.find_nested(options.path)
     means = measure(files[::max(1, len(files) // options.count)][:options.count], options.size)
-    np.savez_compressed(options.out_path, **means)
+    with images.atomic_file(options.out_path) as file:
+        np.savez_compressed(file, **means)
     for name, mean in means.items():
         print(f"{name}: {mean.min():.4g} .. {mean.max():.4g}, median {np.median(mean):.4g}")
 

@@ -15,7 +15,7 @@ from keras import ops
 from adain import __version__, checkpoint, images
 from adain.config import TrainConfig
 from adain.devices import describe_device
-from adain.errors import AdaINError, WeightsError
+from adain.errors import AdaINError, ImageError, WeightsError
 from adain.events import EventWriter
 from adain.history import History
 from adain.model import get_weights
@@ -205,7 +205,6 @@ class Recorder(keras.callbacks.Callback):
         strip = self.model.preview(self.watch.previews)
         images.write(self.folder / "previews" / f"{checkpoint.name(self.step)}.jpg", strip)
         self.events.image(self.step, "content_style_stylized", strip)
-        self.events.flush()
 
     def fail(self, reason: str, step: int) -> None:
         """Save the batch of a step and raise AdaINError."""
@@ -220,10 +219,11 @@ class Recorder(keras.callbacks.Callback):
         batch = batch[0] if isinstance(batch, tuple) else batch
         arrays = batch if isinstance(batch, dict) else {"pairs": batch}
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            np.savez(path, **{name: ops.convert_to_numpy(array) for name, array in arrays.items()})
-        except OSError as error:
-            return f"its batch could not be written to {path}: {error.strerror}"
+            with images.atomic_file(path) as file:
+                np.savez(file, **{name: ops.convert_to_numpy(array)
+                                  for name, array in arrays.items()})
+        except ImageError as error:
+            return f"its batch is lost: {str(error).rstrip('.')}"
         return f"its batch is in {path}"
 
     def _command(self) -> str:

@@ -17,7 +17,6 @@ from PIL import Image, ImageDraw, ImageFont
 from adain import checkpoint, history, images
 from adain.commands import run
 from adain.errors import OptionError
-from adain.images import atomic
 from adain.progress import duration
 
 INK, GRID, PAPER = (40, 40, 40), (225, 225, 225), (255, 255, 255)
@@ -158,8 +157,8 @@ def write(folder: Path, columns: int = 6) -> Path:
               "| option | |\n| --- | --- |\n" + "\n".join(
                   f"| {name} | {value} |" for name, value in options.items())]
     path = folder / "report.md"
-    with atomic(path) as beside:
-        beside.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    with images.atomic_file(path) as file:
+        file.write(("\n\n".join(parts) + "\n").encode())
     return path
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from adain.atomic import atomic_file
 from adain.errors import WeightsError
-from adain.images import atomic
 from adain.stats import ChannelStats
 from adain.weights import Weights
 
@@ -28,7 +28,7 @@ def fingerprint(encoder: Weights) -> str:
 
 def save(path: str | Path, style: ChannelStats, encoder: str) -> None:
     """Write a style; encoder: the fingerprint of the network that it was encoded with."""
-    with atomic(path) as beside, open(beside, "wb") as file:
+    with atomic_file(path, WeightsError) as file:
         np.savez(file, mean=style.mean, std=style.std, encoder=np.array(encoder))
 
 

@@ -159,8 +159,6 @@ def train(config: TrainConfig, batches: Batches, watch: Watch | np.ndarray, fold
     with StopRequest(recorder.end_soon), distribution.clear_errors(folder):
         model.fit(fed, epochs=1, verbose=0, shuffle=False,
                   steps_per_epoch=config.max_iter - first_step, callbacks=[recorder])
-    if events:
-        events.close()
     end(recorder.step)
     best = checkpoint.best(folder)
     if best:

@@ -57,7 +57,7 @@ def stylize_file(stylizer: Stylizer, source: str | Path, target: str | Path, sty
     steady = SteadyStylizer(stylizer, style, alpha, smoothing)
     started, frames = time.perf_counter(), 0
     with (Source(source, max_pixels) as clip, images.atomic(target) as beside,
-          Sink(beside, clip) as sink,
+          Sink(beside, clip, target) as sink,
           ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer):
         items = iter(clip)
         reading = deque(reader.submit(next, items, None) for _ in range(AHEAD))

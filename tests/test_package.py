@@ -14,6 +14,7 @@ FILES = sorted((ROOT / "adain").rglob("*.py"))
 # From the ground up; a module may import, at its top level, only from the layers below its own.
 LAYERS = [
     {"errors", "runtime", "energy", "cpu", "hdr"},
+    {"atomic"},
     {"float_tiff", "image_metadata"},
     {"image_reader", "image_writer"},
     {"stats", "architecture", "images", "color", "clips", "bad_files",

@@ -37,7 +37,8 @@ def main() -> None:
     pairs = [tuple(map(draw.choice, folders)) for _ in range(options.count)]
     found = measure(options.model, pairs)
     path = options.out_path or MODELS / f"{options.model}_ranges.npz"
-    np.savez(path, **found)
+    with images.atomic_file(path) as file:
+        np.savez(file, **found)
     for name, (low, high) in found.items():
         print(f"{name}: {low:.2f} to {high:.2f}")
     print(f"{len(pairs)} pairs -> {path}")

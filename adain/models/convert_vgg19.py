@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from adain.architecture import VGG19_LAYERS
+from adain.atomic import atomic_file
 
 
 def main() -> None:
@@ -33,7 +34,8 @@ def main() -> None:
         arrays[f"encoder/{layer}/codes"] = state[f"{source}_W_q"].numpy().transpose(2, 3, 1, 0)
         arrays[f"encoder/{layer}/table"] = state[f"{source}_W_table"].numpy().astype(np.float32)
         arrays[f"encoder/{layer}/bias"] = state[f"{source}_b"].numpy().astype(np.float32)
-    np.savez_compressed(options.out_path, **arrays)
+    with atomic_file(options.out_path) as file:
+        np.savez_compressed(file, **arrays)
 
 
 if __name__ == "__main__":

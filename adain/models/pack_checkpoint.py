@@ -15,6 +15,7 @@ import argparse
 import numpy as np
 
 from adain import checkpoint, weights
+from adain.atomic import atomic_file
 
 
 def main() -> None:
@@ -36,7 +37,8 @@ def main() -> None:
     else:
         path = options.out_path or weights.MODELS / f"{found.model}_decoder.npz"
         arrays = weights.to_coded_arrays(parts["decoder"], "decoder")
-    np.savez_compressed(path, **arrays)
+    with atomic_file(path) as file:
+        np.savez_compressed(file, **arrays)
     for part, network in parts.items():
         packed = weights.read_npz(path, part)
         for layer, (kernel, _) in network.items():
