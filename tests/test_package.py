@@ -13,7 +13,7 @@ from adain.architecture import PRESETS
 FILES = sorted((ROOT / "adain").rglob("*.py"))
 # From the ground up; a module may import, at its top level, only from the layers below its own.
 LAYERS = [
-    {"errors", "runtime", "energy", "cpu", "hdr"},
+    {"errors", "runtime", "energy", "cpu", "memory", "hdr"},
     {"atomic"},
     {"float_tiff", "image_metadata"},
     {"image_reader", "image_writer"},
