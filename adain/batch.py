@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from adain import images
-from adain.errors import AdaINError, ImageError
+from adain.errors import AdaINError, ImageError, StyleError
 from adain.naming import STREAM
 
 AHEAD = 2  # pictures that are read, the current one with them, and that are being written
@@ -95,16 +95,26 @@ def run(jobs: Sequence[Job], read: Callable[[Path], Any], stylize: Callable[[Any
 def one_picture(path: Path) -> Iterator[None]:
     """Raise what can go wrong with a single picture as an error that names it.
 
-    An AdaINError does so itself. A closed pipe is no fault of a picture.
+    A closed pipe is no fault of a picture.
     """
     try:
         yield
-    except (AdaINError, BrokenPipeError):
+    except (StyleError, BrokenPipeError):
         raise
+    except AdaINError as error:
+        if str(path) in str(error):
+            raise
+        raise type(error)(f"{path}: {error}") from None
     except OSError as error:
         raise ImageError(f"{path}: {error.strerror or error}.") from None
-    except MemoryError:
-        raise ImageError(f"{path}: there is not enough memory for it.") from None
+    except Exception as error:
+        if isinstance(error, MemoryError) or _opencv_lacks_memory(error):
+            raise ImageError(f"{path}: there is not enough memory for it.") from None
+        raise
+
+
+def _opencv_lacks_memory(error: Exception) -> bool:
+    return type(error).__module__ == "cv2" and "alloc" in str(error)
 
 
 @contextmanager

@@ -1,5 +1,9 @@
 """The errors a user can cause. The commands print them as one line; anything else is a bug."""
 
+from __future__ import annotations
+
+from pathlib import Path
+
 
 class AdaINError(Exception):
     """Base of every error that this package raises on purpose."""
@@ -7,6 +11,14 @@ class AdaINError(Exception):
 
 class ImageError(AdaINError):
     """A picture file that cannot be read, or cannot be written."""
+
+
+class StyleError(ImageError):
+    """A style file that cannot be used; every result that needs it fails."""
+
+    def __init__(self, path: Path, message: str) -> None:
+        super().__init__(message)
+        self.path = path
 
 
 class WeightsError(AdaINError):

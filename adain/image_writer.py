@@ -16,6 +16,7 @@ from adain.atomic import atomic_file
 from adain.errors import ImageError
 
 JPEG_QUALITY = 95
+NO_LIMIT = 2**31 - 1  # pixels a side: more than any picture has
 
 
 class Format(NamedTuple):
@@ -25,7 +26,7 @@ class Format(NamedTuple):
     suffixes: tuple[str, ...]
     keeps_opacity: bool = False
     keeps_16_bits: bool = False
-    longest_side: int = 2**31 - 1
+    longest_side: int = NO_LIMIT
 
 
 FORMATS = (Format("JPEG", (".jpg", ".jpeg"), longest_side=65500),

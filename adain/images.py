@@ -18,6 +18,7 @@ from adain.image_reader import MAX_PIXELS, Picture, convert, open_picture
 from adain.image_writer import (
     FORMATS,
     JPEG_QUALITY,
+    NO_LIMIT,
     WRITE_SUFFIXES,
     Format,
     check_writable_format,
@@ -25,10 +26,10 @@ from adain.image_writer import (
     write,
 )
 
-__all__ = ["FORMATS", "JPEG_QUALITY", "MAX_PIXELS", "READ_SUFFIXES", "WRITE_SUFFIXES", "Format",
-           "Picture", "atomic", "atomic_file", "check_writable_format", "fill_transparent", "find",
-           "find_nested", "open_picture", "read", "resize", "resize_shorter_side", "to_array",
-           "writable_format", "write"]
+__all__ = ["FORMATS", "JPEG_QUALITY", "MAX_PIXELS", "NO_LIMIT", "READ_SUFFIXES", "WRITE_SUFFIXES",
+           "Format", "Picture", "atomic", "atomic_file", "check_writable_format",
+           "fill_transparent", "find", "find_nested", "open_picture", "read", "resize",
+           "resize_shorter_side", "to_array", "writable_format", "write"]
 
 READ_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif")
 

@@ -107,12 +107,13 @@ class Painter:
     """Makes pictures by a recipe; every style is read when it is first needed.
 
     format: that the results' names have; None where it is free, so that transparent pictures
-    become PNG files if their own name's format has no transparency.
+    become PNG files if their own name's format has no transparency. longest_side: that the results'
+    format allows, in pixels.
     """
 
     def __init__(self, stylizer: Stylizer, recipe: Recipe, format: str | None = None,
-                 progress: Progress = iter) -> None:
-        self.stylizer, self.recipe = stylizer, recipe
+                 progress: Progress = iter, longest_side: int = images.NO_LIMIT) -> None:
+        self.stylizer, self.recipe, self._longest_side = stylizer, recipe, longest_side
         self._format, self._progress = format, progress
         self._masks = recipe.masks and [self.open(path).rgb for path in recipe.masks]
         self._styles = StyleReader(stylizer, self._read_style)
@@ -165,7 +166,15 @@ class Painter:
         if self.recipe.crop_size is not None:
             layers = [layer if layer is None else middle_square(layer, self.recipe.crop_size)
                       for layer in layers]
+        if layers[1] is None or self._format is not None:  # else it will be a PNG file
+            self._check_fits(*layers[0].shape[:2])
         return picture._replace(rgb=layers[0], opacity=layers[1])
+
+    def _check_fits(self, rows: int, columns: int) -> None:
+        """Raise ImageError for the size of a result that its format cannot hold."""
+        if max(rows, columns) > self._longest_side:
+            raise ImageError(f"a result of {columns} x {rows} pixels is too large: its format "
+                             f"holds {self._longest_side} a side. Use --format png or tif.")
 
     def _check_enlarged(self, image: np.ndarray) -> None:
         (shorter, longer), size = sorted(image.shape[:2]), self.recipe.content_size
@@ -177,6 +186,8 @@ class Painter:
     def paint(self, content: Picture, style: Style) -> Picture:
         """Return the content in the style."""
         recipe = self.recipe
+        row = [content.rgb, *map(self._styles.picture, style.paths)] if recipe.concat else []
+        sizes = self._sizes_in_row([*row, content.rgb])
         self._tell_resized(content.rgb)
         encoded = self.encoded(style, content.rgb)
         result = self.stylizer.stylize(
@@ -185,12 +196,22 @@ class Painter:
             dtype=recipe.dtype, progress=self._progress)
         result = color.restore_colors(result, content.rgb, recipe.keep_colors)
         if recipe.concat:
-            rows = result.shape[0]
-            row = [content.rgb, *map(self._styles.picture, style.paths), result]
-            return Picture(np.concatenate([images.resize(
-                picture, rows, max(1, round(picture.shape[1] * rows / picture.shape[0])))
-                for picture in row], axis=1), None, None)
+            return Picture(np.concatenate([images.resize(picture, *size) for picture, size
+                                           in zip([*row, result], sizes)], axis=1))
         return content._replace(rgb=result)
+
+    def _sizes_in_row(self, pictures: Sequence[np.ndarray]) -> list[tuple[int, int]]:
+        """Return the sizes that pictures get in a row as high as the last; ImageError if too large.
+        """
+        rows = pictures[-1].shape[0]
+        sizes = [(rows, max(1, round(picture.shape[1] * rows / picture.shape[0])))
+                 for picture in pictures]
+        columns = sum(width for _, width in sizes)
+        if rows * columns > self.recipe.max_pixels:
+            raise ImageError(f"--concat makes a row of {columns} x {rows} pixels, the limit is "
+                             f"{self.recipe.max_pixels}; --max-pixels raises it.")
+        self._check_fits(rows, columns)
+        return sizes
 
     def _tell_resized(self, content: np.ndarray) -> None:
         """Print once which masks are not of a content's size: they are stretched to it."""
@@ -234,11 +255,12 @@ class Painter:
 class StylePainter(Painter):
     """Makes pictures with a network of one style; a recipe's styles mean nothing to it."""
 
-    def __init__(self, network: StyleNetwork, recipe: Recipe, format: str | None = None) -> None:
+    def __init__(self, network: StyleNetwork, recipe: Recipe, format: str | None = None,
+                 longest_side: int = images.NO_LIMIT) -> None:
         if recipe.keep_colors not in (None, "luminance"):
             raise OptionError(f"a network of one style can keep colours by luminance; "
                               f"received {recipe.keep_colors}.")
-        super().__init__(None, recipe, format)
+        super().__init__(None, recipe, format, longest_side=longest_side)
         self.network = network
 
     def paint(self, content: Picture, style: Style) -> Picture:

@@ -9,12 +9,14 @@ import numpy as np
 
 from adain import images
 from adain.batch import Job
+from adain.errors import OptionError
 from adain.recipe import Painter, Picture, Style, middle_square
 
 GAP = 4  # white pixels between cells
+SIZE = 256  # of a cell
 
 
-def sheet(rows: Sequence[Sequence[np.ndarray | None]], size: int = 256) -> np.ndarray:
+def sheet(rows: Sequence[Sequence[np.ndarray | None]], size: int = SIZE) -> np.ndarray:
     """Return uint8 RGB with the middle square of each picture; None leaves a cell white.
 
     rows: uint8 RGB pictures, as many in each row; size: of a cell, in pixels.
@@ -29,6 +31,17 @@ def sheet(rows: Sequence[Sequence[np.ndarray | None]], size: int = 256) -> np.nd
     return result
 
 
+def check_size(path: Path, jobs: Sequence[Job], max_pixels: int) -> None:
+    """Raise OptionError for jobs whose sheet the file's format cannot hold, or larger than that."""
+    kind = images.writable_format(path)
+    rows, columns = (count * (SIZE + GAP) - GAP for count in (
+        1 + len({job.content for job in jobs}), 1 + len({job.style for job in jobs})))
+    if max(rows, columns) > kind.longest_side or rows * columns > max_pixels:
+        raise OptionError(f"a sheet of {columns} x {rows} pixels is too large for {path}: "
+                          f"{kind.name} holds {kind.longest_side} a side, --max-pixels allows "
+                          f"{max_pixels} in all. Make several, or name a .png file.")
+
+
 def cell(picture: np.ndarray, size: int) -> np.ndarray:
     """Return the middle square of a picture, `size` pixels a side."""
     return images.resize(middle_square(picture, min(picture.shape[:2])), size, size)
@@ -37,7 +50,7 @@ def cell(picture: np.ndarray, size: int) -> np.ndarray:
 class Cells:
     """Reads and writes for batch.run as a Painter does, but keeps small pictures for a sheet."""
 
-    def __init__(self, painter: Painter, size: int = 256) -> None:
+    def __init__(self, painter: Painter, size: int = SIZE) -> None:
         self._painter, self._size = painter, size
         self._contents: dict[Path, np.ndarray] = {}
         self._styles: dict[Style, np.ndarray] = {}

@@ -7,6 +7,7 @@ alike, and imports neither. The functions that *measure* statistics live where t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -51,8 +52,9 @@ def merge(styles: Sequence[ChannelStats], weights: Sequence[float]) -> ChannelSt
     if len(styles) != len(weights) or not styles:
         raise OptionError(f"{len(styles)} styles need as many weights; received {len(weights)}.")
     total = float(sum(weights))
-    if not total > 0 or min(weights) < 0:
-        raise OptionError(f"style weights must be >= 0 and not all 0; received {list(weights)}.")
+    if not 0 < total < math.inf or min(weights) < 0:
+        raise OptionError("style weights must be >= 0, not all 0, and their sum finite; "
+                          f"received {' '.join(map(str, weights))}.")
     shares = [weight / total for weight in weights]
     return ChannelStats(
         sum(share * style.mean for share, style in zip(shares, styles)),

@@ -15,21 +15,13 @@ from typing import Any
 import numpy as np
 
 from adain import stylefile
-from adain.errors import ImageError, WeightsError
+from adain.errors import ImageError, StyleError, WeightsError
 from adain.stats import ChannelStats
 from adain.stylizer import Stylizer
 
 VECTOR_BYTES = 256_000_000  # all of WikiArt with compact
 PICTURE_BYTES = 64_000_000  # some sixty, shrunk to 512 pixels
 _ENTRY_BYTES = 600  # of two arrays and their place in a dictionary, beside their values
-
-
-class StyleError(ImageError):
-    """A style that cannot be read: every result that needs it fails."""
-
-    def __init__(self, path: Path, message: str) -> None:
-        super().__init__(message)
-        self.path = path
 
 
 class StyleReader:

@@ -2,6 +2,7 @@ import re
 import threading
 from pathlib import Path
 
+import cv2
 import pytest
 
 from adain import batch
@@ -54,9 +55,10 @@ def test_reading_and_writing_overlap_with_computing():
 
 @pytest.mark.parametrize("step", ["read", "stylize", "write", "exists"])
 @pytest.mark.parametrize("error, message", [
-    (ImageError("bad"), "bad"), (OptionError("too large"), "too large"),
+    (ImageError("no picture"), "bx?: no picture"), (OptionError("too large"), "bx?: too large"),
     (OSError(36, "File name too long"), "bx?: File name too long."),
-    (MemoryError(), "bx?: there is not enough memory for it.")])
+    (MemoryError(), "bx?: there is not enough memory for it."),
+    (cv2.error("std::bad_alloc"), "bx?: there is not enough memory for it.")])
 def test_a_bad_picture_fails_alone(step, error, message):
     def fail(path, *rest):
         if str(path).startswith("b"):

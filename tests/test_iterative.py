@@ -82,6 +82,14 @@ def test_transparency_is_kept_and_a_bad_file_is_skipped(place, capsys):
         np.testing.assert_array_equal(np.asarray(made)[..., 3], opacity)
 
 
+def test_a_result_that_cannot_be_written_fails_alone(place, capsys):
+    images.write(place / "content" / "b.png", CONTENT)
+    (place / "out" / "a__style.png").mkdir(parents=True)
+    assert paint(place, "--overwrite", "--format", "png", content="content", out_path="out") == 1
+    assert "a__style.png cannot be written" in capsys.readouterr().err
+    assert images.read(place / "out" / "b__style.png").shape == CONTENT.shape
+
+
 @pytest.mark.parametrize("options, message", [
     (["--style-layers", "relu9_1"], "style_layers must be some of relu1_1 .*; received relu9_1"),
     (["--alpha", "0.5"], "gatys optimises pixels, for which there is no --alpha: leave it out"),

@@ -182,6 +182,36 @@ def test_concat_puts_content_and_style_beside_the_result(place, stylizer):
     np.testing.assert_array_equal(row[:, 96:], stylizer.stylize(CONTENT, STYLES[0]))
 
 
+def test_a_row_of_pictures_without_bounds_fails_alone(place, capsys):
+    images.write(place / "photos" / "high.png", np.zeros((60_000, 1, 3), np.uint8))
+    images.write(place / "photos" / "photo.png", CONTENT)
+    images.write(place / "styles" / "wide.png", np.zeros((1, 60_000, 3), np.uint8))
+    assert stylize(place, "--concat", "--max-pixels", 10_000_000, content="photos") == 1
+    assert names(place) == ["photo__a.png", "photo__b.png"]
+    said = capsys.readouterr().err
+    assert "high.png: --concat makes a row of 60002 x 60000 pixels, the limit is 10000000" in said
+    assert "photo.png: --concat makes a row of 2400112 x 40 pixels" in said
+
+
+def test_what_a_format_cannot_hold_fails_before_it_is_made(place, capsys, monkeypatch):
+    images.write(place / "photos" / "a.png", CONTENT)
+    images.write(place / "photos" / "long.png", np.zeros((1, 20_000, 3), np.uint8))
+    monkeypatch.setattr(Stylizer, "stylize", lambda self, image, *rest, **options: image)
+    assert stylize(place, "--format", "webp", content="photos") == 1
+    assert names(place) == ["a__a.webp", "a__b.webp"]
+    assert ("long.png: a result of 20000 x 1 pixels is too large: its format holds 16383 a side"
+            in capsys.readouterr().err)
+
+
+def test_a_sheet_that_its_format_cannot_hold_is_refused_first(place):
+    for index in range(63):
+        images.write(place / "photos" / f"{index}.png", CONTENT[:1, :1])
+    with pytest.raises(OptionError, match="of 516 x 16636 .* WEBP holds 16383 a side"):
+        stylize(place, "--sheet", place / "sheet.webp", content="photos", style=("styles/a.png",))
+    with pytest.raises(OptionError, match="--max-pixels allows 100 in all"):
+        stylize(place, "--sheet", place / "sheet.png", "--max-pixels", 100, content="photos")
+
+
 def test_sheet_has_a_row_for_each_content_and_a_column_for_each_style_and_alpha(place):
     assert stylize(place, "--sheet", place / "sheet.png", "--alpha", 0, 1) == 0
     sheet = images.read(place / "sheet.png")
@@ -285,6 +315,8 @@ def test_standard_input_and_output(place, stylizer, monkeypatch):
     (["--max-memory", "50"], OptionError, "needs at least 2.. MB with the model compact"),
     (["--tile-size", "64", "--max-memory", "500"], OptionError, "exclude each other"),
     (["--sheet", "sheet.xyz"], ImageError, "cannot write '.xyz'"),
+    (["--sheet", "-"], ImageError, "-: cannot write ''"),
+    (["--style-weights", "inf", "1"], OptionError, "their sum finite; received inf 1.0"),
 ])
 def test_impossible_options_are_refused_before_anything_is_written(place, options, error, message):
     with pytest.raises(error, match=message):

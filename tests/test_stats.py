@@ -1,3 +1,5 @@
+from math import inf, nan
+
 import numpy as np
 import pytest
 
@@ -54,7 +56,8 @@ def test_mixing_features_equals_merging_statistics():
 
 def test_merge_refuses_weights_that_do_not_fit():
     style = stats_of(features(0))
-    for weights in ([1.0], [0.0, 0.0], [1.0, -1.0]):
+    for weights in ([1.0], [0.0, 0.0], [1.0, -1.0], [inf, 1.0], [nan, 1.0], [1.0, nan],
+                    [1e308, 1e308]):
         with pytest.raises(OptionError):
             merge([style, style], weights)
 

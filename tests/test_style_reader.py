@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from conftest import picture
 
-from adain.errors import ImageError
-from adain.style_reader import StyleError, StyleReader
+from adain.errors import ImageError, StyleError
+from adain.style_reader import StyleReader
 
 ENTRY = 3000  # bytes: about what the vectors of a style of compact take
 

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from functools import partial
 
 from adain.architecture import CONTENT_LAYER, STYLE_LAYERS
-from adain.batch import Job
+from adain.batch import Job, one_picture
 from adain.commands import tell_error
-from adain.errors import ImageError, OptionError
-from adain.recipe import Painter, Recipe
+from adain.errors import AdaINError, OptionError
+from adain.recipe import Painter
 
 MODEL = "gatys"
 OPTIONS = ("iterations", "optimizer", "content_layers", "style_layers", "style_weight", "tv_weight",
@@ -44,10 +44,10 @@ def add_options(root: argparse.ArgumentParser) -> None:
                             "beside its best picture so far")
 
 
-def main(options: argparse.Namespace, recipe: Recipe, jobs: Sequence[Job]) -> int:
+def main(options: argparse.Namespace, jobs: Sequence[Job], painter: Painter) -> int:
     """Make every result; Ctrl-C leaves the best picture so far and ends the command.
 
-    Returns the exit code: 1 when some picture could not be read.
+    painter: reads and writes. Returns the exit code: 1 when some picture could not be made.
     """
     from adain.gatys_config import STARTS, GatysConfig
 
@@ -70,26 +70,29 @@ def main(options: argparse.Namespace, recipe: Recipe, jobs: Sequence[Job]) -> in
     except ModuleNotFoundError as error:
         raise OptionError(f"--model gatys needs {error.name}: "
                           "pip install -e '.[train]'") from None
-    painter, code = Painter(None, recipe, options.format), 0  # it reads and writes
+    code = 0
     for job in jobs:
-        state_path = job.out_path.with_suffix(".state.npz")
-        restore = options.restore and (state_path.exists() or len(jobs) == 1)
-        if painter.exists(job.out_path) and not (options.overwrite or restore):
-            print(f"{job.out_path} exists already (--overwrite replaces it)")
-            continue
+        state_path, stopped = job.out_path.with_suffix(".state.npz"), False
         try:
-            content = painter.read(job.content)
-            result = optimise(
-                content.rgb, job.style.paths[0], config,
-                start=None if named else options.start, state_path=state_path, restore=restore,
-                evolution=options.evolution, evolution_iter=options.evolution_iter,
-                report=partial(print, file=sys.stderr))
-        except ImageError as error:
+            with one_picture(job.content):
+                restore = options.restore and (state_path.exists() or len(jobs) == 1)
+                if painter.exists(job.out_path) and not (options.overwrite or restore):
+                    print(f"{job.out_path} exists already (--overwrite replaces it)")
+                    continue
+                content = painter.read(job.content)
+                result = optimise(
+                    content.rgb, job.style.paths[0], config,
+                    start=None if named else options.start, state_path=state_path,
+                    restore=restore, evolution=options.evolution,
+                    evolution_iter=options.evolution_iter, report=partial(print, file=sys.stderr))
+                stopped = state_path.exists()
+                out_path = painter.write(job.out_path, content._replace(rgb=result))
+                print(f"-> {out_path}")
+        except AdaINError as error:
+            if len(jobs) == 1:
+                raise
             tell_error(error)
             code = 1
-            continue
-        out_path = painter.write(job.out_path, content._replace(rgb=result))
-        print(f"-> {out_path}")
-        if state_path.exists():  # it was stopped
+        if stopped:
             break
     return code

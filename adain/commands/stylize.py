@@ -16,7 +16,7 @@ import random
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -29,9 +29,8 @@ from adain.commands.stylize_options import (
     parser,
     refuse,
 )
-from adain.errors import ImageError, OptionError
+from adain.errors import ImageError, OptionError, StyleError
 from adain.recipe import Painter, Recipe, Style, StylePainter, styles_of
-from adain.style_reader import StyleError
 from adain.stylizer import Stylizer
 
 gc.freeze()
@@ -78,12 +77,13 @@ def main(arguments: list[str] | None = None) -> int:
     refuse(root, options, ("smoothing",), f"{options.content_path} is no video")
     jobs = choose_jobs(options, batch.find_contents(options.content_path), styles)
     if options.model == iterative.MODEL:
-        return iterative.main(options, recipe, jobs)
+        return iterative.main(options, jobs, Painter(
+            None, recipe, options.format, longest_side=longest_side(options, jobs)))
     stylizer = make_stylizer(options)
 
     with stop_between() as between:
         painter = Painter(stylizer, recipe, options.format, lambda tiles: between(
-            progress(tiles, "tiles") if len(jobs) == 1 else tiles))
+            progress(tiles, "tiles") if len(jobs) == 1 else tiles), longest_side(options, jobs))
         if options.save_style and jobs:
             stylizer.save_style(options.save_style, painter.encoded(jobs[0].style)[0])
         counts, bad = paint(options, jobs, painter, between)
@@ -99,8 +99,8 @@ def one_style(options: argparse.Namespace, recipe: Recipe, started: float) -> in
         raise OptionError("a network of one style takes pictures, not videos or cameras.")
     contents = batch.find_contents(options.content_path)
     network = johnson.StyleNetwork(options.checkpoint, options.precision, options.max_memory)
-    painter = StylePainter(network, recipe, options.format)
     jobs = choose_jobs(options, contents, [Style(network.style_name, ())])
+    painter = StylePainter(network, recipe, options.format, longest_side(options, jobs))
     with stop_between() as between:
         counts, bad = paint(options, jobs, painter, between)
     return tell(options, jobs, counts, bad, started, f"johnson, openvino on {network.device}, in "
@@ -185,10 +185,14 @@ def choose_jobs(options: argparse.Namespace, contents: list[tuple[Path, Path]],
     named = Path(options.sheet) if options.sheet else out_path if targets == [out_path] else None
     if named is None:
         make_folder(out_path)
-    elif str(named) != batch.STREAM:
+    elif options.sheet or str(named) != batch.STREAM:
         images.check_writable_format(named)
         if named.exists() and not (options.overwrite or options.restore):
             raise OptionError(f"{named} exists; --overwrite replaces it.")
+        if options.sheet:
+            from adain.sheet import check_size
+
+            check_size(named, jobs, options.max_pixels or images.MAX_PIXELS)
         make_folder(named.parent)
     if options.bits == 16 and str(out_path) != batch.STREAM:
         kind = images.writable_format(named or targets[0])
@@ -196,6 +200,15 @@ def choose_jobs(options: argparse.Namespace, contents: list[tuple[Path, Path]],
             raise OptionError(f"--bits 16 needs results in png or tif (--format); these are "
                               f"{'a contact sheet' if options.sheet else kind.name}.")
     return jobs
+
+
+def longest_side(options: argparse.Namespace, jobs: Sequence[batch.Job]) -> int:
+    """Return the longest side of a result that its format allows, in pixels."""
+    if options.sheet:
+        return images.NO_LIMIT  # the sheet's own size is checked elsewhere
+    stream = options.out_path == batch.STREAM
+    return images.writable_format(
+        (options.format or "png") if stream else jobs[0].out_path).longest_side
 
 
 def make_folder(folder: Path) -> None:
