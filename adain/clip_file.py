@@ -6,6 +6,7 @@ addresses, which it would open. Pictures, which it takes for videos of one frame
 
 from __future__ import annotations
 
+import codecs
 import os
 import stat
 from pathlib import Path
@@ -35,6 +36,11 @@ _SIGNATURES = (
     (0, b"[playlist]", "a list of other files (PLS)"),
     (0, b"PK\3\4", "a ZIP archive"), (0, b"%PDF", "a PDF document"))
 
+# How titles are read that are not UTF-8, as they should be: old programs wrote Latin-1, mostly.
+_LATIN_1 = "adain.latin_1"
+codecs.register_error(_LATIN_1, lambda error: (
+    error.object[error.start:error.end].decode("latin-1"), error.end))
+
 
 def decoder_options(max_pixels: int) -> dict[str, str]:
     """Return what makes decoders refuse larger frames, about: containers can tell another size."""
@@ -54,9 +60,9 @@ def open_clip(path: str | Path, max_pixels: int):
     if what is not None:
         raise ImageError(f"{path} is not a readable video: it is {what}.")
     try:
-        # With "file:" a colon in a name is no protocol. Titles that are not UTF-8 keep their bytes.
+        # With "file:" a colon in a name is no protocol.
         return av.open(f"file:{path}", options=decoder_options(max_pixels),
-                       container_options=_ALONE, metadata_errors="surrogateescape")
+                       container_options=_ALONE, metadata_errors=_LATIN_1)
     except (av.FFmpegError, OSError) as error:
         said = reason(error)
         if _is_text(head):

@@ -26,8 +26,9 @@ class Sink:
     """A video being written, with everything but the pictures taken from a source.
 
     Raises OptionError for a container that cannot hold the source's sound; `left_out` names what
-    the result lacks: subtitles that it cannot hold, and what the source does not give. Call
-    finish() at the end; leaving the context just closes.
+    the result lacks: subtitles that it cannot hold, and what the source does not give; `damaged`
+    counts packets that no container takes. Call finish() at the end; leaving the context just
+    closes.
     target: the name in errors, where `path` is one beside it.
     """
 
@@ -36,11 +37,12 @@ class Sink:
         self._target, self._failure = target or path, None
         name, codec = FORMATS[Path(path).suffix.lower()]
         self._av, self._source, self._even = import_av(), source, codec == "libx264"
-        self._time_base = source.time_base
+        self._time_base, self.damaged = source.time_base, 0
+        self._strict = name not in ("matroska", "webm")  # these take packets of the same time
+        self._last: dict[int, int] = {}  # the latest decoding time of each stream that is copied
         # MP4 stores a late start in this unit, by default milliseconds; others do not know it.
         unit = {"movie_timescale": str(source.time_base.denominator)}
-        self._container = self._av.open(f"file:{path}", "w", format=name, container_options=unit,
-                                        metadata_errors="surrogateescape")
+        self._container = self._av.open(f"file:{path}", "w", format=name, container_options=unit)
         try:
             self._video = self._container.add_stream(codec, source.rate,
                                                      options=dict(ENCODER_OPTIONS[codec]))
@@ -69,6 +71,9 @@ class Sink:
     def _add_others(self, name: str):
         copies, left_out = {}, list(self._source.left_out)
         for stream in self._source.others:
+            if stream.type == "audio" and not getattr(stream.codec_context, "sample_rate", 0):
+                left_out.append("sound of unknown format")
+                continue
             try:
                 copy = self._container.add_stream_from_template(stream)
             except ValueError:
@@ -103,16 +108,31 @@ class Sink:
     def write(self, item) -> None:
         """Write what iterating over the source gave, a Frame with another picture of size fit()."""
         with self._errors():
+            self._container.start_encoding()  # the header; once
             if not isinstance(item, Frame):
                 if item.stream.index in self._copies:
-                    item.stream = self._copies[item.stream.index]
-                    self._container.mux(item)
+                    self._copy(item)
                 return
             frame = self._av.VideoFrame.from_ndarray(item.image, format="rgb24")
             frame = frame.reformat(format="yuv420p", dst_colorspace=self._matrix,
                                    dst_color_range=LIMITED, interpolation=EXACT)
             frame.pts, frame.duration, frame.time_base = item.pts, item.duration, self._time_base
             self._container.mux(self._video.encode(frame))
+
+    def _copy(self, packet) -> None:
+        index, av = packet.stream.index, self._av
+        if packet.dts is not None:
+            # Damaged and joined recordings jump back in time, which no container takes.
+            earliest = self._last[index] + self._strict if index in self._last else packet.dts
+            if packet.dts < earliest:
+                packet.dts = earliest
+                packet.pts = None if packet.pts is None else max(packet.pts, earliest)
+            self._last[index] = packet.dts
+        packet.stream = self._copies[index]
+        try:
+            self._container.mux(packet)
+        except (av.ArgumentError, av.InvalidDataError, av.PatchWelcomeError):
+            self.damaged += 1
 
     def finish(self) -> None:
         """Write what the encoder still holds, and the container's end."""

@@ -84,7 +84,8 @@ class Source:
         while self._size is None:
             item = next(self._items, None)
             if item is None:
-                raise ImageError(f"{self.path} has no readable frame.")
+                raise ImageError(f"{self.path} has no readable frame of at most {max_pixels} "
+                                 "pixels (--max-pixels).")
             self._seen.append(item)
 
     def _guess_frames(self) -> int | None:

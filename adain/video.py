@@ -36,7 +36,7 @@ class Summary(NamedTuple):
     frames: int
     seconds: float  # that it took
     cuts: int  # at which smoothing started again
-    damaged: int  # packets that could not be decoded and were skipped
+    damaged: int  # packets that could not be used and were skipped
     left_out: tuple[str, ...]  # streams that the result lacks
 
 
@@ -76,4 +76,5 @@ def stylize_file(stylizer: Stylizer, source: str | Path, target: str | Path, sty
         while writing:
             writing.popleft().result()
         writer.submit(sink.finish).result()
-    return Summary(frames, time.perf_counter() - started, steady.cuts, clip.damaged, sink.left_out)
+    return Summary(frames, time.perf_counter() - started, steady.cuts, clip.damaged + sink.damaged,
+                   sink.left_out)
