@@ -14,13 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from adain import images
 from adain.errors import AdaINError, ImageError, StyleError
-from adain.naming import STREAM
 
 AHEAD = 2  # pictures that are read, the current one with them, and that are being written
-VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts",
-                  ".m2ts", ".wmv", ".flv", ".3gp", ".ogv")
 DONE, EXISTS, FAILED = "done", "exists", "failed"
 
 
@@ -155,21 +151,3 @@ def _written(outcome: Outcome, future: Future) -> Outcome:
             return outcome._replace(out_path=future.result())
     except AdaINError as error:
         return outcome._replace(status=FAILED, error=error)
-
-
-def is_video(path: str | Path) -> bool:
-    """Tell by its ending whether a file is taken for a video."""
-    return Path(path).suffix.lower() in VIDEO_SUFFIXES
-
-
-def find_contents(path: str | Path) -> list[tuple[Path, Path]]:
-    """Return the pictures at a path, or all below a folder, each with its folder inside of that.
-
-    Raises ImageError when there is none. STREAM is taken as it is.
-    """
-    path = Path(path)
-    if str(path) == STREAM:
-        return [(path, Path())]
-    if not path.is_dir():
-        return [(found, Path()) for found in images.find(path)]
-    return [(file, file.parent.relative_to(path)) for file in images.find_nested(path)]

@@ -37,7 +37,7 @@ from pathlib import Path
 
 import numpy as np
 
-from adain import comparison, comparison_page, cpu, images
+from adain import comparison, comparison_page, cpu, find, images
 from adain.architecture import PRESETS
 from adain.commands import run
 from adain.compiled import REPEATED
@@ -144,12 +144,12 @@ def report(options: argparse.Namespace) -> None:
         raise OptionError("--watts must be above 0 and --tariff not below; received "
                           f"{options.watts:g} and {options.tariff:g}.")
     folder = Path(options.report)
-    [style, *others] = images.find(options.style_path)
+    [style, *others] = find.pictures(options.style_path)
     if others:
         raise OptionError(f"a comparison has one style; {options.style_path} has "
                           f"{1 + len(others)} pictures: name one of them.")
     network = Path(options.johnson) if options.johnson else None
-    plan = comparison.make_plan(folder, images.find(options.content_path), style, network,
+    plan = comparison.make_plan(folder, find.pictures(options.content_path), style, network,
                                 options.quick)
     uses = comparison.measure(plan, partial(print, flush=True))
     print(comparison_page.write(plan, uses, options.watts, options.tariff))

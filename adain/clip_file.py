@@ -14,7 +14,7 @@ from pathlib import Path
 from adain.clips import import_av, reason
 from adain.errors import ImageError
 
-# FFmpeg's names of the containers that batch.VIDEO_SUFFIXES stand for.
+# FFmpeg's names of the containers that find.VIDEO_SUFFIXES stand for.
 CONTAINERS = ("mov", "matroska", "avi", "mpeg", "mpegvideo", "mpegts", "asf", "flv", "ogg")
 _CHOICES = "MP4, MOV, Matroska, WebM, AVI, MPEG, ASF, FLV and Ogg"
 # Nothing is opened beside the file: the second line is about references inside of MOV files.

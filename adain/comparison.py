@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from adain import __version__, energy, images, johnson
+from adain import __version__, energy, find, images, johnson, naming
 from adain.energy import Use
 from adain.errors import OptionError
 from adain.progress import duration
@@ -88,13 +88,13 @@ def make_plan(folder: Path, contents: list[Path], style: Path, network: Path | N
             raise OptionError(f"{network} has learnt {learned}, the comparison's style is "
                               f"{style.name}: give --style-path that picture, or no --johnson.")
     plan = Plan(folder, tuple(contents), style, network, quick)
-    for index, path in enumerate(contents):
+    for index, (path, stem) in enumerate(zip(contents, naming.unique_names(contents))):
         picture = fill(images.read(path), *DISPLAY)
-        name = f"{path.stem}.png"
+        name = f"{stem}.png"
         images.write(plan.place("contents", name), picture)
         if index == 0:
             images.write(plan.place("first", name), picture)
-            images.write(plan.place("print", f"{path.stem}.jpg"),
+            images.write(plan.place("print", f"{stem}.jpg"),
                          images.resize(picture, *plan.print_size[::-1]))
     return plan
 
@@ -127,7 +127,7 @@ def commands(plan: Plan, method: str, task: str) -> list[list[str]]:
     if method == PEER:  # takes one picture at a time
         return [[sys.executable, "-m", PEER_MODULE, str(path), "--style-image", str(plan.style),
                  "-o", str(out_path / f"{path.stem}__{plan.style.stem}.png")]
-                for path in images.find(source)]
+                for path in find.pictures(source)]
     call = "from adain.commands.stylize import entry_point; entry_point()"
     command = [sys.executable, "-c", call, "--content-path", str(source), "--out-path",
                str(out_path), "--format", "jpg" if task == LARGE else "png", "--overwrite"]

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from adain import energy, images, metrics
+from adain import energy, find, images, metrics
 from adain.comparison import DISPLAY, METHODS, PEER, Figures, Plan, available, figures
 from adain.devices import usable_cores
 from adain.energy import Use
@@ -51,7 +51,7 @@ def write(plan: Plan, uses: dict[str, Use], watts: float, tariff: float) -> Path
 def measure_pictures(plan: Plan, found: dict[str, Figures]) -> dict[str, Scores]:
     """Return the metrics of each method's display pictures, the mean over the contents."""
     meter = metrics.Meter()
-    contents = {path.stem: path for path in images.find(plan.place("contents"))}
+    contents = {path.stem: path for path in find.pictures(plan.place("contents"))}
     return {method: metrics.mean(metrics.measure_folder(
         meter, contents, {plan.style.stem: plan.style}, plan.place(method)))
         for method, each in found.items() if isinstance(each.display, Use)}
@@ -162,7 +162,7 @@ def bars(title: str, values: dict[str, float], logarithmic: bool = True,
 
 def side_by_side(plan: Plan, found: dict[str, Figures], width: int = 266) -> Image.Image:
     """Return content, style and results, a row for each of the first contents."""
-    contents = images.find(plan.place("contents"))[:ROWS]
+    contents = find.pictures(plan.place("contents"))[:ROWS]
     height = width * DISPLAY[1] // DISPLAY[0]
 
     def column(paths):

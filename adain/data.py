@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from adain import images, loader
+from adain import find, images, loader
 from adain.bad_files import BadFiles
 from adain.color import lighten, rotate_hue, tint
 from adain.errors import ImageError, OptionError
@@ -58,7 +58,7 @@ class Pictures:
                  bad_files: BadFiles | None = None, fixed_crops: int | None = None,
                  files: list[Path] | None = None, recoloring: Recoloring = UNCHANGED,
                  cache: PictureCache | None = None) -> None:
-        self.files = images.find_nested(path) if files is None else files
+        self.files = find.list_below(path).files if files is None else files
         self.path = Path(path)
         self.failure: ImageError | None = None
         self._seed, self._image_size, self._crop_size = seed, image_size, crop_size
@@ -136,14 +136,15 @@ class PairSource:
     style_crop_size: of the style crops, where it is not crop_size; a pair shows them resized to
     that. held_out: the source of pairs that this one never gives, of `validation_split` of both
     folders, all of crop_size; None where that is 0. recoloring: of the styles.
-    cache: reads the pictures.
+    cache: reads the pictures. leave_out: files and folders that the training itself writes.
     """
 
     def __init__(self, content_path: str | Path, style_path: str | Path, seed: int = 0,
                  image_size: int = 512, crop_size: int = 256, bad_files: BadFiles | None = None,
                  fixed_crops: int | None = None, validation_split: float = 0.0,
                  recoloring: Recoloring = UNCHANGED, style_crop_size: int | None = None,
-                 cache: PictureCache | None = None) -> None:
+                 cache: PictureCache | None = None,
+                 leave_out: Sequence[str | Path] = ()) -> None:
         for name, size in (("crop size", crop_size), ("style crop size", style_crop_size)):
             if size is None:
                 continue
@@ -155,8 +156,8 @@ class PairSource:
         self._arrived: dict[int, float] = {}
         # Two seeds: otherwise folders of equal length would always meet in the same pairs.
         paths = {2 * seed: content_path, 2 * seed + 1: style_path}
-        files = [hold_out(images.find_nested(path), validation_split, stream)
-                 for stream, path in paths.items()]
+        files = [hold_out(find.list_below(path, leave_out=leave_out).files, validation_split,
+                          stream) for stream, path in paths.items()]
 
         def pictures(part: int, fixed: int | None, styles: Recoloring = UNCHANGED,
                      style_size: int | None = None) -> list[Pictures]:

@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from adain import images
+from adain import find, images
 from adain.architecture import PRESETS
 from adain.commands import run
 from adain.steady import SteadyStylizer
@@ -121,8 +121,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--frames", type=int, default=25, help="of each clip (default 25)")
     options = parser.parse_args(arguments)
     stylizer = Stylizer(options.model)
-    contents = [images.read(path) for path in images.find(options.content_path)]
-    styles = [stylizer.encode_style(path) for path in images.find(options.style_path)]
+    contents = [images.read(path) for path in find.pictures(options.content_path)]
+    styles = [stylizer.encode_style(path) for path in find.pictures(options.style_path)]
     print("| smoothing | " + " | ".join(f"{name}: pixels | blocks" for name in CLIPS) + " |\n"
           + "| --- " * (1 + 2 * len(CLIPS)) + "|")
     for smoothing in options.smoothing:

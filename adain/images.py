@@ -1,4 +1,4 @@
-"""Pictures as uint8 RGB arrays (rows, columns, 3): found, read, written, resized.
+"""Pictures as uint8 RGB arrays (rows, columns, 3): read, written, resized.
 
 Whatever a file holds, what comes out is upright sRGB; see image_reader and image_writer, whose
 names callers find here.
@@ -13,7 +13,6 @@ import numpy as np
 from PIL import Image
 
 from adain.atomic import atomic, atomic_file
-from adain.errors import ImageError
 from adain.image_reader import MAX_PIXELS, Picture, convert, open_picture
 from adain.image_writer import (
     FORMATS,
@@ -28,40 +27,10 @@ from adain.image_writer import (
 
 __all__ = ["FORMATS", "JPEG_QUALITY", "MAX_PIXELS", "NO_LIMIT", "READ_SUFFIXES", "WRITE_SUFFIXES",
            "Format", "Picture", "atomic", "atomic_file", "check_writable_format",
-           "fill_transparent", "find", "find_nested", "open_picture", "read", "resize",
-           "resize_shorter_side", "to_array", "writable_format", "write"]
+           "fill_transparent", "open_picture", "read", "resize", "resize_shorter_side", "to_array",
+           "writable_format", "write"]
 
 READ_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif")
-
-
-def find(path: str | Path) -> list[Path]:
-    """Return the picture at a path, or those directly in a folder, sorted by name.
-
-    Raises ImageError when there is none. Only a folder's picture files count, by their ending;
-    a file that is named itself is taken whatever its ending.
-    """
-    path = Path(path)
-    if path.is_dir():
-        found = sorted(entry for entry in path.iterdir()
-                       if entry.suffix.lower() in READ_SUFFIXES and entry.is_file())
-        if not found:
-            raise ImageError(f"{path} has no pictures; looked for {' '.join(READ_SUFFIXES)}.")
-        return found
-    if not path.exists():
-        raise ImageError(f"{path} does not exist.")
-    return [path]
-
-
-def find_nested(path: str | Path) -> list[Path]:
-    """Return all picture files below a folder, sorted; ImageError when there is none."""
-    path = Path(path)
-    if not path.is_dir():
-        raise ImageError(f"{path} is not a folder of pictures.")
-    found = sorted(file for file in path.rglob("*")
-                   if file.suffix.lower() in READ_SUFFIXES and file.is_file())
-    if not found:
-        raise ImageError(f"{path} has no pictures; looked for {' '.join(READ_SUFFIXES)}.")
-    return found
 
 
 def read(source: str | Path | BinaryIO, shorter_side: int | None = None,

@@ -19,7 +19,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from adain import __version__, checkpoint, data, images, johnson, loader, losses
+from adain import __version__, checkpoint, data, find, images, johnson, loader, losses
 from adain.architecture import STYLE_LAYERS
 from adain.bad_files import BadFiles
 from adain.checkpoint import Checkpoint
@@ -253,7 +253,8 @@ def train(config: TrainConfig, content_path: str | Path, style_path: str | Path,
             raise OptionError(f"{resumed.path} was trained with another style or --image-size than "
                               f"{style_path}; use another --checkpoint folder.")
     source = data.Pictures(content_path, config.seed, config.image_size, config.crop_size,
-                           BadFiles(folder / "bad_files.txt", report))
+                           BadFiles(folder / "bad_files.txt", report), files=find.list_below(
+                               content_path, leave_out=(folder, log_path or folder)).files)
     model = build(config, style, resumed, continue_from)
     first_step = say_start(folder, resumed, config.max_iter, report)
     if first_step >= config.max_iter:

@@ -27,7 +27,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from adain import images
+from adain import find, images
 from adain.architecture import STRIDE, STYLE_LAYERS
 from adain.commands import progress, run
 from adain.compiled import compile_graph
@@ -121,13 +121,23 @@ def measure_folder(meter: Meter, contents: dict[str, Path], styles: dict[str, Pa
                    folder: Path) -> dict[str, Scores]:
     """Return {CONTENT__STYLE: scores} of a folder's pictures."""
     scores = {}
-    for path in progress(images.find(folder), "pictures"):
+    for path in progress(find.pictures(folder), "pictures"):
         content, separator, style = path.stem.partition("__")
         if content not in contents or style not in styles:
             raise ImageError(f"{path} is not named CONTENT__STYLE after a content and a style "
                              "picture of the two folders.")
         scores[path.stem] = meter.measure(contents[content], styles[style], images.read(path))
     return scores
+
+
+def by_name(folder: str | Path) -> dict[str, Path]:
+    """Return {name without ending: file} of a folder's pictures; ImageError where two share one."""
+    found: dict[str, Path] = {}
+    for path in find.pictures(folder):
+        if found.setdefault(path.stem, path) != path:
+            raise ImageError(f"{found[path.stem]} and {path} have the same name: which of them a "
+                             "result was made of cannot be told.")
+    return found
 
 
 def mean(scores: dict[str, Scores]) -> Scores:
@@ -144,8 +154,7 @@ def main(arguments: list[str] | None = None) -> None:
                         help="shorter side that styles are measured at (default 512)")
     parser.add_argument("--json", metavar="FILE", help="write every picture's scores there")
     options = parser.parse_args(arguments)
-    contents, styles = ({path.stem: path for path in images.find(folder)}
-                        for folder in (options.content_dir, options.style_dir))
+    contents, styles = by_name(options.content_dir), by_name(options.style_dir)
     meter, report = Meter(options.size), {}
     print("| folder | pictures | content | style | SSIM |\n| --- | --- | --- | --- | --- |")
     for folder in options.out_dir:

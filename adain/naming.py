@@ -93,42 +93,52 @@ def name_results(results: Sequence[tuple[Path, Path, str]], out_path: str | Path
     """Return the file that each result is written to.
 
     results: content, its folder inside of the contents' folder, and the style's name; in out_path
-    that becomes FOLDER/CONTENT__STYLE.suffix. Where two would be the same, or a name is too long,
-    it ends with a hash. An out_path that is_file_name() is the one result's own name.
+    that becomes FOLDER/CONTENT__STYLE.suffix, see also unique_places(). An out_path that
+    is_file_name() is the one result's own name.
     """
     if is_file_name(out_path):
         if len(results) != 1:
             raise OptionError(f"--out-path {out_path} names one result, but there are "
                               f"{len(results)}: name a folder.")
         return [Path(out_path)]
-    contents = _content_names({content: folder for content, folder, _ in results})
-    parents = {folder: folded(f"{folder.as_posix()}/") for _, folder, _ in results}
-    # A file cannot have the name of a folder; transparent results become PNG files.
-    folders = {folded(f"{above.as_posix()}") for folder in parents
-               for above in (folder, *folder.parents)}
-    names: dict[tuple[Path, Path, str], str] = {}
-    places: dict[tuple[Path, Path, str], set[str]] = {}
+    names = _content_names({content: folder for content, folder, _ in results})
+    places = [folder / f"{names[content]}__{style}.{suffix}" for content, folder, style in results]
+    keys = [f"{os.path.abspath(content)} {style}" for content, _, style in results]
+    return [Path(out_path) / place for place in unique_places(places, keys, (".png",))]
 
-    def give(result: tuple[Path, Path, str], name: str) -> None:
-        names[result] = name
-        start = parents[result[1]].removeprefix("./")
-        places[result] = {start + folded(f"{name}.{ending}") for ending in (suffix, "png")}
 
-    for result in results:
-        give(result, f"{contents[result[0]]}__{result[2]}")
+def unique_places(places: Sequence[Path], keys: Sequence[str],
+                  endings: Sequence[str] = ()) -> list[Path]:
+    """Return relative paths of files, with a hash before the ending where two would be the same.
+
+    So where a file would have the name of a folder, or one that is too long, which is cut.
+    keys: texts that tell the files apart, of which the hash is made. endings: others that files may
+    get instead of their own: results that are transparent become PNG files.
+    """
+    found = list(places)
+    parents = {parent: folded(f"{parent.as_posix()}/").removeprefix("./")
+               for parent in {place.parent for place in places}}
+    folders = {folded(above.as_posix()) for parent in parents
+               for above in (parent, *parent.parents)}
+
+    def spellings(place: Path) -> set[str]:
+        names = {place.name, *(f"{place.stem}{ending}" for ending in endings)}
+        return {parents[place.parent] + folded(name) for name in names}
+
+    spelled = list(map(spellings, found))
     for digits in HASH_DIGITS:
-        taken = Counter(place for found in places.values() for place in found)
-        unfit = [result for result, name in names.items()
-                 if len(os.fsencode(f"{name}.{suffix}")) > LONGEST_NAME
-                 or any(taken[place] > 1 or place in folders for place in places[result])]
-        for result in unfit:
-            content, _, style = result
-            start, end = _cut(contents[content], style,
-                              LONGEST_NAME - len(f"___.{suffix}") - digits)
-            give(result, f"{start}__{end}_{_hash(f'{os.path.abspath(content)} {style}', digits)}")
+        taken = Counter(spelling for each in spelled for spelling in each)
+        unfit = [index for index, place in enumerate(found)
+                 if len(os.fsencode(place.name)) > LONGEST_NAME
+                 or any(taken[spelling] > 1 or spelling in folders for spelling in spelled[index])]
+        for index in unfit:
+            place = places[index]
+            stem = _cut(place.stem, LONGEST_NAME - len(f"_{place.suffix}") - digits)
+            found[index] = place.with_name(f"{stem}_{_hash(keys[index], digits)}{place.suffix}")
+            spelled[index] = spellings(found[index])
         if not unfit:
             break
-    return [Path(out_path) / result[1] / f"{names[result]}.{suffix}" for result in results]
+    return found
 
 
 def _content_names(folders: dict[Path, Path]) -> dict[Path, str]:
@@ -148,9 +158,9 @@ def _hash(text: str, digits: int) -> str:
     return hashlib.sha256(os.fsencode(text)).hexdigest()[:digits]
 
 
-def _cut(start: str, end: str, room: int) -> tuple[str, str]:
-    """Return both texts, the longer one cut first, in so many bytes."""
-    first, second = os.fsencode(start), os.fsencode(end)
-    half = max(room // 2, room - min(len(first), len(second)))
-    first, second = first[:half], second[:half]
-    return tuple(part.decode("utf-8", "ignore") for part in (first, second))
+def _cut(text: str, room: int) -> str:
+    """Return a text in so many bytes, without its middle where it is longer."""
+    data, half = os.fsencode(text), room // 2
+    if len(data) <= room:
+        return text
+    return "".join(part.decode("utf-8", "ignore") for part in (data[:half], data[-half:]))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from adain import images, weights
+from adain import find, images, weights
 from adain.architecture import STRIDE, VGG19_LAYERS, relu
 from adain.commands import progress, run
 from adain.compiled import compile_graph
@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--size", type=int, default=320, help="shorter side (default 320)")
     parser.add_argument("--out-path", default="means.npz", help="default means.npz")
     options = parser.parse_args(arguments)
-    files = images.find_nested(options.path)
+    files = find.list_below(options.path).files
     means = measure(files[::max(1, len(files) // options.count)][:options.count], options.size)
     with images.atomic_file(options.out_path) as file:
         np.savez_compressed(file, **means)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
@@ -17,9 +17,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from adain import images
+from adain import find, images, naming
 from adain.bad_files import BadFiles
-from adain.commands import progress, run
+from adain.commands import check_paths, progress, run
 from adain.devices import usable_cores
 from adain.errors import ImageError, OptionError
 from adain.picture_cache import read
@@ -27,13 +27,18 @@ from adain.picture_cache import read
 JPEG_SUFFIXES = (".jpg", ".jpeg")
 
 
-def target_of(file: Path, source: Path, target: Path) -> Path:
-    """Return where a file's small copy goes: the same place in the tree, a JPEG.
+def plan(source: Path, target: Path) -> list[tuple[Path, Path]]:
+    """Return each picture below a folder and where its small copy goes.
 
-    The ending of another format stays in the name: a.png and a.jpg of one folder must not meet.
+    That is the same place in the tree, a JPEG. The ending of another format stays in the name:
+    a.png and a.jpg of one folder must not meet.
     """
-    place = target / file.relative_to(source)
-    return place if place.suffix.lower() in JPEG_SUFFIXES else place.with_name(place.name + ".jpg")
+    files = find.list_below(source, leave_out=[target]).files
+    wanted = [file.relative_to(source) for file in files]
+    places = naming.unique_places(
+        [place if place.suffix.lower() in JPEG_SUFFIXES else place.with_name(f"{place.name}.jpg")
+         for place in wanted], list(map(str, wanted)))
+    return [(file, target / place) for file, place in zip(files, places)]
 
 
 def shrink(file: Path, result: Path, size: int) -> ImageError | None:
@@ -64,11 +69,12 @@ def _shrink(job: tuple[Path, Path], size: int) -> ImageError | None:
     return shrink(*job, size)
 
 
-def prepare(source: Path, target: Path, size: int = 512,
+def prepare(jobs: Sequence[tuple[Path, Path]], size: int = 512,
             workers: int | None = None) -> Iterator[tuple[Path, ImageError | None]]:
-    """Shrink what is not yet in the target; give each file, and why it was dropped, if it was."""
-    jobs = [(file, target_of(file, source, target)) for file in images.find_nested(source)]
-    jobs = [job for job in jobs if not job[1].is_file()]
+    """Shrink each picture to its place; give each file, and why it was dropped, if it was.
+
+    jobs: what plan() returns of the pictures that are still to do.
+    """
     with ProcessPoolExecutor(workers or usable_cores()) as pool:
         try:
             # Chunks: handing over a single picture costs as much as shrinking a small one.
@@ -85,9 +91,9 @@ def prepare(source: Path, target: Path, size: int = 512,
 def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(prog="python -m adain.prepare",
                                    description=__doc__.partition(":")[0] + ".")
-    root.add_argument("source", type=Path, help="folder of pictures; subfolders count")
-    root.add_argument("target", type=Path, help="folder for the JPEGs, of the same tree; pictures "
-                                                "that it has already are left as they are")
+    root.add_argument("source", help="folder of pictures; subfolders count")
+    root.add_argument("target", help="folder for the JPEGs, of the same tree; pictures that it has "
+                                     "already are left as they are")
     root.add_argument("--size", type=int, default=512,
                       help="shorter side in pixels, train.py's --image-size (default %(default)s)")
     root.add_argument("--workers", type=int, help="processes (default: as many as cores)")
@@ -100,24 +106,26 @@ def main(arguments: list[str] | None = None) -> None:
     if options.size < 16 or workers < 1:
         raise OptionError("--size must be at least 16 and --workers 1; received "
                           f"{options.size} and {workers}.")
-    source, target = options.source, options.target
+    check_paths(vars(options))
+    source, target = Path(options.source), Path(options.target)
     if target.resolve().is_relative_to(source.resolve()):
         raise OptionError(f"{target} lies in {source}: name a folder outside of it.")
-    files = images.find_nested(source)
-    missing = sum(not target_of(file, source, target).is_file() for file in files)
+    jobs = plan(source, target)
+    missing = [job for job in jobs if not job[1].is_file()]
     dropped = BadFiles(target / "dropped.txt")
     started, bad = time.perf_counter(), 0
-    steps = prepare(source, target, options.size, workers)
-    for (file, error), _ in zip(steps, progress(range(missing), "pictures")):
+    steps = prepare(missing, options.size, workers)
+    for (file, error), _ in zip(steps, progress(missing, "pictures")):
         if error is not None:
             bad += 1
             dropped.add(file, error)
     seconds = time.perf_counter() - started
-    print(f"{missing - bad} pictures in {seconds:.1f} s -> {target} ({missing / seconds:.1f} a "
-          f"second, {missing / seconds / workers:.1f} a process); "
-          f"{len(files) - missing} were there already, {bad} dropped"
+    count = len(missing)
+    print(f"{count - bad} pictures in {seconds:.1f} s -> {target} ({count / seconds:.1f} a "
+          f"second, {count / seconds / workers:.1f} a process); "
+          f"{len(jobs) - count} were there already, {bad} dropped"
           + (f": {dropped.path} says why" if bad else ""))
-    if bad == len(files):
+    if bad == len(jobs):
         raise ImageError(f"none of the {bad} pictures in {source} can be read.")
 
 

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from adain import color, images, stylefile
-from adain.batch import STREAM
 from adain.errors import ImageError, OptionError
 from adain.images import Picture
+from adain.naming import STREAM
 from adain.stats import ChannelStats, merge
 from adain.style_reader import StyleReader
 from adain.stylizer import Stylizer, check_alpha

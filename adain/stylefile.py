@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from adain.stats import ChannelStats
 from adain.weights import Weights
 
 SUFFIX = ".npz"
+MAX_BYTES = 1_000_000  # a style has 4 kB, networks have megabytes
 
 
 def fingerprint(encoder: Weights) -> str:
@@ -30,6 +32,17 @@ def save(path: str | Path, style: ChannelStats, encoder: str) -> None:
     """Write a style; encoder: the fingerprint of the network that it was encoded with."""
     with atomic_file(path, WeightsError) as file:
         np.savez(file, mean=style.mean, std=style.std, encoder=np.array(encoder))
+
+
+def is_style(path: str | Path) -> bool:
+    """Tell by its size and the names in it whether an .npz file is a style, not a network."""
+    try:
+        if os.path.getsize(path) > MAX_BYTES:
+            return False
+        with zipfile.ZipFile(path) as file:
+            return {"mean.npy", "std.npy", "encoder.npy"} <= set(file.namelist())
+    except (OSError, zipfile.BadZipFile, NotImplementedError):
+        return False
 
 
 def load(path: str | Path, encoder: str) -> ChannelStats:

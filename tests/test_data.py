@@ -3,7 +3,7 @@ import pytest
 from conftest import picture
 from PIL import Image
 
-from adain import data, images, picture_cache
+from adain import data, picture_cache
 from adain.bad_files import BadFiles
 from adain.errors import ImageError, OptionError
 from adain.picture_cache import PictureCache
@@ -83,10 +83,15 @@ def test_a_folder_of_bad_files_only_is_an_error(tmp_path, folders):
         source.pair(0)
 
 
-def test_subfolders_count(folders):
-    (folders / "style" / "monet" / "late").mkdir(parents=True)
-    Image.fromarray(picture()).save(folders / "style" / "monet" / "late" / "x.webp")
-    assert len(images.find_nested(folders / "style")) == 3
+def test_linked_subfolders_count_and_what_training_writes_does_not(folders, tmp_path):
+    for place in (tmp_path / "elsewhere" / "x.png", folders / "style" / "run" / "preview.png"):
+        place.parent.mkdir()
+        Image.fromarray(picture()).save(place)
+    (folders / "style" / "link").symlink_to(tmp_path / "elsewhere")
+    source = data.PairSource(folders / "content", folders / "style", 0, 40, 32,
+                             leave_out=[folders / "style" / "run"])
+    assert [file.relative_to(folders / "style").as_posix() for file in source.style.files] == [
+        "link/x.png", "style0.png", "style1.png"]
 
 
 def test_small_pictures_are_enlarged_and_the_aspect_is_kept(tmp_path):

@@ -4,7 +4,6 @@ from conftest import picture
 from PIL import Image
 
 from adain import images
-from adain.errors import ImageError
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 
@@ -62,17 +61,6 @@ def test_read_shows_no_colour_from_under_transparency(tmp_path):
     Image.fromarray(image).save(path)
     assert (images.read(path) == GREEN).all()
     assert (images.open_picture(path).rgb[:, 0] == 0).all()
-
-
-def test_find_takes_a_file_or_a_folder(tmp_path):
-    for name in ("b.JPG", "a.png", "notes.txt", ".hidden"):
-        (tmp_path / name).touch()
-    assert [path.name for path in images.find(tmp_path)] == ["a.png", "b.JPG"]
-    assert images.find(tmp_path / "notes.txt") == [tmp_path / "notes.txt"]
-    (tmp_path / "empty").mkdir()
-    for path, message in ((tmp_path / "empty", "has no pictures"), (tmp_path / "x", "not exist")):
-        with pytest.raises(ImageError, match=message):
-            images.find(path)
 
 
 def test_resize_shorter_side_keeps_the_aspect():

@@ -19,7 +19,7 @@ LAYERS = [
     {"image_reader", "image_writer"},
     {"stats", "architecture", "images", "color", "clips", "bad_files",
      "naming"},
-    {"weights", "ops", "config", "optimizers", "progress", "evolution", "deinterlace",
+    {"find", "weights", "ops", "config", "optimizers", "progress", "evolution", "deinterlace",
      "clip_file"},
     {"convolutions", "network_cache", "clip_source", "devices", "picture_cache"},
     {"graphs", "compiled", "loader"},

@@ -56,8 +56,24 @@ def test_a_second_run_does_only_what_is_missing(source, tmp_path):
     assert len((target / "dropped.txt").read_text().splitlines()) == 1
 
 
+def test_no_two_pictures_have_the_same_copy(tmp_path):
+    """a.png and a.png.jpg would meet, A.jpg and a.jpg on macOS; the tree's links are followed."""
+    files = ["a.png", "a.png.jpg", "b.jpg", "B.jpg", "c.png", "c.png.jpg/x.jpg", "d.jpg"]
+    for file in files:
+        (tmp_path / "source" / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "source" / file).touch()
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "linked" / "d.jpg").touch()
+    (tmp_path / "source" / "link").symlink_to(tmp_path / "linked")
+    jobs = prepare.plan(tmp_path / "source", tmp_path / "target")
+    places = [place.relative_to(tmp_path / "target").as_posix() for _, place in jobs]
+    assert len({place.lower() for place in places}) == len(files) + 1
+    assert {"d.jpg", "link/d.jpg", "c.png.jpg/x.jpg"} <= set(places)
+    assert "c.png.jpg" not in places
+
+
 def test_training_sees_nearly_the_same_pictures(source, tmp_path):
-    list(prepare.prepare(source, tmp_path / "target", size=32, workers=1))
+    list(prepare.prepare(prepare.plan(source, tmp_path / "target"), size=32, workers=1))
     for name, copy in (("large.jpg", "large.jpg"), ("large.png", "large.png.jpg")):
         raw, small = (images.resize_shorter_side(read(folder / "monet" / file, 32), 32)
                       for folder, file in ((source, name), (tmp_path / "target", copy)))

@@ -12,7 +12,7 @@ from conftest import ROOT, picture
 av = pytest.importorskip("av", reason='needs pip install -e ".[video]"')
 import videos
 
-from adain import batch, images, video
+from adain import find, images, video
 from adain.commands import stylize
 from adain.errors import ImageError, OptionError
 
@@ -121,7 +121,7 @@ def test_odd_sizes_and_a_single_frame(tmp_path, stylizer, style):
 @pytest.mark.parametrize("name, expected", [("a.mp4", True), ("b.MOV", True), ("c.webm", True),
                                             ("d.jpg", False), ("e.gif", False), ("f", False)])
 def test_videos_are_known_by_their_ending(name, expected):
-    assert batch.is_video(name) is expected
+    assert find.is_video(name) is expected
 
 
 def test_importing_the_module_needs_no_pyav():
@@ -146,7 +146,7 @@ def test_the_command_stylizes_a_clip(tmp_path, capsys):
         with pytest.raises(OptionError, match=f"is a video .* there is no {option[0]}: leave it"):
             stylize.main([*command, *option])
     with pytest.raises(OptionError, match="style.png is no video, .* there is no --smoothing"):
-        stylize.main([*command, "--content-path", str(tmp_path / "style.png"), "--smoothing", "0"])
+        stylize.main([*command[:3], str(tmp_path / "style.png"), *command[4:], "--smoothing", "0"])
     command[3] = "0"
     with pytest.raises(OptionError, match="a camera is shown in one style; received 2"):
         stylize.main([*command, "--alpha", "0.5", "1"])

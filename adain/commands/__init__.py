@@ -6,13 +6,19 @@ import gc
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from typing import Any
 
 from PIL import Image
 
-from adain.errors import AdaINError
+from adain import find
+from adain.errors import AdaINError, OptionError
 from adain.progress import StopRequest
+
+PATH_OPTIONS = ("content_path", "style_path", "masks", "out_path", "save_style", "sheet",
+                "evolution", "checkpoint", "vgg_path", "decoder_path", "log_path", "continue_from")
+PATH_ARGUMENTS = ("source", "target")
 
 
 def run(main: Callable[[], int | None], at_once: bool = False) -> None:
@@ -48,6 +54,20 @@ def run(main: Callable[[], int | None], at_once: bool = False) -> None:
         code = 130
     gc.freeze()  # else the interpreter collects garbage before it ends: 0.02 s for nothing
     sys.exit(code)
+
+
+def check_paths(options: Mapping[str, Any]) -> None:
+    """Raise OptionError for an empty path or an address like https://... among the options."""
+    for name in (*PATH_OPTIONS, *PATH_ARGUMENTS):
+        given = options.get(name)
+        for path in given if isinstance(given, list) else [given]:
+            flag = name if name in PATH_ARGUMENTS else (
+                f"--{name.replace('masks', 'mask').replace('_', '-')}")
+            if path == "":
+                raise OptionError(f"{flag} is empty: name a file or folder.")
+            if path is not None and find.is_address(path):
+                raise OptionError(f"{flag} {path} is an address; only files and folders are read "
+                                  "and written: download it first.")
 
 
 def tell_error(error: AdaINError) -> None:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from adain import naming
+from adain import find, naming
 from adain.clips import MAX_FRAME_PIXELS
 from adain.commands import frame_progress, tell_error
 from adain.errors import ImageError, OptionError
@@ -15,15 +15,29 @@ from adain.recipe import Painter, Recipe, Style
 from adain.stylizer import Stylizer
 
 
-def main(options: argparse.Namespace, recipe: Recipe, styles: list[Style],
+def find_clip(paths: list[str]) -> str | None:
+    """Return the video or the camera's number that is the content, None where it is pictures."""
+    clips = [path for path in paths if is_camera(path) or find.is_video(path)]
+    if clips and len(paths) > 1:
+        raise OptionError(f"a video or a camera is a content of its own; received {clips[0]} among "
+                          f"{len(paths)} contents.")
+    return clips[0] if clips else None
+
+
+def is_camera(path: str) -> bool:
+    """Tell whether a content is the number of a camera, and not a path."""
+    return path.isascii() and path.isdigit() and len(path) < 10
+
+
+def main(content: str, options: argparse.Namespace, recipe: Recipe, styles: list[Style],
          make_stylizer: Callable[[argparse.Namespace], Stylizer]) -> int:
     """Stylise a video in every style, or what a camera sees in one; return the exit code."""
-    if options.content_path.isdigit():
-        return _camera(options, recipe, styles, make_stylizer)
+    if is_camera(content):
+        return _camera(int(content), options, recipe, styles, make_stylizer)
     from adain.clip_sink import FORMATS, check_writable_format
     from adain.clip_source import Source
 
-    source, suffix = Path(options.content_path), Path(options.content_path).suffix
+    source, suffix = Path(content), Path(content).suffix
     kept = suffix.lower() in FORMATS
     targets = naming.name_results([(source, Path(), style.name) for style in styles],
                                   options.out_path, suffix[1:] if kept else "mp4")
@@ -52,7 +66,7 @@ def main(options: argparse.Namespace, recipe: Recipe, styles: list[Style],
     return 1 if failed else 0
 
 
-def _camera(options: argparse.Namespace, recipe: Recipe, styles: list[Style],
+def _camera(number: int, options: argparse.Namespace, recipe: Recipe, styles: list[Style],
             make_stylizer: Callable[[argparse.Namespace], Stylizer]) -> int:
     from adain import webcam
 
@@ -61,7 +75,7 @@ def _camera(options: argparse.Namespace, recipe: Recipe, styles: list[Style],
                           "--style-weights mixes them.")
     painter = Painter(make_stylizer(options), recipe)
     [encoded] = painter.encoded(styles[0])
-    made = webcam.stylize_webcam(painter.stylizer, int(options.content_path), encoded,
+    made = webcam.stylize_webcam(painter.stylizer, number, encoded,
                                  styles[0].alpha, options.smoothing)
     _tell_frames(made, "the window", painter.stylizer)
     return 0

@@ -20,9 +20,17 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from adain import batch, images, naming, stylefile
+from adain import batch, find, images, naming, stylefile
 from adain.architecture import DEFAULT_PRESET
-from adain.commands import clips, iterative, progress, run, stop_between, tell_error
+from adain.commands import (
+    check_paths,
+    clips,
+    iterative,
+    progress,
+    run,
+    stop_between,
+    tell_error,
+)
 from adain.commands.stylize_options import (
     NOT_FOR_ONE_STYLE,
     NOT_FOR_VIDEOS,
@@ -44,6 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
     started = time.perf_counter()
 
     # Everything that can be wrong without computing is found out before anything is computed.
+    check_paths(vars(options))
     recipe = Recipe(**{name: tuple(value) if isinstance(value, list) else value
                        for name, value in vars(options).items()
                        if name in Recipe.__dataclass_fields__ and value is not None})
@@ -61,7 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
         refuse(root, options, iterative.OPTIONS, f"{name} is a network for any style")
     if not options.style_path:
         raise OptionError("--style-path is missing: a picture, or a folder of pictures.")
-    paths = [path for named in options.style_path for path in find_styles(named)]
+    paths, unreadable = find_styles(options)
     if not recipe.one_result:  # each once, though it was named twice
         paths = list({os.path.abspath(path): path for path in paths}.values())
     styles = styles_of(paths, naming.unique_names(paths), options.alpha, recipe)
@@ -71,14 +80,18 @@ def main(arguments: list[str] | None = None) -> int:
     if options.save_style and recipe.keep_colors:
         raise OptionError("--save-style cannot write a style that takes each content's colours: "
                           "leave out --keep-colors.")
-    if options.content_path.isdigit() or batch.is_video(options.content_path):
-        refuse(root, options, NOT_FOR_VIDEOS, f"{options.content_path} is a video or a camera")
-        return clips.main(options, recipe, styles, make_stylizer)
-    refuse(root, options, ("smoothing",), f"{options.content_path} is no video")
-    jobs = choose_jobs(options, batch.find_contents(options.content_path), styles)
+    clip = clips.find_clip(options.content_path)
+    if clip is not None:
+        refuse(root, options, NOT_FOR_VIDEOS, f"{clip} is a video or a camera")
+        return clips.main(clip, options, recipe, styles, make_stylizer) or int(bool(unreadable))
+    refuse(root, options, ("smoothing",), f"{options.content_path[0]} is no video")
+    contents, skipped = find.contents(options.content_path, written(options))
+    unreadable += skipped
+    jobs = choose_jobs(options, contents, styles)
     if options.model == iterative.MODEL:
         return iterative.main(options, jobs, Painter(
-            None, recipe, options.format, longest_side=longest_side(options, jobs)))
+            None, recipe, options.format, longest_side=longest_side(options, jobs))) or (
+                int(bool(unreadable)))
     stylizer = make_stylizer(options)
 
     with stop_between() as between:
@@ -87,7 +100,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.save_style and jobs:
             stylizer.save_style(options.save_style, painter.encoded(jobs[0].style)[0])
         counts, bad = paint(options, jobs, painter, between)
-    return tell(options, jobs, counts, bad, started,
+    return tell(options, jobs, counts, unreadable + bad, started,
                 f"{stylizer.model}, {stylizer.engine.name} on {stylizer.engine.device}")
 
 
@@ -95,16 +108,17 @@ def one_style(options: argparse.Namespace, recipe: Recipe, started: float) -> in
     """Stylise with a network of one style."""
     from adain import johnson
 
-    if options.content_path.isdigit() or batch.is_video(options.content_path):
+    if clips.find_clip(options.content_path) is not None:
         raise OptionError("a network of one style takes pictures, not videos or cameras.")
-    contents = batch.find_contents(options.content_path)
+    contents, unreadable = find.contents(options.content_path, written(options))
     network = johnson.StyleNetwork(options.checkpoint, options.precision, options.max_memory)
     jobs = choose_jobs(options, contents, [Style(network.style_name, ())])
     painter = StylePainter(network, recipe, options.format, longest_side(options, jobs))
     with stop_between() as between:
         counts, bad = paint(options, jobs, painter, between)
-    return tell(options, jobs, counts, bad, started, f"johnson, openvino on {network.device}, in "
-                "one piece: its normalisation forbids tiles")
+    return tell(options, jobs, counts, unreadable + bad, started,
+                f"johnson, openvino on {network.device}, in one piece: its normalisation forbids "
+                "tiles")
 
 
 def paint(options: argparse.Namespace, jobs: list[batch.Job], painter: Painter,
@@ -141,7 +155,7 @@ def tell(options: argparse.Namespace, jobs: list[batch.Job], counts: Counter, ba
     """Print what was made by which network; return the exit code."""
     where = options.sheet or (jobs[0].out_path if len(jobs) == 1 else options.out_path)
     print(f"{summary(counts)} in {time.perf_counter() - started:.1f} s -> {where} ({network})",
-          file=sys.stderr if options.json or options.out_path == batch.STREAM else sys.stdout)
+          file=sys.stderr if options.json or options.out_path == naming.STREAM else sys.stdout)
     if bad:
         print(f"skipped {len(bad)}: {', '.join(map(str, bad))}", file=sys.stderr)
     return 1 if bad else 0
@@ -154,11 +168,37 @@ def make_stylizer(options: argparse.Namespace) -> Stylizer:
                     max_memory=options.max_memory, style_size=options.style_size or None)
 
 
-def find_styles(path: str) -> list[Path]:
-    """Return the style at a path, a picture or an encoded style, or the pictures in a folder."""
-    if Path(path).suffix == stylefile.SUFFIX and Path(path).is_file():
-        return [Path(path)]
-    return images.find(path)
+def written(options: argparse.Namespace) -> list[str]:
+    """Return the files and folders that results go to, which are no contents and no styles."""
+    return [path for path in (options.sheet or options.out_path, options.save_style,
+                              options.evolution) if path not in (None, naming.STREAM)]
+
+
+def find_styles(options: argparse.Namespace) -> tuple[list[Path], list[Path]]:
+    """Return the styles, pictures or encoded ones, and the folders that could not be read."""
+    needs_pictures = next((flag for flag, given in (
+        ("--keep-colors", options.keep_colors), ("--concat", options.concat),
+        ("--model gatys", options.model == iterative.MODEL)) if given), None)
+
+    def fits(path: Path) -> bool:
+        return path.suffix.lower() != stylefile.SUFFIX or (
+            needs_pictures is None and stylefile.is_style(path))
+
+    styles, unreadable = [], []
+    for named in options.style_path:
+        found = find.list_pictures(named, (*images.READ_SUFFIXES, stylefile.SUFFIX),
+                                   written(options))
+        fitting = list(filter(fits, found.files)) if os.path.isdir(named) else found.files
+        unfit = len(found.files) - len(fitting)
+        if unfit:
+            find.say(f"{named}: left out {unfit} .npz file{'' if unfit == 1 else 's'}, "
+                     + (f"{needs_pictures} needs pictures" if needs_pictures else
+                        "no encoded styles"))
+        if not fitting:
+            raise ImageError(f"{named} has no styles.")
+        styles += fitting
+        unreadable += found.unreadable
+    return styles, unreadable
 
 
 def choose_jobs(options: argparse.Namespace, contents: list[tuple[Path, Path]],
@@ -173,19 +213,26 @@ def choose_jobs(options: argparse.Namespace, contents: list[tuple[Path, Path]],
                       "utf-8", "surrogateescape")).sample(
                       styles, min(options.random, len(styles))))]
     out_path = Path(options.out_path)
-    if naming.is_file_name(options.out_path) and str(out_path) != batch.STREAM:
+    if naming.is_file_name(options.out_path) and str(out_path) != naming.STREAM:
         try:
             images.check_writable_format(out_path)
         except ImageError as error:
             raise ImageError(f"{error} A folder of that name: {out_path}/") from None
     targets = naming.name_results([(content, folder, style.name) for content, folder, style
                                    in chosen], options.out_path, options.format or "jpg")
+    stems = {os.path.abspath(target.with_suffix("")) for target in targets}
+    made = [content for content, _ in contents
+            if os.path.abspath(content.with_suffix("")) in stems]
+    if made and not options.sheet and len(targets) > 1:
+        find.say(f"left out {len(made)} content{'s that have' if made[1:] else ' that has'} "
+                 f"the name of a result: {made[0]}{', ...' * bool(made[1:])}")
+        return choose_jobs(options, [one for one in contents if one[0] not in made], styles)
     jobs = [batch.Job(content, style, target)
             for (content, _, style), target in zip(chosen, targets)]
     named = Path(options.sheet) if options.sheet else out_path if targets == [out_path] else None
     if named is None:
         make_folder(out_path)
-    elif options.sheet or str(named) != batch.STREAM:
+    elif options.sheet or str(named) != naming.STREAM:
         images.check_writable_format(named)
         if named.exists() and not (options.overwrite or options.restore):
             raise OptionError(f"{named} exists; --overwrite replaces it.")
@@ -194,7 +241,7 @@ def choose_jobs(options: argparse.Namespace, contents: list[tuple[Path, Path]],
 
             check_size(named, jobs, options.max_pixels or images.MAX_PIXELS)
         make_folder(named.parent)
-    if options.bits == 16 and str(out_path) != batch.STREAM:
+    if options.bits == 16 and str(out_path) != naming.STREAM:
         kind = images.writable_format(named or targets[0])
         if options.sheet or not kind.keeps_16_bits:
             raise OptionError(f"--bits 16 needs results in png or tif (--format); these are "
@@ -206,7 +253,7 @@ def longest_side(options: argparse.Namespace, jobs: Sequence[batch.Job]) -> int:
     """Return the longest side of a result that its format allows, in pixels."""
     if options.sheet:
         return images.NO_LIMIT  # the sheet's own size is checked elsewhere
-    stream = options.out_path == batch.STREAM
+    stream = options.out_path == naming.STREAM
     return images.writable_format(
         (options.format or "png") if stream else jobs[0].out_path).longest_side
 

@@ -27,12 +27,13 @@ def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(
         prog="stylize.py", description="Repaint every content picture in every style.")
     root.add_argument("--version", action="version", version=f"adain {__version__}")
-    root.add_argument("--content-path", required=True, metavar="PATH",
-                      help="a picture; a folder, whose pictures are taken, subfolders too; - for "
+    root.add_argument("--content-path", nargs="+", action="extend", required=True,
+                      metavar="PATH",
+                      help="pictures; folders, whose pictures are taken, subfolders too; - for "
                            "standard input; a video; the number of a camera, 0 for the first")
     root.add_argument("--style-path", nargs="+", action="extend", metavar="PATH",
-                      help="pictures, folders of pictures, files written by --save-style; not with "
-                           "a --checkpoint that holds a network of one style")
+                      help="pictures, files written by --save-style, folders of them, subfolders "
+                           "too; not with a --checkpoint that holds a network of one style")
 
     style = root.add_argument_group("style")
     style.add_argument("--alpha", type=float, nargs="+", default=[1.0], metavar="A",

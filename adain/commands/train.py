@@ -23,7 +23,7 @@ import numpy as np
 from adain import __version__, data, devices, distribution, features
 from adain.architecture import PRESETS
 from adain.bad_files import BadFiles
-from adain.commands import run
+from adain.commands import check_paths, run
 from adain.config import CONTENT_TARGETS, INITIALIZATIONS, JIT, OPTIMIZERS, SCHEDULES, TrainConfig
 from adain.devices import DEVICES, TRAIN_PRECISIONS, hide_gpus
 from adain.errors import OptionError
@@ -184,6 +184,7 @@ def main(arguments: list[str] | None = None) -> None:
     first.add_argument("--method", choices=METHODS, default=ADAIN)
     method = first.parse_known_args(arguments)[0].method
     options = vars(parser(method).parse_args(arguments))
+    check_paths(options)
     options["style_layer_weights"] = tuple(options["style_layer_weights"])
     config = TrainConfig(**{field.name: options[field.name]
                             for field in dataclasses.fields(TrainConfig)})
@@ -207,7 +208,8 @@ def train_any_style(config: TrainConfig, options: dict[str, Any], folder: Path,
                              data.Recoloring(config.hue_rotation, config.lightening,
                                              config.tinting),
                              config.style_crop_size,
-                             PictureCache(int(options["picture_cache"] * 1e9)))
+                             PictureCache(int(options["picture_cache"] * 1e9)),
+                             leave_out=(folder, options["log_path"] or folder))
     seen = source.held_out or source
     previews = np.stack([seen.pair(index) for index in range(PREVIEW_PAIRS)])
     validation = source.validation_pairs(config.batch_size)

@@ -14,7 +14,7 @@ import random
 
 import numpy as np
 
-from adain import Stylizer, graphs, images, tiling
+from adain import Stylizer, find, graphs, images, tiling
 from adain.architecture import PRESETS, preset
 from adain.compiled import compile_graph
 from adain.weights import MODELS, load_decoder, load_encoder
@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--out-path", help="default: the model's file in adain/models")
     options = parser.parse_args()
     draw = random.Random(options.seed)
-    folders = [images.find(folder) for folder in (options.content_path, options.style_path)]
+    folders = [find.pictures(folder) for folder in (options.content_path, options.style_path)]
     pairs = [tuple(map(draw.choice, folders)) for _ in range(options.count)]
     found = measure(options.model, pairs)
     path = options.out_path or MODELS / f"{options.model}_ranges.npz"
