@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Stylise pictures: python stylize.py --content-path PHOTOS --style-path PAINTINGS"""
 
-from adain.commands.stylize import entry_point
+from adain.entry_points import stylize
 
 if __name__ == "__main__":
-    entry_point()
+    stylize()

@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import zipfile
+import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,11 @@ from typing import Any
 import numpy as np
 
 from adain import weights
+from adain.array_files import TEXT_LIMIT, check_regular, is_number, parse_json, read_arrays
 from adain.errors import WeightsError
 
 FORMAT = 1
+FILES = ("model.npz", "optimizer.npz", "config.json")
 
 
 @dataclass(frozen=True)
@@ -38,13 +41,26 @@ class Checkpoint:
     def model(self) -> str:
         return self.config["options"]["model"]
 
+    @property
+    def method(self) -> str:
+        return self.config.get("method", "adain")
+
+    @property
+    def vgg_path(self) -> str | None:
+        """The VGG19 that it was trained with, where that is not the shipped one."""
+        return self.config["options"].get("vgg_path")
+
     def encoder(self) -> weights.Weights:
         """Return the encoder: the trained one, or the VGG19 that this decoder was trained with."""
         if weights.preset(self.model).trains_encoder:
             encoder = weights.read_npz(self.path / "model.npz", "encoder")
             weights.check(encoder, "encoder", self.model, self.path)
             return encoder
-        return weights.load_encoder(self.model, self.config["options"]["vgg_path"])
+        if self.vgg_path is not None:  # a checkpoint of a stranger's must not choose what is read
+            raise WeightsError(f"{self.path} was trained with the VGG19 in {self.vgg_path!r}, "
+                               "which is not read only because a checkpoint says so: name it with "
+                               "--vgg-path.")
+        return weights.load_encoder(self.model)
 
     def decoder(self) -> weights.Weights:
         decoder = weights.read_npz(self.path / "model.npz", "decoder")
@@ -53,11 +69,17 @@ class Checkpoint:
 
     def optimizer(self) -> list[np.ndarray]:
         """Return the optimizer's variables in its own order."""
-        try:
-            with np.load(self.path / "optimizer.npz", allow_pickle=False) as arrays:
-                return [arrays[f"{index:04d}"] for index in range(len(arrays.files))]
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-            raise WeightsError(f"{self.path}/optimizer.npz is not readable: {error}.") from None
+        path = self.path / "optimizer.npz"
+        arrays = read_arrays(path, "a readable optimizer")
+        if sorted(arrays) != [f"{index:04d}" for index in range(len(arrays))]:
+            raise WeightsError(f"{path} is not a readable optimizer: its arrays are not numbered.")
+        return [arrays[name] for name in sorted(arrays)]
+
+    def check_whole(self, resume: bool) -> None:
+        """Raise WeightsError unless its arrays can be read; resume: also those of the optimizer."""
+        read_arrays(self.path / "model.npz", "a readable weights file")
+        if resume:
+            self.optimizer()
 
 
 @dataclass(frozen=True)
@@ -154,11 +176,10 @@ def best(folder: Path) -> Path | None:
     """Return the checkpoint with the lowest validation loss, or None if none has one."""
     losses = {}
     for path in list_all(folder):
-        try:
-            value = json.loads((path / "config.json").read_text())["validation"]["loss"]
-        except (OSError, ValueError, KeyError, TypeError):
-            continue
-        losses[path] = value
+        with suppress(WeightsError):
+            found = _read_config(path)
+            if found.config.get("validation"):
+                losses[path] = found.config["validation"]["loss"]
     return min(losses, key=losses.get) if losses else None
 
 
@@ -167,37 +188,106 @@ def list_all(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("step_*") if (path / "config.json").is_file())
 
 
-def load(path: str | Path) -> Checkpoint:
-    """Return the checkpoint at `path`, or the newest one in that folder."""
-    found = _read(Path(path))
-    if found.config.get("method", "adain") != "adain" or found.model not in weights.PRESETS:
-        raise WeightsError(f"{found.path}/config.json is of another method or an unknown model.")
-    return found
+def load(path: str | Path, method: str = "adain", resume: bool = False) -> Checkpoint:
+    """Return the checkpoint at `path`, or the newest one in that folder whose files are whole.
 
-
-def load_method(path: str | Path, method: str) -> Checkpoint:
-    """Return the checkpoint, or the newest one there, of a run with another method than AdaIN."""
-    found = _read(Path(path))
-    if found.config.get("method") != method:
+    method: the one that it must be of. resume: its optimizer must be whole, too. What is passed
+    over is named on stderr.
+    """
+    found = _newest_whole(Path(path), resume)
+    if found.method != method:
         raise WeightsError(f"{found.path} is not a checkpoint of the method {method}.")
+    if method == "adain" and found.model not in weights.PRESETS:
+        raise WeightsError(f"{found.path} is of an unknown model, {found.model!r}.")
     return found
 
 
-def _read(path: Path) -> Checkpoint:
+def method_of(path: Path) -> str | None:
+    """Return the method of the newest readable checkpoint at `path`; None: there is none."""
+    for step in _candidates(path):
+        with suppress(WeightsError):
+            return _read_config(step).method
+    return None
+
+
+def refuse_file(path: Path) -> None:
+    """Raise WeightsError if a path names a file inside of a checkpoint instead of its folder."""
+    if path.name in FILES and path.is_file() and (path.parent / "config.json").is_file():
+        raise WeightsError(f"{path} is a file of a checkpoint: name its folder, {path.parent}.")
+
+
+def set_aside(folder: Path, step: int) -> None:
+    """Rename the checkpoints after `step`, which a run that resumes there found damaged.
+
+    Otherwise they would count among the newest, which are kept.
+    """
+    for path in list_all(folder):
+        if path.name > name(step):
+            aside = path.with_name(f"damaged_{path.name}")
+            shutil.rmtree(aside, ignore_errors=True)
+            path.rename(aside)
+
+
+def _candidates(path: Path) -> list[Path]:
+    """Return the checkpoint that a path names, or all in that folder, newest first."""
+    refuse_file(path)
     if not path.is_dir():
         raise WeightsError(f"checkpoint folder {path} does not exist.")
-    if not (path / "config.json").is_file():
-        found = list_all(path)
-        if not found:
-            raise WeightsError(f"{path} has no checkpoint: no folder like {name(100)} with a "
-                               "config.json, as train.py writes them.")
-        path = found[-1]
+    return [path] if (path / "config.json").exists() else list_all(path)[::-1]
+
+
+def _newest_whole(path: Path, resume: bool) -> Checkpoint:
+    candidates, damage = _candidates(path), None
+    if not candidates:
+        raise WeightsError(f"{path} has no checkpoint: no folder like {name(100)} with a "
+                           "config.json, as train.py writes them.")
+    for step in candidates:
+        try:
+            found = _read_config(step)
+            found.check_whole(resume)
+        except WeightsError as error:
+            damage = damage or error
+            continue
+        if damage:
+            print(f"{damage} {found.path}, the newest whole checkpoint, is used instead.",
+                  file=sys.stderr)
+        return found
+    if candidates == [path] and len(list_all(path.parent)) > 1:
+        raise WeightsError(f"{damage} There are others: --checkpoint {path.parent} takes the "
+                           "newest whole one.")
+    raise damage
+
+
+def _read_config(path: Path) -> Checkpoint:
+    """Return the checkpoint in a folder of its own; only config.json is read, and checked."""
+    file = path / "config.json"
     try:
-        config = json.loads((path / "config.json").read_text())
-        known = config["format"] == FORMAT and isinstance(config["step"], int)
-        known = known and isinstance(config["options"]["model"], str)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise WeightsError(f"{path}/config.json is not readable: {error!r}.") from None
-    if not known:
-        raise WeightsError(f"{path}/config.json is of another format.")
+        check_regular(file)
+        with file.open("rb") as opened:
+            config = parse_json(opened.read(TEXT_LIMIT + 1))
+        if config.get("format") != FORMAT:
+            raise ValueError("it is of another format")
+        _check_config(config)
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{file} is not readable: {error}.") from None
     return Checkpoint(path, config)
+
+
+def _check_config(config: dict[str, Any]) -> None:
+    """Raise ValueError unless the entries that are used are there, and of their types."""
+    options, validation = config.get("options"), config.get("validation")
+    if not isinstance(options, dict) or not isinstance(options.get("model"), str):
+        raise ValueError("it has no options with a model")
+    if not isinstance(options.get("vgg_path"), str | None):
+        raise ValueError("vgg_path is no text")
+    if not isinstance(config.get("step"), int) or not is_number(config["step"], 0):
+        raise ValueError("step is no number")
+    if not is_number(config.get("seconds", 0), 0):
+        raise ValueError("seconds is no number")
+    if validation is not None and not (
+            isinstance(validation, dict) and is_number(validation.get("loss"))):
+        raise ValueError("validation has no loss")
+    for entry, kind in (("method", str), ("device", str), ("command", str | None),
+                        ("versions", dict), ("data", dict)):
+        if entry in config and not isinstance(config[entry], kind):
+            raise ValueError(f"{entry} is no {getattr(kind, '__name__', 'text')}")

@@ -69,7 +69,7 @@ class TrainConfig:
                               ("reconstruction_iter", 0), ("style_weight_ramp", 0),
                               ("seed", 0), ("cached_crops", 0)):
             if not getattr(self, name) >= minimum:
-                raise OptionError(f"{_flag(name)} must be at least {minimum}; "
+                raise OptionError(f"{flag(name)} must be at least {minimum}; "
                                   f"received {getattr(self, name)}.")
         layers = self.style_layer_weights
         if len(layers) != len(STYLE_LAYERS) or min(layers) < 0 or not max(layers) > 0:
@@ -101,7 +101,7 @@ class TrainConfig:
                               ("initialization", INITIALIZATIONS), ("lr_schedule", SCHEDULES),
                               ("jit", JIT)):
             if getattr(self, name) not in choices:
-                raise OptionError(f"{_flag(name)} must be one of {', '.join(choices)}; "
+                raise OptionError(f"{flag(name)} must be one of {', '.join(choices)}; "
                                   f"received {getattr(self, name)}.")
         if self.initialization == "inversion" and preset(self.model).trains_encoder:
             raise OptionError(f"--initialization inversion undoes a frozen encoder; that of "
@@ -113,5 +113,6 @@ class TrainConfig:
         return {"auto": "auto", "on": True, "off": False}[self.jit]
 
 
-def _flag(name: str) -> str:
+def flag(name: str) -> str:
+    """Return the option that sets a field."""
     return "--" + name.replace("_", "-")

@@ -18,7 +18,6 @@ import argparse
 import json
 import math
 import os
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,6 +25,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from adain import checkpoint, images
+from adain.array_files import TEXT, parse_json, read_arrays
 from adain.compiled import compile_graph
 from adain.convolutions import upsample
 from adain.errors import ImageError, OptionError, WeightsError
@@ -100,26 +100,29 @@ def load(path: str | Path) -> tuple[Arrays, dict[str, Any]]:
 
     Raises WeightsError where the path is neither such a file nor a training folder.
     """
-    path = Path(path)
-    folder = checkpoint.load_method(path, METHOD) if path.is_dir() else None
-    try:
-        with np.load(folder.path / "model.npz" if folder else path, allow_pickle=False) as stored:
-            about = folder.config if folder else json.loads(str(stored["about"]))
-            arrays = {name: stored[name].astype(np.float32) for name in shapes()}
-    except FileNotFoundError:
-        raise WeightsError(f"{path} does not exist.") from None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise WeightsError(f"{path} is not a network of one style: {error}.") from None
-    for name, shape in shapes().items():
-        if arrays[name].shape != shape:
-            raise WeightsError(f"{path}: {name} has shape {arrays[name].shape}, expected {shape}.")
-    return arrays, about
+    path, kind = Path(path), "a network of one style"
+    checkpoint.refuse_file(path)
+    if path.is_dir():
+        found = checkpoint.load(path, METHOD)
+        path, about = found.path / "model.npz", found.config
+    else:
+        text = str(read_arrays(path, kind, {"about": TEXT})["about"])
+        try:
+            about = parse_json(text)
+        except ValueError as error:
+            raise WeightsError(f"{path} is not {kind}: its settings cannot be read, {error}."
+                               ) from None
+    name = about.get("style_name", "")
+    if not isinstance(name, str) or "\0" in name or len(name) > 255:
+        raise WeightsError(f"{path} is not {kind}: its style_name is no file's name.")
+    arrays = read_arrays(path, kind, shapes())
+    return {name: array.astype(np.float32) for name, array in arrays.items()}, about
 
 
 def export(folder: str | Path, path: str | Path) -> None:
     """Write a training folder's newest network as one small file, see save()."""
     arrays, about = load(folder)
-    save(path, arrays, {name: about[name] for name in ("step", "style_name", "options")})
+    save(path, arrays, {name: about.get(name) for name in ("step", "style_name", "options")})
 
 
 def is_network(path: str | Path) -> bool:
@@ -127,13 +130,9 @@ def is_network(path: str | Path) -> bool:
 
     What is in it may still be refused by `load`.
     """
-    if not Path(path).is_dir():
-        return Path(path).suffix == ".npz"
-    try:
-        checkpoint.load_method(path, METHOD)
-    except WeightsError:
-        return False
-    return True
+    path = Path(path)
+    checkpoint.refuse_file(path)
+    return checkpoint.method_of(path) == METHOD if path.is_dir() else path.suffix == ".npz"
 
 
 # --- use -----------------------------------------------------------------------------------------
@@ -161,7 +160,7 @@ class StyleNetwork:
     @property
     def style_name(self) -> str:
         """The name of the picture that it was trained on, without ending."""
-        return Path(self.about["style_name"]).stem
+        return Path(self.about.get("style_name", "")).stem or "style"
 
     def stylize(self, content: Picture, dtype: type = np.uint8) -> np.ndarray:
         """Return the content in the network's style: RGB, exactly as large.

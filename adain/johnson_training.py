@@ -21,17 +21,20 @@ from keras import layers, ops
 
 from adain import __version__, checkpoint, data, find, images, johnson, loader, losses
 from adain.architecture import STYLE_LAYERS
+from adain.array_files import is_number
 from adain.bad_files import BadFiles
 from adain.checkpoint import Checkpoint
 from adain.config import TrainConfig
 from adain.devices import choose_precision, describe_device
-from adain.errors import AdaINError, OptionError
+from adain.errors import AdaINError, OptionError, WeightsError
 from adain.events import EventWriter
+from adain.folder_lock import locked
 from adain.johnson import LAYERS, METHOD, OUTPUT, Arrays
 from adain.model import Encoder, blend
 from adain.ops import ReflectConv2D, Tensor, gram_matrix, upsample
 from adain.progress import StopRequest, duration
 from adain.recorder import say_end, say_start
+from adain.resume import check_changes, describe_pictures
 from adain.stats import ChannelStats
 from adain.tiling import pad, to_float, to_integers
 from adain.trainer import optimizer
@@ -215,10 +218,14 @@ def build(config: TrainConfig, style: np.ndarray, resumed: Checkpoint | None = N
     first_weight, arrays = 0.0, None
     if continue_from is not None:
         arrays, about = johnson.load(continue_from)
-        first_weight = about["options"]["style_weight"]
+        options = about.get("options")
+        first_weight = options.get("style_weight") if isinstance(options, dict) else None
     if resumed is not None:
         arrays, _ = johnson.load(resumed.path)
-        first_weight = resumed.config["first_weight"]
+        first_weight = resumed.config.get("first_weight")
+    if not is_number(first_weight):
+        raise WeightsError(f"{resumed.path if resumed else continue_from} does not say which style "
+                           "weight it was trained with.")
     model = TrainingModel(config, vgg, Network(arrays, dtype=policy), style, first_weight)
     model.compile(optimizer(config), jit_compile=config.jit_compile)
     model.optimizer.build(model.trainable_variables)
@@ -230,14 +237,14 @@ def build(config: TrainConfig, style: np.ndarray, resumed: Checkpoint | None = N
 def train(config: TrainConfig, content_path: str | Path, style_path: str | Path,
           folder: str | Path, log_path: str | Path | None = None,
           continue_from: str | Path | None = None, command: str | None = None,
-          report: Callable[[str], None] = print) -> TrainingModel:
+          report: Callable[[str], None] = print, allow_changes: bool = False) -> TrainingModel:
     """Train up to config.max_iter, from the newest checkpoint in `folder` if it has one.
 
     content_path: a folder of photographs; style_path: one picture, shrunk to config.image_size on
     its shorter side. continue_from: a folder or file of a trained network to begin with; its
     style weight then rises to config.style_weight over config.style_weight_ramp steps. config.model
     and config.gram mean nothing here. command: what was typed. SIGINT, SIGTERM and SIGHUP save a
-    checkpoint and end the run early.
+    checkpoint and end the run early. allow_changes, errors: see trainer.train.
     """
     if config.crop_size % 8 or config.crop_size < 16 or config.crop_size > config.image_size:
         raise OptionError("crop size must be a multiple of 8, from 16 to the image size "
@@ -246,25 +253,36 @@ def train(config: TrainConfig, content_path: str | Path, style_path: str | Path,
     if min(style.shape[:2]) > config.image_size:
         style = images.resize_shorter_side(style, config.image_size)
     fingerprint = hashlib.sha256(repr(style.shape).encode() + style.tobytes()).hexdigest()
-    resumed = None
-    if folder.is_dir() and checkpoint.list_all(folder):
-        resumed = checkpoint.load_method(folder, METHOD)
-        if resumed.config["style"] != fingerprint:
-            raise OptionError(f"{resumed.path} was trained with another style or --image-size than "
-                              f"{style_path}; use another --checkpoint folder.")
     source = data.Pictures(content_path, config.seed, config.image_size, config.crop_size,
                            BadFiles(folder / "bad_files.txt", report), files=find.list_below(
                                content_path, leave_out=(folder, log_path or folder)).files)
+    about = {"method": METHOD, "style": fingerprint, "style_name": Path(style_path).name,
+             "options": dataclasses.asdict(config) | {"model": METHOD},
+             "data": {"content_path": describe_pictures(source.path, source.files)}}
+    with locked(folder):
+        return _train(config, source, style, about, folder, Path(log_path or folder / "logs"),
+                      continue_from, command, report, allow_changes)
+
+
+def _train(config: TrainConfig, source: data.Pictures, style: np.ndarray, about: dict[str, Any],
+           folder: Path, log_path: Path, continue_from: str | Path | None, command: str | None,
+           report: Callable[[str], None], allow_changes: bool) -> TrainingModel:
+    """Train in a folder that nobody else trains in; see train()."""
+    resumed = None
+    if checkpoint.list_all(folder):
+        resumed = checkpoint.load(folder, METHOD, resume=True)
+        if resumed.config.get("style") != about["style"]:
+            raise OptionError(f"{resumed.path} was trained with another style or --image-size than "
+                              f"{about['style_name']}; use another --checkpoint folder.")
+        check_changes(resumed, config, about["data"], allow_changes, report)
     model = build(config, style, resumed, continue_from)
     first_step = say_start(folder, resumed, config.max_iter, report)
     if first_step >= config.max_iter:
         return model
     previews = np.stack([source.crop(index) for index in range(PREVIEWS)])
-    about = {"method": METHOD, "style": fingerprint, "style_name": Path(style_path).name,
-             "first_weight": model.first_weight,
-             "options": dataclasses.asdict(config) | {"model": METHOD}}
-    recorder = StyleRecorder(folder, Path(log_path or folder / "logs"), previews, first_step,
-                             about, report)
+    checkpoint.set_aside(folder, first_step)
+    recorder = StyleRecorder(folder, log_path, previews, first_step,
+                             about | {"first_weight": model.first_weight}, report)
     with StopRequest(recorder.end_soon):
         model.fit(batches(source, config, first_step), epochs=1, verbose=0, shuffle=False,
                   steps_per_epoch=config.max_iter - first_step, callbacks=[recorder])

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import select
 import signal
 import threading
 from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO, ClassVar
+
+from adain.errors import ImageError
+
+LARGEST_STREAM = 2_000_000_000  # bytes from a pipe, which has no size to look at before
 
 
 def duration(seconds: float) -> str:
@@ -22,6 +30,8 @@ class StopRequest:
     print: it could meet a print that the signal interrupted.
     """
 
+    _active: ClassVar[list[StopRequest]] = []  # innermost last
+
     def __init__(self, then: Callable[[str], None] = lambda name: None) -> None:
         self.name: str | None = None
         self._then = then
@@ -35,11 +45,20 @@ class StopRequest:
         main = threading.current_thread() is threading.main_thread()
         self._before = {number: signal.signal(number, self._handle)
                         for number in (_stop_signals() if main else ())}
+        if main:
+            self._active.append(self)
         return self
 
     def __exit__(self, *error) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
+        if self in self._active:
+            self._active.remove(self)
+
+    @classmethod
+    def came(cls) -> bool:
+        """Tell whether the signal came that the main thread waits for, if it waits for one."""
+        return bool(cls._active and cls._active[-1].name)
 
 
 def _stop_signals() -> list[signal.Signals]:
@@ -48,3 +67,26 @@ def _stop_signals() -> list[signal.Signals]:
     if hangup is not None and signal.getsignal(hangup) is not signal.SIG_IGN:
         found.append(hangup)
     return found
+
+
+def read_stream(stream: BinaryIO) -> bytes:
+    """Return all that comes from a pipe; KeyboardInterrupt when a StopRequest comes meanwhile.
+
+    A plain read() goes on after a signal, for as long as nothing comes. ImageError past the limit.
+    """
+    descriptor, parts = stream.fileno(), []
+    while not StopRequest.came():
+        # On Windows, where this is for sockets only, Ctrl-C waits for the next bytes.
+        if os.name == "posix" and not select.select([descriptor], [], [], 0.1)[0]:
+            continue
+        parts.append(os.read(descriptor, 1 << 20))
+        if not parts[-1]:
+            return b"".join(parts)
+        if len(parts) * len(parts[0]) > LARGEST_STREAM and sum(map(len, parts)) > LARGEST_STREAM:
+            raise ImageError(f"{stream.name} gives more than {LARGEST_STREAM} bytes.")
+    raise KeyboardInterrupt
+
+
+def open_fifo(path: Path) -> BinaryIO:
+    """Open a named pipe for read_stream(), without waiting until something writes to it."""
+    return os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0)

@@ -19,6 +19,7 @@ from adain import color, images, stylefile
 from adain.errors import ImageError, OptionError
 from adain.images import Picture
 from adain.naming import STREAM
+from adain.progress import open_fifo, read_stream
 from adain.stats import ChannelStats, merge
 from adain.style_reader import StyleReader
 from adain.stylizer import Stylizer, check_alpha
@@ -123,8 +124,12 @@ class Painter:
         """Read a picture file, or standard input."""
         source = path
         if str(path) == STREAM:
-            source = io.BytesIO(sys.stdin.buffer.read())
+            source = io.BytesIO(read_stream(sys.stdin.buffer))
             source.name = "standard input"
+        elif path.is_fifo():
+            with open_fifo(path) as pipe:
+                source = io.BytesIO(read_stream(pipe))
+            source.name = str(path)
         return images.open_picture(source, max_pixels=self.recipe.max_pixels)
 
     def _read_style(self, path: Path) -> np.ndarray:

@@ -30,13 +30,15 @@ class Watch:
 
     previews: uint8 pairs (n, 2, rows, columns, 3) that are stylized at step 1 and every checkpoint;
     validation: such pairs that are never trained on, or None; arrivals(index): the time.monotonic()
-    at which a training pair was ready, or None; command: what was typed.
+    at which a training pair was ready, or None; command: what was typed. data: what the pairs
+    come from, see resume.describe_pictures.
     """
 
     previews: np.ndarray
     validation: np.ndarray | None = None
     arrivals: Callable[[int], float | None] | None = None
     command: str | None = None
+    data: dict[str, dict] = dataclasses.field(default_factory=dict)
 
 
 class Recorder(keras.callbacks.Callback):
@@ -184,7 +186,8 @@ class Recorder(keras.callbacks.Callback):
                 self.fail("weights became infinite or NaN", self.step)
         config = {"step": self.step, "seconds": self.seconds, "losses": self.losses,
                   "validation": self.validate(), "options": dataclasses.asdict(self.config),
-                  "command": self.watch.command, "device": describe_device(),
+                  "data": self.watch.data, "command": self.watch.command,
+                  "device": describe_device(),
                   "versions": {"adain": __version__, "keras": keras.__version__,
                                keras.backend.backend(): _backend_version()}}
         if not self.events:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
+from adain.array_files import TEXT, array_names, read_arrays
 from adain.atomic import atomic_file
 from adain.errors import WeightsError
 from adain.stats import ChannelStats
@@ -36,26 +35,20 @@ def save(path: str | Path, style: ChannelStats, encoder: str) -> None:
 
 def is_style(path: str | Path) -> bool:
     """Tell by its size and the names in it whether an .npz file is a style, not a network."""
-    try:
-        if os.path.getsize(path) > MAX_BYTES:
-            return False
-        with zipfile.ZipFile(path) as file:
-            return {"mean.npy", "std.npy", "encoder.npy"} <= set(file.namelist())
-    except (OSError, zipfile.BadZipFile, NotImplementedError):
-        return False
+    return {"mean", "std", "encoder"} <= array_names(path, MAX_BYTES)
 
 
-def load(path: str | Path, encoder: str) -> ChannelStats:
-    """Return the style in a file; WeightsError if another network encoded it."""
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            style = ChannelStats(arrays["mean"], arrays["std"])
-            found = str(arrays["encoder"])
-    except FileNotFoundError:
-        raise WeightsError(f"{path} does not exist.") from None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise WeightsError(f"{path} is not an encoded style: {error}.") from None
+def load(path: str | Path, encoder: str, channels: int) -> ChannelStats:
+    """Return the style in a file; WeightsError if it is not of the network that is used.
+
+    encoder: that network's fingerprint; channels: how many means and deviations it has.
+    """
+    kind = "an encoded style"
+    found = str(read_arrays(path, kind, {"encoder": TEXT})["encoder"])
     if found != encoder:
-        raise WeightsError(f"{path} was encoded by another network ({found}, this one is "
+        raise WeightsError(f"{path} was encoded by another network ({found[:32]!r}, this one is "
                            f"{encoder}): encode the painting again with this --model.")
-    return style
+    arrays = read_arrays(path, kind, {"mean": (channels,), "std": (channels,)})
+    if arrays["std"].min() < 0:
+        raise WeightsError(f"{path} is not {kind}: std has negative values.")
+    return ChannelStats(*(arrays[name].astype(np.float32) for name in ("mean", "std")))

@@ -89,7 +89,7 @@ class Stylizer:
         color.check_color_mode(keep_colors)
         if isinstance(style, (str, Path)) and Path(style).suffix == stylefile.SUFFIX:
             _check_has_colors(style, keep_colors)
-            return stylefile.load(style, self.fingerprint)
+            return stylefile.load(style, self.fingerprint, self.channels)
         image = self.shrink_style(as_image(style))
         if keep_colors is not None:
             image = color.recolor_style(image, as_image(content), keep_colors)

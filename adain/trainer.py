@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,12 @@ from adain.config import TrainConfig
 from adain.devices import choose_precision
 from adain.errors import OptionError
 from adain.events import EventWriter
+from adain.folder_lock import locked
 from adain.model import Decoder, Encoder, set_weights
 from adain.muon import Muon
 from adain.progress import StopRequest
 from adain.recorder import Batches, Recorder, Watch, say_end, say_start
+from adain.resume import check_changes
 from adain.training_model import TrainingModel
 from adain.weights import load_encoder
 
@@ -85,7 +88,9 @@ def _restore_optimizer(model: TrainingModel, resumed: Checkpoint) -> None:
 
 def resume_point(folder: Path) -> Checkpoint | None:
     """Return the newest checkpoint in the folder, or None where a run starts afresh."""
-    return checkpoint.load(folder) if folder.is_dir() and checkpoint.list_all(folder) else None
+    if not folder.is_dir() or not checkpoint.list_all(folder):
+        return None
+    return checkpoint.load(folder, resume=True)
 
 
 def first_pictures(batches: Batches, batch_size: int, crop_size: int) -> np.ndarray:
@@ -108,7 +113,8 @@ def _interrupt(signal_name: str) -> None:
 
 def train(config: TrainConfig, batches: Batches, watch: Watch | np.ndarray, folder: str | Path,
           log_path: str | Path | None = None, report: Callable[[str], None] = print,
-          strategy: Any = None, continue_from: str | Path | None = None) -> TrainingModel:
+          strategy: Any = None, continue_from: str | Path | None = None,
+          allow_changes: bool = False) -> TrainingModel:
     """Train up to config.max_iter, from the newest checkpoint in `folder` if it has one.
 
     batches(first_step, last_step): what fit() takes and yields the batches of those steps, uint8
@@ -116,12 +122,24 @@ def train(config: TrainConfig, batches: Batches, watch: Watch | np.ndarray, fold
     as previews. SIGINT, SIGTERM and SIGHUP save a checkpoint and end the run early. strategy: what
     distribution.choose gave; all workers must see the same `folder`, and the first one writes.
     continue_from: a folder or checkpoint whose networks a new run begins with, at step 0, or the
-    name of a preset, for those that ship.
+    name of a preset, for those that ship. allow_changes: resume even where options or pictures are
+    others than the checkpoint's. OptionError while another run trains in the folder.
     """
     folder = Path(folder)
     watch = watch if isinstance(watch, Watch) else Watch(watch)
     distribution.check_batch(strategy, config.batch_size)
+    with locked(folder) if distribution.is_first() else nullcontext():
+        return _train(config, batches, watch, folder, log_path, report, strategy, continue_from,
+                      allow_changes)
+
+
+def _train(config: TrainConfig, batches: Batches, watch: Watch, folder: Path,
+           log_path: str | Path | None, report: Callable[[str], None], strategy: Any,
+           continue_from: str | Path | None, allow_changes: bool) -> TrainingModel:
+    """Train in a folder that nobody else trains in; see train()."""
     resumed = resume_point(folder)
+    if resumed and resumed.model == config.model:
+        check_changes(resumed, config, watch.data, allow_changes, report)
     inverts = config.initialization == "inversion" and not resumed
     if inverts and distribution.worker_count() > 1:
         raise OptionError("--initialization inversion works on one machine: take its first step "
@@ -144,6 +162,7 @@ def train(config: TrainConfig, batches: Batches, watch: Watch | np.ndarray, fold
         return model
     events = None
     if distribution.is_first():
+        checkpoint.set_aside(folder, first_step)
         events = EventWriter(log_path or folder / "logs", first_step)
     end = partial(say_end, max_iter=config.max_iter, command=watch.command, report=report,
                   use=f"python stylize.py --checkpoint {folder} --content-path ... "

@@ -1,15 +1,15 @@
 """Weights files -> {layer: (kernel, bias)}, ready for RGB pictures in [0, 1].
 
-Three formats are read, none of which can run code: our own .npz (plain arrays), the Keras VGG19
-"notop" .h5, and the Torch .t7 files of the paper's authors. Whatever a file expects of its input
-(BGR order, values up to 255, a mean subtracted) is folded into its first convolution here, once:
-a matrix and a bias applied to every pixel commute with reflect padding, which only copies pixels.
+Three formats are read, none of which can run code: our own .npz (plain arrays), and through
+`published_weights` the Keras VGG19 "notop" .h5 and the .t7 files of the paper's authors. Whatever a
+file expects of its input (BGR order, values up to 255, a mean subtracted) is folded into its first
+convolution here, once: a matrix and a bias applied to every pixel commute with reflect padding,
+which only copies pixels.
 So nothing outside this module knows of it, and the networks see RGB in [0, 1] only.
 """
 
 from __future__ import annotations
 
-import zipfile
 from importlib import resources
 from pathlib import Path
 
@@ -27,7 +27,9 @@ from adain.architecture import (
     preset,
     relu,
 )
+from adain.array_files import check_regular, read_arrays
 from adain.errors import WeightsError
+from adain.published_weights import read_keras_h5, read_t7
 
 # layer name -> kernel (3, 3, input channels, output channels) and bias (output channels,), float32
 Weights = dict[str, tuple[np.ndarray, np.ndarray]]
@@ -59,7 +61,7 @@ def load_encoder(model: str = "vgg19", vgg_path: str | Path | None = None) -> We
 def load_decoder(model: str = "vgg19", decoder_path: str | Path | None = None) -> Weights:
     """Return the decoder of a preset as shipped, or one from the authors' decoder.t7."""
     if decoder_path is not None:
-        found = _read_t7(Path(decoder_path))
+        found = read_t7(Path(decoder_path))
         layers = convolutions(decoder_plan(VGG19_DEPTHS))
         if len(found) != len(layers):
             raise WeightsError(f"{decoder_path} has {len(found)} convolutions; a decoder has "
@@ -74,12 +76,12 @@ def load_decoder(model: str = "vgg19", decoder_path: str | Path | None = None) -
 
 def load_ranges(model: str) -> Ranges:
     """Return the ranges that a preset's shipped networks compute in 8 bits with."""
-    with np.load(MODELS / f"{model}_ranges.npz", allow_pickle=False) as arrays:
-        return {name: tuple(map(float, arrays[name])) for name in arrays.files}
+    arrays = read_arrays(MODELS / f"{model}_ranges.npz", "a file of ranges")
+    return {name: tuple(map(float, array)) for name, array in arrays.items()}
 
 
 def check(weights: Weights, part: str, model: str, source: str | Path) -> None:
-    """Raise WeightsError unless these are the layers and shapes of a preset's part."""
+    """Raise WeightsError unless these are the layers and shapes of a preset's part, and finite."""
     widths, depths = preset(model).widths, preset(model).depths
     plan, channels = ((encoder_plan, encoder_channels) if part == "encoder"
                       else (decoder_plan, decoder_channels))
@@ -94,6 +96,8 @@ def check(weights: Weights, part: str, model: str, source: str | Path) -> None:
             raise WeightsError(f"{source}: the {part}'s {layer} has kernel {kernel.shape} and bias "
                                f"{bias.shape}, preset {model} expects {expected} and "
                                f"{expected[-1:]}.{hint}")
+        if not (np.isfinite(kernel).all() and np.isfinite(bias).all()):
+            raise WeightsError(f"{source}: the {part}'s {layer} has NaN or infinite values.")
     missing = [layer for layer in layers if layer not in weights]
     more = [layer for layer in weights if layer not in layers]
     if missing:
@@ -107,20 +111,23 @@ def check(weights: Weights, part: str, model: str, source: str | Path) -> None:
 
 def read_npz(path: Path, part: str) -> Weights:
     """Read the encoder or the decoder of an .npz file written by `write_npz`."""
+    kind = "a readable weights file"
+    stored = {name.removeprefix(f"{part}/"): array for name, array in
+              read_arrays(path, kind, prefix=f"{part}/").items()}
+    weights = {}
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            prefix = part + "/"
-            stored = {key[len(prefix):]: arrays[key] for key in arrays.files
-                      if key.startswith(prefix)}
-        weights = {}
-        for layer in dict.fromkeys(key.split("/")[0] for key in stored):
-            kernel = (stored[f"{layer}/table"][stored[f"{layer}/codes"]]
-                      if f"{layer}/codes" in stored else stored[f"{layer}/kernel"])
+        for layer in dict.fromkeys(name.split("/")[0] for name in stored):
+            if f"{layer}/codes" in stored:
+                codes, table = stored[f"{layer}/codes"], stored[f"{layer}/table"]
+                if codes.dtype != np.uint8 or table.shape != (256,):
+                    raise WeightsError(f"{path} is not {kind}: {part}/{layer} has not 8-bit codes "
+                                       "into a table of 256.")
+                kernel = table[codes]
+            else:
+                kernel = stored[f"{layer}/kernel"]
             weights[layer] = (kernel.astype(np.float32), stored[f"{layer}/bias"].astype(np.float32))
-    except FileNotFoundError:
-        raise WeightsError(f"{path} does not exist.") from None
-    except (OSError, ValueError, KeyError, IndexError, EOFError, zipfile.BadZipFile) as error:
-        raise WeightsError(f"{path} is not a readable weights file: {error}.") from None
+    except KeyError as error:
+        raise WeightsError(f"{path} is not {kind}: it has no {part}/{error.args[0]}.") from None
     return weights
 
 
@@ -202,72 +209,23 @@ def normalise(weights: Weights, means: dict[str, np.ndarray]) -> Weights:
 
 def read_means(path: Path = MODELS / "vgg19_means.npz") -> dict[str, np.ndarray]:
     """Return the mean activation of every VGG19 channel, measured by `adain.normalisation`."""
-    with np.load(path, allow_pickle=False) as arrays:
-        return {name: arrays[name] for name in arrays.files}
+    return read_arrays(path, "a file of means")
 
 
 def _read_vgg(path: Path) -> Weights:
-    if not path.is_file():
-        raise WeightsError(f"{path} does not exist. --vgg-path takes a Keras VGG19 notop .h5 file "
-                           "or the authors' vgg_normalised.t7.")
+    check_regular(path)
     if path.suffix in (".h5", ".hdf5"):
-        return normalise(fold_preprocessing(_read_keras_h5(path)), read_means())
+        return normalise(fold_preprocessing(read_keras_h5(path)), read_means())
     if path.suffix == ".t7":
-        (matrix, offset), *found = _read_t7(path)
-        if matrix.shape != (1, 1, 3, 3) or len(found) < len(VGG19_LAYERS):
+        found = read_t7(path)
+        matrix, offset = found[0] if found else (np.empty(0), np.empty(0))
+        if matrix.shape != (1, 1, 3, 3) or offset.shape != (3,) or len(found) <= len(VGG19_LAYERS):
             raise WeightsError(f"{path} is not vgg_normalised.t7: expected a 1 x 1 convolution of "
-                               f"3 channels and {len(VGG19_LAYERS)} more, found a kernel of "
-                               f"{matrix.shape} and {len(found)} more.")
-        weights = dict(zip(VGG19_LAYERS, found))
+                               f"3 channels and {len(VGG19_LAYERS)} more; found "
+                               f"{len(found)} convolutions, the first with a kernel of "
+                               f"{matrix.shape}.")
+        weights = dict(zip(VGG19_LAYERS, found[1:]))
+        check(weights, "encoder", "vgg19", path)
         return _fold_pixel_map(weights, matrix[0, 0], offset)
-    raise WeightsError(f"--vgg-path takes a .h5 or .t7 file; received {path}.")
-
-
-def _read_keras_h5(path: Path) -> Weights:
-    """Read conv1_1.. from a Keras weights file: groups block1_conv1.., a kernel and a bias each."""
-    try:
-        import h5py
-    except ImportError:
-        raise WeightsError(f"{path}: reading .h5 needs h5py: "
-                           "pip install -e '.[weights]'") from None
-    weights = {}
-    try:
-        with h5py.File(path, "r") as file:
-            for layer in VGG19_LAYERS:
-                group = file[f"block{layer[4]}_conv{layer[6]}"]
-                names = [name.decode() if isinstance(name, bytes) else name
-                         for name in group.attrs["weight_names"]]
-                kernel, bias = (np.asarray(group[name], np.float32) for name in names)
-                weights[layer] = (kernel, bias)
-    except (OSError, KeyError, ValueError) as error:
-        raise WeightsError(f"{path} is not a Keras VGG19 notop weights file: {error}.") from None
-    return weights
-
-
-def _read_t7(path: Path) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return (kernel, bias) of every convolution of a Torch nn.Sequential, in order."""
-    if not path.is_file():
-        raise WeightsError(f"{path} does not exist.")
-    try:
-        import torchfile
-    except ImportError:
-        raise WeightsError(f"{path}: reading .t7 needs torchfile: "
-                           "pip install -e '.[weights]'") from None
-
-    def walk(module):
-        for child in module.modules or ():
-            if child.torch_typename() == b"nn.Sequential":
-                yield from walk(child)
-            elif child.torch_typename().startswith(b"nn.SpatialConvolution"):
-                shape = (int(child.nOutputPlane), int(child.nInputPlane),
-                         int(child.kH), int(child.kW))
-                kernel = np.asarray(child.weight, np.float32).reshape(shape)
-                yield kernel.transpose(2, 3, 1, 0), np.asarray(child.bias, np.float32)
-
-    torchfile.xrange = range  # torchfile 0.1 still uses Python 2's name
-    try:
-        # 8-byte "long" is what 64-bit Torch wrote, whatever this machine's C compiler thinks.
-        return list(walk(torchfile.load(str(path), force_8bytes_long=True)))
-    except Exception as error:  # torchfile raises whatever the broken bytes lead it to
-        raise WeightsError(f"{path} is not a Torch network that can be read: "
-                           f"{type(error).__name__}: {error}.") from None
+    raise WeightsError(f"--vgg-path takes a Keras VGG19 notop .h5 file or the authors' "
+                       f"vgg_normalised.t7; received {path}.")

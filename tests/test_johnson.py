@@ -139,7 +139,7 @@ def test_a_file_is_small_and_a_wrong_one_is_refused(tmp_path):
 
 def test_its_checkpoints_and_those_of_adain_are_not_mixed_up(runs):
     assert johnson.is_network(runs / "whole") and johnson.is_network("network.npz")
-    with pytest.raises(WeightsError, match="another method"):
+    with pytest.raises(WeightsError, match="not a checkpoint of the method adain"):
         checkpoint.load(runs / "whole")
     shutil.copytree(runs / "whole" / "step_0000004", runs / "adain" / "step_0000004")
     config = runs / "adain" / "step_0000004" / "config.json"

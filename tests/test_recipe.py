@@ -287,13 +287,14 @@ def test_a_strip_is_not_enlarged_without_bounds(place, capsys):
 
 def test_standard_input_and_output(place, stylizer, monkeypatch):
     class Stream:
-        def __init__(self, data=b""):
-            self.buffer = io.BytesIO(data)
+        def __init__(self, buffer):
+            self.buffer = buffer
 
-    monkeypatch.setattr(sys, "stdin", Stream((place / "photo.png").read_bytes()))
-    monkeypatch.setattr(sys, "stdout", Stream())
-    assert main(["--model", "compact", "--content-path", "-", "--style-path",
-                 str(place / "styles" / "a.png"), "--out-path", "-"]) == 0
+    monkeypatch.setattr(sys, "stdout", Stream(io.BytesIO()))
+    with open(place / "photo.png", "rb") as photo:
+        monkeypatch.setattr(sys, "stdin", Stream(photo))
+        assert main(["--model", "compact", "--content-path", "-", "--style-path",
+                     str(place / "styles" / "a.png"), "--out-path", "-"]) == 0
     made = images.read(io.BytesIO(sys.stdout.buffer.getvalue()))
     np.testing.assert_array_equal(made, stylizer.stylize(CONTENT, STYLES[0]))
 

@@ -15,6 +15,7 @@ from adain.architecture import (
 )
 from adain.compiled import compile_graph
 from adain.errors import WeightsError
+from adain.published_weights import read_keras_h5
 
 VGG19 = PRESETS["vgg19"].widths
 # The Keras notop file goes on to block 5; ours stops at conv4_1.
@@ -151,7 +152,7 @@ def test_keras_h5_is_read_as_keras_reads_it(tmp_path):
     image = picture(96, 128)[None].astype(np.float32)
     expected = reference.predict_on_batch(keras.applications.vgg19.preprocess_input(image.copy()))
 
-    encoder = Encoder.from_weights(weights.fold_preprocessing(weights._read_keras_h5(path)),
+    encoder = Encoder.from_weights(weights.fold_preprocessing(read_keras_h5(path)),
                                    STYLE_LAYERS)
     for ours, theirs, margin in zip(encoder.predict_on_batch(image / 255), expected, (1, 4, 4, 4)):
         inner = (slice(None), slice(margin, -margin), slice(margin, -margin))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -32,7 +33,11 @@ def run(main: Callable[[], int | None], at_once: bool = False) -> None:
     # would change them under the feet of other threads.
     warnings.simplefilter("ignore", Image.DecompressionBombWarning)
     warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
+    if sys.stdout is not None:
+        sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may be no text at all
     try:
+        if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # see adain.entry_points
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         code = main()
         sys.stdout.flush()
         if at_once:
@@ -71,8 +76,13 @@ def check_paths(options: Mapping[str, Any]) -> None:
 
 
 def tell_error(error: AdaINError) -> None:
-    """Print one of our own errors as its line on stderr."""
-    print(f"{type(error).__name__}: {error}", file=sys.stderr)
+    """Print one of our own errors as its line on stderr.
+
+    What a terminal would take for a command, in a file's name or content, is printed in ASCII.
+    """
+    text = f"{type(error).__name__}: {error}"
+    print("".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1]
+                  for char in text), file=sys.stderr)
 
 
 def progress(items: Iterable, unit: str, total: int | None = None) -> Iterable:
@@ -89,8 +99,8 @@ def progress(items: Iterable, unit: str, total: int | None = None) -> Iterable:
 def stop_between() -> Iterator[Callable[[Iterable], Iterator]]:
     """Give a function that returns the items and raises KeyboardInterrupt between two of them.
 
-    It does so after a signal to stop, see StopRequest: raised anywhere it may leave a thread pool's lock closed for
-    good, which hangs, or be lost inside of a library.
+    It does so after a signal to stop, see StopRequest: raised anywhere it may leave a thread pool's
+    lock closed for good, which hangs, or be lost inside of a library.
     """
     with StopRequest() as stop:
         def between(items: Iterable) -> Iterator:

@@ -28,6 +28,7 @@ from adain.config import CONTENT_TARGETS, INITIALIZATIONS, JIT, OPTIMIZERS, SCHE
 from adain.devices import DEVICES, TRAIN_PRECISIONS, hide_gpus
 from adain.errors import OptionError
 from adain.picture_cache import PictureCache
+from adain.resume import describe_pictures
 from adain.weights import load_encoder
 
 PREVIEW_PAIRS = 4
@@ -173,6 +174,9 @@ def parser(method: str = ADAIN) -> argparse.ArgumentParser:
                          help="compile steps with XLA; auto (default): where Keras does")
     running.add_argument("--device", choices=DEVICES, default="auto",
                          help="auto (default): a GPU if there is one; gpu: fail without one")
+    running.add_argument("--allow-changes", action="store_true",
+                         help="resume although options or pictures are others than the "
+                              "checkpoint's were (default: refuse, and say which)")
     running.add_argument("--seed", type=int, help="default %(default)s")
     root.set_defaults(**dataclasses.asdict(TrainConfig())
                       | (JOHNSON_DEFAULTS if method == JOHNSON else {}))
@@ -230,10 +234,14 @@ def train_any_style(config: TrainConfig, options: dict[str, Any], folder: Path,
         batches = functools.partial(features.dataset, cache, config.batch_size)
     else:
         batches = functools.partial(data.dataset, source, config.batch_size)
-    watch = trainer.Watch(previews, validation, source.arrived, typed)
+    everything = [source, source.held_out] if source.held_out else [source]
+    pictures = {name: describe_pictures(options[name], [
+        file for each in everything for file in getattr(each, name.removesuffix("_path")).files])
+        for name in ("content_path", "style_path")}
+    watch = trainer.Watch(previews, validation, source.arrived, typed, pictures)
     try:
         trainer.train(config, batches, watch, folder, options["log_path"], say, strategy,
-                      options["continue_from"])
+                      options["continue_from"], options["allow_changes"])
     except Exception:
         if source.failure is not None:  # came through TensorFlow, which made it an error of its own
             raise source.failure from None
@@ -261,7 +269,8 @@ def train_style(config: TrainConfig, options: dict[str, Any], folder: Path, type
     say(f"trains the style of {options['style_path']} on {describe(config)}: "
         f"{config.batch_size} photographs of {config.crop_size} x {config.crop_size} a step")
     johnson_training.train(config, options["content_path"], options["style_path"], folder,
-                           options["log_path"], options["continue_from"], typed, say)
+                           options["log_path"], options["continue_from"], typed, say,
+                           options["allow_changes"])
 
 
 def start_framework(device: str) -> Any | None:

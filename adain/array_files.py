@@ -1,0 +1,148 @@
+"""Arrays and settings from .npz and JSON files that anybody may have made.
+
+Weights, encoded styles, checkpoints and networks of one style are all read here. Nothing is taken
+on trust: a file is a regular file, what it claims to hold is compared with what is expected and
+with a limit before anything is decompressed, no type but plain numbers and short text is read, and
+every number is finite. NumPy's own reader does the first half of that: it decompresses whatever
+is claimed, and raises some twelve kinds of errors.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import struct
+import sys
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from adain.errors import WeightsError
+
+LIMIT = 128_000_000  # bytes of arrays; the largest of ours, an optimizer of vgg19, has 28 MB
+TEXT_LIMIT = 1_000_000  # bytes of a text or a JSON file
+TEXT = "text"  # instead of a shape
+Shape = tuple[int, ...] | str | None  # None: any shape
+
+# A header as NumPy writes it for plain arrays; others are refused rather than interpreted.
+_MAGIC = b"\x93NUMPY\x01\x00"
+_HEADER = re.compile(rb"\{'descr': '[<>|=]?(f2|f4|f8|[iu][1248]|b1|U\d{1,7})', "
+                     rb"'fortran_order': (True|False), 'shape': \(((?:\d{1,15},? ?){0,8})\), \}\s*")
+_DAMAGE = (OSError, ValueError, EOFError, OverflowError, NotImplementedError, struct.error,
+           zlib.error, zipfile.BadZipFile)
+
+
+def read_arrays(path: str | Path, kind: str, shapes: Mapping[str, Shape] | None = None,
+                prefix: str = "", limit: int = LIMIT) -> dict[str, np.ndarray]:
+    """Return arrays of an .npz file, read-only.
+
+    kind: what the file should be, for errors. shapes: the arrays to read, with the shapes that
+    they must have; None: all whose names begin with `prefix`. limit: of their bytes in all.
+    Raises WeightsError where anything is not as it should be.
+    """
+    try:
+        check_regular(path)
+        size = Path(path).stat().st_size
+        if size > 2 * limit:  # its list of names alone might fill the memory
+            raise ValueError(f"it has {size} bytes, the limit is {2 * limit}")
+        with zipfile.ZipFile(path) as archive:
+            members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+            if shapes is None:
+                shapes = dict.fromkeys(name for name in members if name.startswith(prefix))
+            for name in shapes:
+                if name not in members:
+                    raise ValueError(f"it has no {name}")
+            total = sum(members[name].file_size for name in shapes)
+            if total > limit:
+                raise ValueError(f"it unpacks to {total} bytes, the limit is {limit}")
+            return {name: _read(archive, members[name], name, shape)
+                    for name, shape in shapes.items()}
+    except _DAMAGE as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
+        raise WeightsError(f"{path} is not {kind}: {reason}.") from None
+
+
+def array_names(path: str | Path, limit: int) -> set[str]:
+    """Return the names of the arrays in an .npz file; none if it cannot be read, or is larger."""
+    try:
+        if not Path(path).is_file() or Path(path).stat().st_size > limit:
+            return set()
+        with zipfile.ZipFile(path) as archive:
+            return {name.removesuffix(".npy") for name in archive.namelist()}
+    except _DAMAGE:
+        return set()
+
+
+def check_regular(path: str | Path) -> None:
+    """Raise WeightsError unless this is a regular file: pipes and devices may block for ever."""
+    if not Path(path).exists():
+        raise WeightsError(f"{path} does not exist.")
+    if not Path(path).is_file():
+        raise WeightsError(f"{path} is not a regular file.")
+
+
+def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, shape: Shape) -> np.ndarray:
+    if info.flag_bits & 0x1:
+        raise ValueError("it is encrypted")
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f"{name} is compressed by another method than deflate")
+    with archive.open(info) as file:
+        start = file.read(len(_MAGIC) + 2)
+        length = int.from_bytes(start[len(_MAGIC):], "little")
+        header = _HEADER.fullmatch(file.read(length))
+        if not start.startswith(_MAGIC) or not header:
+            raise ValueError(f"{name} is not a plain array as NumPy writes it")
+        dtype = np.dtype(header[0].split(b"'")[3].decode())
+        found = tuple(int(side) for side in header[3].replace(b",", b" ").split())
+        size = math.prod(found) * dtype.itemsize
+        if size != info.file_size - len(start) - length:
+            raise ValueError(f"{name} has another size than its header says")
+        _check_header(name, dtype, found, shape)
+        # So many bytes exactly: without a number everything would be decompressed at once.
+        content = file.read(size)
+    array = np.frombuffer(content, dtype).reshape(found, order="F" if header[2] == b"True" else "C")
+    check_finite(name, array)
+    return array
+
+
+def _check_header(name: str, dtype: np.dtype, found: tuple[int, ...], shape: Shape) -> None:
+    if (dtype.kind == "U") != (shape == TEXT):
+        raise ValueError(f"{name} is {'text' if dtype.kind == 'U' else 'no text'}")
+    if shape == TEXT and (found or not 0 < dtype.itemsize <= TEXT_LIMIT):
+        raise ValueError(f"{name} is no text of at most {TEXT_LIMIT} bytes")
+    if shape not in (None, TEXT, found):
+        raise ValueError(f"{name} has shape {found}, expected {shape}")
+
+
+def check_finite(name: str, array: np.ndarray) -> None:
+    """Raise ValueError if an array has numbers that are not finite as float32."""
+    if array.dtype.kind == "f":
+        with np.errstate(over="ignore"):
+            finite = np.isfinite(array.astype(np.float32, copy=False)).all()
+        if not finite:
+            raise ValueError(f"{name} has NaN or infinite values")
+
+
+def parse_json(text: str | bytes) -> dict[str, Any]:
+    """Return the object in a JSON text; ValueError if it is anything else."""
+    if len(text) > TEXT_LIMIT:
+        raise ValueError(f"it has {len(text)} characters, the limit is {TEXT_LIMIT}")
+    try:
+        found = json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    if not isinstance(found, dict):
+        raise ValueError("it is no JSON object")
+    return found
+
+
+def is_number(value: Any, minimum: float = -sys.float_info.max) -> bool:
+    """Tell whether a value of a JSON object is a finite number, from `minimum` up."""
+    if isinstance(value, int):
+        return not isinstance(value, bool) and minimum <= value < 2**63
+    return isinstance(value, float) and minimum <= value < math.inf
