@@ -10,6 +10,7 @@ import numpy as np
 from adain.clip_source import Source
 from adain.clips import BT601_625, BT601_LIKE, BT709, EXACT, Frame, Look, import_av, reason
 from adain.errors import ImageError, OptionError
+from adain.image_writer import on_white
 
 # Container and video codec by ending.
 FORMATS = {".mp4": ("mp4", "libx264"), ".m4v": ("mp4", "libx264"), ".mov": ("mov", "libx264"),
@@ -18,6 +19,7 @@ FORMATS = {".mp4": ("mp4", "libx264"), ".m4v": ("mp4", "libx264"), ".mov": ("mov
 ENCODER_OPTIONS = {"libx264": {"preset": "veryfast", "crf": "18"},
                    "libvpx-vp9": {"deadline": "realtime", "cpu-used": "8", "row-mt": "1",
                                   "crf": "24", "b": "0"}}
+_TRANSPARENCY = "transparency, which .webm keeps"
 LIMITED = 1  # AVCOL_RANGE_MPEG
 FRAME_DURATION = 1 << 8  # AV_CODEC_FLAG_FRAME_DURATION: the last frame is shown as long as it was
 
@@ -38,6 +40,7 @@ class Sink:
         name, codec = FORMATS[Path(path).suffix.lower()]
         self._av, self._source, self._even = import_av(), source, codec == "libx264"
         self._time_base, self.damaged = source.time_base, 0
+        self._keeps_opacity = codec == "libvpx-vp9" and source.look.has_opacity
         self._strict = name not in ("matroska", "webm")  # these take packets of the same time
         self._last: dict[int, int] = {}  # the latest decoding time of each stream that is copied
         # MP4 stores a late start in this unit, by default milliseconds; others do not know it.
@@ -57,7 +60,7 @@ class Sink:
     def _describe(self, context, look: Look) -> None:
         context.height, context.width = (
             side + side % 2 if self._even else side for side in look[:2])
-        context.pix_fmt = "yuv420p"
+        context.pix_fmt = "yuva420p" if self._keeps_opacity else "yuv420p"
         context.time_base = self._source.time_base
         context.flags |= FRAME_DURATION
         if look.pixel_shape:
@@ -103,7 +106,7 @@ class Sink:
         if not self._even:
             return image
         border = ((0, image.shape[0] % 2), (0, image.shape[1] % 2), (0, 0))
-        return np.pad(image, border, mode="symmetric")
+        return np.pad(image, border[:image.ndim], mode="symmetric")
 
     def write(self, item) -> None:
         """Write what iterating over the source gave, a Frame with another picture of size fit()."""
@@ -113,11 +116,22 @@ class Sink:
                 if item.stream.index in self._copies:
                     self._copy(item)
                 return
-            frame = self._av.VideoFrame.from_ndarray(item.image, format="rgb24")
-            frame = frame.reformat(format="yuv420p", dst_colorspace=self._matrix,
-                                   dst_color_range=LIMITED, interpolation=EXACT)
+            frame = self._frame(item.image, item.opacity).reformat(
+                format=self._video.codec_context.pix_fmt, dst_colorspace=self._matrix,
+                dst_color_range=LIMITED, interpolation=EXACT)
             frame.pts, frame.duration, frame.time_base = item.pts, item.duration, self._time_base
             self._container.mux(self._video.encode(frame))
+
+    def _frame(self, image: np.ndarray, opacity: np.ndarray | None):
+        if self._keeps_opacity:
+            if opacity is None:
+                opacity = np.full(image.shape[:2], 255, np.uint8)
+            return self._av.VideoFrame.from_ndarray(np.dstack([image, opacity]), format="rgba")
+        if opacity is not None:
+            image = on_white(image, self.fit(opacity))
+            if _TRANSPARENCY not in self.left_out:
+                self.left_out += (_TRANSPARENCY,)
+        return self._av.VideoFrame.from_ndarray(image, format="rgb24")
 
     def _copy(self, packet) -> None:
         index, av = packet.stream.index, self._av

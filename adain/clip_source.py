@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from adain import hdr
+from adain import hdr, images
+from adain.clip_clock import Clock
 from adain.clip_file import decoder_options, open_clip
 from adain.clips import (
     BT601,
@@ -25,6 +26,7 @@ from adain.clips import (
 )
 from adain.deinterlace import Deinterlacer
 from adain.errors import ImageError
+from adain.webm_alpha import AlphaDecoder
 
 MATRICES = (BT709, 4, *BT601_LIKE, 7, BT2020)  # those that swscale computes with
 HD_ROWS = 720  # from here on, players take unnamed colours for BT.709
@@ -66,6 +68,9 @@ class Source:
                              f"{context.width * context.height}.")
         context.options = decoder_options(max_pixels)
         self._video.thread_type = "AUTO"
+        self._alpha = None
+        if self._video.metadata.get("alpha_mode") == "1" and context.name in ("vp8", "vp9"):
+            self._alpha = AlphaDecoder(context.name, context.options)
         self.others = [*streams.audio, *streams.subtitles]
         self.left_out = tuple(
             f"{count} {kind}{'s' * (count > 1)}" for kind, count in Counter(
@@ -76,7 +81,7 @@ class Source:
         self.frames = self._video.frames or self._guess_frames()  # None: not known
 
         # Recordings of broadcasts and camcorders start at any time of their clock: here at 0.
-        self._start = Fraction(max(self.container.start_time or 0, 0), 1_000_000)
+        self._clock = Clock(Fraction(max(self.container.start_time or 0, 0), 1_000_000))
 
         self._size: tuple[int, int] | None = None
         self._pts: int | None = None
@@ -108,10 +113,14 @@ class Source:
         av, whole = import_av(), Deinterlacer()
         try:
             for packet in self.container.demux(self._video, *self.others):
+                if packet.size:  # the last of each stream is empty
+                    self._clock.move(packet)
                 if packet.stream is not self._video:
-                    if packet.size:  # the last of each stream is empty
-                        yield self._from_start(packet)
+                    if packet.size:
+                        yield packet
                     continue
+                if self._alpha is not None:
+                    self._alpha.add(packet)
                 try:
                     frames = packet.decode()
                 except av.FFmpegError:
@@ -123,36 +132,43 @@ class Source:
         except (av.FFmpegError, OSError) as error:
             raise ImageError(f"{self.path} cannot be read on: {reason(error)}.") from None
 
-    def _from_start(self, item):
-        """Move a packet or frame to the time since the start."""
-        shift = round(self._start / item.time_base)
-        if item.pts is not None:
-            item.pts -= shift
-        if item.dts is not None:
-            item.dts -= shift
-        return item
-
     def _convert(self, frame) -> Frame:
-        frame, is_hdr = self._from_start(frame), frame.color_trc in (hdr.PQ, hdr.HLG)
         if frame.colorspace not in MATRICES:
-            frame.colorspace = (BT2020 if is_hdr else BT709 if frame.height >= HD_ROWS else BT601)
+            is_hdr = frame.color_trc in (hdr.PQ, hdr.HLG)
+            frame.colorspace = BT2020 if is_hdr else BT709 if frame.height >= HD_ROWS else BT601
         if self._size is None:
             self._size, self._turns = (frame.width, frame.height), round(frame.rotation / 90) % 4
-            self.look = self._look(frame, is_hdr)
+            self.look = self._look(frame)
         # A clip can change its size on the way; the result keeps that of the first frame.
-        picture = frame.reformat(*self._size, "rgb48le" if is_hdr else "rgb24",
-                                 interpolation=EXACT).to_ndarray()
-        if is_hdr:
-            picture = hdr.to_standard(picture, frame.color_trc)
-        return Frame(np.rot90(picture, self._turns), *self._time(frame))
+        opacity = self._opacity(frame)
+        picture = images.fill_transparent(self._colours(frame), opacity)
+        return Frame(np.rot90(picture, self._turns), *self._time(frame),
+                     None if opacity is None else np.rot90(opacity, self._turns))
 
-    def _look(self, frame, is_hdr: bool) -> Look:
+    def _colours(self, frame) -> np.ndarray:
+        if frame.color_trc in (hdr.PQ, hdr.HLG):
+            deep = frame.reformat(*self._size, "rgb48le", interpolation=EXACT).to_ndarray()
+            return hdr.to_standard(deep, frame.color_trc)
+        return frame.reformat(*self._size, "rgb24", interpolation=EXACT).to_ndarray()
+
+    def _opacity(self, frame) -> np.ndarray | None:
+        columns, rows = self._size
+        if self._alpha is not None:
+            opacity = self._alpha.take(frame.pts)
+            opacity = None if opacity is None else images.resize(opacity, rows, columns)
+        elif _has_alpha(frame):
+            opacity = frame.reformat(columns, rows, "rgba").to_ndarray()[..., 3]
+        else:
+            return None
+        return None if opacity is None or opacity.min() == 255 else opacity
+
+    def _look(self, frame) -> Look:
         size, shape = (frame.height, frame.width), self._video.sample_aspect_ratio
         if self._turns % 2:
             size, shape = size[::-1], 1 / shape if shape else None
-        colours = ((BT709,) * 3 if is_hdr
+        colours = ((BT709,) * 3 if frame.color_trc in (hdr.PQ, hdr.HLG)
                    else (frame.colorspace, frame.color_primaries, frame.color_trc))
-        return Look(*size, shape, *colours)
+        return Look(*size, shape, *colours, self._alpha is not None or _has_alpha(frame))
 
     def _time(self, frame) -> tuple[int, int]:
         """Return when and how long; old containers leave times out, broken ones repeat them."""
@@ -162,3 +178,7 @@ class Source:
         else:
             self._pts = max(self._pts + tick if frame.pts is None else frame.pts, self._pts + 1)
         return self._pts, frame.duration or tick
+
+
+def _has_alpha(frame) -> bool:
+    return any(component.is_alpha for component in frame.format.components)

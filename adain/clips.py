@@ -9,6 +9,7 @@ What holds for a file that clip_sink.Sink writes from a clip_source.Source:
 * Colours: RGB is computed with the matrix and range that the source states; where it states none,
   with those that players assume (BT.709 from 720 rows on, else BT.601; limited range). The result
   has limited range and BT.709 or BT.601, and says so. High dynamic range becomes standard (`hdr`).
+* WebM keeps transparency, as VP9; in the others the result is laid on white, and that is said.
 * Interlaced frames become whole ones, as many as there were.
 * Turned clips of phones come out upright. Pixels that are not square keep their shape.
 * Odd sizes: H.264 has even ones only, as long as chroma is subsampled, and few players take other.
@@ -41,6 +42,7 @@ class Frame(NamedTuple):
     image: np.ndarray  # uint8 RGB (rows, columns, 3)
     pts: int
     duration: int
+    opacity: np.ndarray | None = None  # uint8 (rows, columns); None when all is opaque
 
 
 class Look(NamedTuple):
@@ -52,6 +54,7 @@ class Look(NamedTuple):
     matrix: int
     primaries: int
     transfer: int
+    has_opacity: bool = False
 
 
 def import_av():

@@ -11,6 +11,7 @@ av = pytest.importorskip("av", reason='needs pip install -e ".[video]"')
 import videos
 
 from adain import hdr
+from adain.clip_clock import Clock
 from adain.clip_sink import Sink
 from adain.clip_source import Source
 from adain.clips import EXACT, Frame
@@ -369,3 +370,89 @@ def test_swscale_is_exact_with_our_flags_only():
 
     assert max(error(colour, EXACT) for colour in COLOURS) <= 1
     assert max(error(colour, None) for colour in COLOURS) > 1
+
+
+def cutout(index=0):
+    """A frame of red, opaque on the left, half so in the middle, and its RGBA."""
+    image = np.zeros((48, 64, 4), np.uint8)
+    image[..., :3] = (200, 50, 30)
+    image[:, :24, 3], image[:, 24:40, 3] = 255, 128
+    image[:, 40:, :3] = (0, 255, 0)  # what nobody sees
+    return av.VideoFrame.from_ndarray(np.roll(image, index, axis=0), format="rgba")
+
+
+TRANSPARENT = [("a.webm", "libvpx-vp9", "yuva420p"), ("a.webm", "libvpx", "yuva420p"),
+               ("a.mov", "prores_ks", "yuva444p10le"), ("a.mov", "qtrle", "argb"),
+               ("a.mov", "png", "rgba"), ("a.mkv", "ffv1", "yuva420p")]
+
+
+@pytest.mark.parametrize("name, codec, pixels", TRANSPARENT)
+def test_transparency_is_kept_in_webm(tmp_path, name, codec, pixels):
+    options = {"auto-alt-ref": "0"} if codec == "libvpx" else {}
+    videos.write(tmp_path / name, [cutout(index) for index in range(9)], codec=codec,
+                 pix_fmt=pixels, options=options)
+    with Source(tmp_path / name) as clip:
+        found = [item for item in clip if isinstance(item, Frame)]
+    assert len(found) == 9
+    for frame in found:
+        assert [int(frame.opacity[24, column]) for column in (8, 32, 56)] == pytest.approx(
+            [255, 128, 0], abs=6)
+        assert frame.image[24, 56, 1] < 120  # a colour of what is visible beside it
+    assert copy(tmp_path / name, tmp_path / "b.webm") == 9
+    with Source(tmp_path / "b.webm") as clip, Sink(tmp_path / "c.webm", clip) as sink:
+        again = [item for item in clip if isinstance(item, Frame)]
+        assert sink.left_out == ()
+    for frame in again:
+        assert [int(frame.opacity[24, column]) for column in (8, 32, 56)] == pytest.approx(
+            [255, 128, 0], abs=8)
+        np.testing.assert_allclose(frame.image[24, [8, 32]], [[200, 50, 30]] * 2, atol=12)
+
+
+@pytest.mark.parametrize("name, codec, pixels", TRANSPARENT[:3])
+def test_transparency_that_is_lost_is_named_and_white(tmp_path, name, codec, pixels):
+    videos.write(tmp_path / name, [cutout()] * 3, codec=codec, pix_fmt=pixels,
+                 options={"auto-alt-ref": "0"} if codec == "libvpx" else {})
+    with Source(tmp_path / name) as clip, Sink(tmp_path / "b.mp4", clip) as sink:
+        for item in clip:
+            sink.write(item)
+        sink.finish()
+        assert sink.left_out == ("transparency, which .webm keeps",)
+    shown = videos.frames(tmp_path / "b.mp4")[1][1].to_ndarray(format="rgb24")[24, [8, 56]]
+    np.testing.assert_allclose(shown, [[200, 50, 30], [255, 255, 255]], atol=12)
+
+
+def test_an_alpha_channel_that_is_opaque_is_no_loss(tmp_path):
+    scene = np.dstack([picture(48, 64), np.full((48, 64), 255, np.uint8)])
+    videos.write(tmp_path / "a.mov", [av.VideoFrame.from_ndarray(scene, format="rgba")] * 2,
+                 codec="png", pix_fmt="rgba")
+    with Source(tmp_path / "a.mov") as clip, Sink(tmp_path / "b.mp4", clip) as sink:
+        for item in clip:
+            sink.write(item)
+        assert sink.left_out == ()
+
+
+def test_recordings_that_were_joined_go_on(tmp_path):
+    videos.write(tmp_path / "a.ts", [picture(32, 48)] * 50, sound="mp2", late=3)
+    content = (tmp_path / "a.ts").read_bytes()
+    (tmp_path / "b.ts").write_bytes(content + content)
+    assert copy(tmp_path / "b.ts", tmp_path / "b.mp4") == 100
+    seconds = np.array(times(tmp_path / "b.mp4"), float)
+    assert seconds[-1] == pytest.approx(4, abs=0.1)
+    assert min(np.diff(seconds)) > 0.001 and max(np.diff(seconds)) < 0.2
+    sound = [float(packet[0]) for packet in videos.packets(tmp_path / "b.mp4", "audio")]
+    assert np.median(np.diff(sound)) == pytest.approx(0.024)
+    assert min(np.diff(sound)) > 0 and sound[-1] == pytest.approx(3, abs=0.1)
+
+
+def test_one_false_time_moves_nothing_else(tmp_path):
+    unit = Fraction(1, 25)
+    clock = Clock(Fraction(0))
+    with av.open(str(tmp_path / "a.mkv"), "w") as container:
+        stream, moved = container.add_stream("mpeg4", 25), []
+        for dts in (*range(100), 5, *range(101, 110)):
+            packet = av.Packet(b"x")
+            packet.stream, packet.time_base, packet.duration = stream, unit, 1
+            packet.pts = packet.dts = dts
+            clock.move(packet)
+            moved.append(packet.dts)
+    assert moved == list(range(110))

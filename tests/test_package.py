@@ -22,7 +22,7 @@ LAYERS = [
     {"torch7"},
     {"published_weights"},
     {"find", "weights", "ops", "config", "optimizers", "progress", "evolution", "deinterlace",
-     "clip_file"},
+     "clip_file", "webm_alpha"},
     {"convolutions", "network_cache", "clip_source", "devices", "picture_cache"},
     {"graphs", "compiled", "loader"},
     {"engine", "model", "losses", "muon", "data", "checkpoint", "events", "history",
