@@ -16,14 +16,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from adain.errors import ImageError, OptionError
+from adain.image_formats import INSTALL
 from adain.images import READ_SUFFIXES
 from adain.naming import STREAM
 
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts",
                   ".m2ts", ".wmv", ".flv", ".3gp", ".ogv")
 # Pictures, as far as a user is concerned; those that are read (READ_SUFFIXES) are not left out.
-PICTURE_SUFFIXES = (".avif", ".heic", ".heif", ".jxl", ".jp2", ".psd", ".svg", ".dng", ".cr2",
-                    ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2", ".exr")
+PICTURE_SUFFIXES = (".avif", ".heic", ".heif", ".hif", ".jxl", ".jp2", ".psd", ".svg", ".dng",
+                    ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2", ".exr")
 # Copies and thumbnails that macOS, Windows and network drives keep; compared without case.
 SYSTEM_FOLDERS = ("__macosx", "@eadir", "#recycle", "$recycle.bin", "system volume information",
                   "lost+found")
@@ -174,7 +175,8 @@ class _Search:
         elif suffix in VIDEO_SUFFIXES:
             self._left["video{s}"] += 1
         elif suffix in PICTURE_SUFFIXES:
-            self._left[f"{suffix} file{{s}} (not a format that is read)"] += 1
+            why = f"needs {INSTALL[suffix]}" if suffix in INSTALL else "not a format that is read"
+            self._left[f"{suffix} file{{s}} ({why})"] += 1
 
     def left_out(self) -> str:
         """Return what was left out, in words; nothing where it is nothing."""

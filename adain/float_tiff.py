@@ -8,12 +8,14 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, TiffImagePlugin
 
+from adain.sample_range import float_white, measure
+
 
 def read(file: BinaryIO, check_size: Callable[[tuple[int, int]], None]) -> Image.Image:
     """Return the first picture as RGB or RGBA of 8 bits, upright, with its ICC profile.
 
-    Samples are taken as [0, 1]. check_size is called with (columns, rows) before anything is
-    decoded. Raises ValueError for all but interleaved RGB and RGBA of 32 or 64 bits.
+    check_size is called with (columns, rows) before anything is decoded. Raises ValueError for all
+    but interleaved RGB and RGBA of 32 or 64 bits, and where it is not certain what is white.
     """
     import cv2
 
@@ -33,8 +35,12 @@ def read(file: BinaryIO, check_size: Callable[[tuple[int, int]], None]) -> Image
     samples = cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_UNCHANGED)
     if samples is None:
         raise ValueError("its samples cannot be decoded")
-    levels = (np.clip(np.nan_to_num(samples), 0, 1) * 255 + 0.5).astype(np.uint8)
-    alpha = levels.shape[2] == 4
+    alpha = samples.shape[2] == 4
+    white = float_white(measure(samples[..., :3]))
+    whites = np.full(samples.shape[2], white, samples.dtype)
+    if alpha and measure([samples[..., 3]]).high <= 1:  # as many programs store it beside any range
+        whites[3] = 1
+    levels = (np.clip(np.nan_to_num(samples) / whites, 0, 1) * 255 + 0.5).astype(np.uint8)
     image = Image.fromarray(cv2.cvtColor(levels, cv2.COLOR_BGRA2RGBA if alpha
                                          else cv2.COLOR_BGR2RGB))
     if TiffImagePlugin.ICCPROFILE in tags:

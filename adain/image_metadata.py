@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any
 
 import numpy as np
 from PIL import ExifTags, Image, ImageCms
@@ -58,26 +60,59 @@ _KEPT_TAGS = (270, 271, 272, 282, 283, 296, 305, 306, 315, 316, 18246, 18249, 33
               40091, 40092, 40093, 40094, 40095)
 # Of the camera's directory what no longer holds: 37396 SubjectArea and 41492 SubjectLocation (the
 # picture was turned), 37500 MakerNote (its offsets point into the old file), 40961 ColorSpace,
-# 40962 and 40963 pixel dimensions, 40965 interoperability.
-_DROPPED_CAMERA_TAGS = (37396, 37500, 40961, 40962, 40963, 40965, 41492)
+# 40962 and 40963 pixel dimensions, 40965 interoperability; and what belongs to the main directory:
+# 274 Orientation, 34665 and 34853, which point to directories.
+_DROPPED_CAMERA_TAGS = (274, 34665, 34853, 37396, 37500, 40961, 40962, 40963, 40965, 41492)
 _SRGB_COLOR_SPACE = {40961: 1}
 
 
 def kept_exif(image: Image.Image) -> tuple[bytes | None, int]:
-    """Return the EXIF data that still holds, and the orientation that is to be applied."""
+    """Return the EXIF data that still holds, and the orientation that is to be applied.
+
+    A value that cannot be read, or written again, is left out; the others stay. So does the
+    picture: broken metadata make Pillow raise anything.
+    """
     try:
         source = image.getexif()
         orientation = source.get(ExifTags.Base.Orientation, 1)
-        kept = Image.Exif()
-        for tag in _KEPT_TAGS:
+    except Exception:
+        return None, 1
+    kept = Image.Exif()
+    for tag in _KEPT_TAGS:
+        with suppress(Exception):
             if tag in source:
                 kept[tag] = source[tag]
-        camera = {tag: value for tag, value in source.get_ifd(ExifTags.IFD.Exif).items()
-                  if tag not in _DROPPED_CAMERA_TAGS}
-        if camera:
-            kept[ExifTags.IFD.Exif] = camera | _SRGB_COLOR_SPACE
-        if position := source.get_ifd(ExifTags.IFD.GPSInfo):
-            kept[ExifTags.IFD.GPSInfo] = dict(position)
-        return (kept.tobytes() if len(kept) else None), orientation
-    except Exception:  # broken metadata raise anything; the picture is still good
-        return None, 1
+    for directory in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
+        with suppress(Exception):
+            found = dict(source.get_ifd(directory))
+            if directory == ExifTags.IFD.Exif:
+                found = {tag: found[tag] for tag in found if tag not in _DROPPED_CAMERA_TAGS}
+            if found:
+                kept[directory] = found
+    if not _can_be_written(kept):
+        kept = _writable(kept)
+    if camera := kept.get(ExifTags.IFD.Exif):
+        camera.update(_SRGB_COLOR_SPACE)
+    return (kept.tobytes() if len(kept) else None), orientation
+
+
+def _writable(exif: Image.Exif) -> Image.Exif:
+    """Return the values that can be written, each tried by itself."""
+    kept = Image.Exif()
+    for tag, value in exif.items():
+        if isinstance(value, dict):  # a directory
+            value = {inner: value[inner] for inner in value
+                     if _can_be_written({tag: {inner: value[inner]}})}
+        if value != {} and _can_be_written({tag: value}):
+            kept[tag] = value
+    return kept
+
+
+def _can_be_written(values: Mapping[int, Any]) -> bool:
+    exif = Image.Exif()
+    exif.update(values)
+    try:
+        exif.tobytes()
+    except Exception:
+        return False
+    return True

@@ -8,23 +8,16 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
-from PIL import (
-    BmpImagePlugin,
-    GifImagePlugin,
-    Image,
-    JpegImagePlugin,
-    PngImagePlugin,
-    TiffImagePlugin,
-    WebPImagePlugin,
-)
+from PIL import Image, TiffImagePlugin
 
-from adain import float_tiff
+from adain import float_tiff, sample_range
 from adain.errors import ImageError
+from adain.image_formats import open_image
 from adain.image_metadata import is_grey, kept_exif, profile_conversion
 
 # Telephones make pictures of 200 megapixels, medium format cameras of 151. A picture of this size
@@ -32,7 +25,6 @@ from adain.image_metadata import is_grey, kept_exif, profile_conversion
 MAX_PIXELS = 256_000_000
 
 _BAND_PIXELS = 1 << 18
-_CHOICES = "JPEG, PNG, WebP, TIFF, BMP and GIF"
 
 
 class Picture(NamedTuple):
@@ -48,41 +40,12 @@ class Picture(NamedTuple):
     exif: bytes | None = None
 
 
-class _TiffImageFile(TiffImagePlugin.TiffImageFile):
-    def _setup(self) -> None:
-        super()._setup()
-        if (self.tag_v2.get(TiffImagePlugin.PLANAR_CONFIGURATION) == 2
-                and max(self.tag_v2[TiffImagePlugin.BITSPERSAMPLE]) > 8):  # Pillow reads noise
-            raise ValueError("samples of 16 bits in separate planes are not supported; "
-                             "save it as PNG")
-
-    def load_prepare(self) -> None:
-        # Pillow checks its own limit here, unless the picture's memory is there already.
-        self.im = Image.core.new(self.mode, getattr(self, "_tile_size", self.size))
-        super().load_prepare()
-
-
-# Pillow's classes are used directly: Image.open() warns above 89 and refuses above 179 megapixels,
-# by a limit that all threads share; and it would try fifty formats, some by starting programs.
-_READERS: tuple[tuple[bytes, Callable[[BinaryIO], Image.Image]], ...] = (
-    (b"\xff\xd8\xff", JpegImagePlugin.JpegImageFile),
-    (b"\x89PNG\r\n\x1a\n", PngImagePlugin.PngImageFile),
-    (b"RIFF", WebPImagePlugin.WebPImageFile),
-    (b"II*\0", _TiffImageFile),
-    (b"MM\0*", _TiffImageFile),
-    (b"II+\0", _TiffImageFile),  # BigTIFF
-    (b"MM\0+", _TiffImageFile),
-    (b"BM", BmpImagePlugin.BmpImageFile),
-    (b"GIF8", GifImagePlugin.GifImageFile),
-)
-
-
 def open_picture(source: str | Path | BinaryIO, max_pixels: int = MAX_PIXELS,
                  shorter_side: int | None = None) -> Picture:
-    """Return what a picture file holds: JPEG, PNG, WebP, TIFF, BMP or GIF (its first frame).
+    """Return what a picture file holds, the first frame where it has several.
 
     The format is told by the content, not by the name. EXIF orientation is applied, an ICC profile
-    converted to sRGB, 16-bit and floating point ([0, 1]) samples are scaled to 8 bits.
+    converted to sRGB, samples of 16 and 32 bits are scaled to 8: see sample_range.
     source: a path, or a binary file object, which is read to its end and need not seek.
     max_pixels: a file whose header says more is refused before it is decoded.
     shorter_side: a hint that the caller will shrink the picture to that size; JPEG files then
@@ -90,18 +53,19 @@ def open_picture(source: str | Path | BinaryIO, max_pixels: int = MAX_PIXELS,
     Raises ImageError that names the file and what is wrong with it. WebP files above 179
     megapixels are refused by Pillow whatever max_pixels is.
     """
-    if not isinstance(source, str | os.PathLike):
-        name = getattr(source, "name", "picture")
-        return _decode(io.BytesIO(source.read()), name, max_pixels, shorter_side)
+    is_path = isinstance(source, str | os.PathLike)
+    name = source if is_path else getattr(source, "name", "picture")
     try:
-        with open(source, "rb") as file:
-            return _decode(file, source, max_pixels, shorter_side)
+        with open(source, "rb") if is_path else io.BytesIO(source.read()) as file:
+            return _decode(file, name, max_pixels, shorter_side)
     except FileNotFoundError:
-        raise ImageError(f"{source} does not exist.") from None
+        raise ImageError(f"{name} does not exist.") from None
     except IsADirectoryError:
-        raise ImageError(f"{source} is a folder, not a picture.") from None
+        raise ImageError(f"{name} is a folder, not a picture.") from None
     except OSError as error:
-        raise ImageError(f"{source} cannot be read: {error.strerror}.") from None
+        raise ImageError(f"{name} cannot be read: {error.strerror or error}.") from None
+    except MemoryError:
+        raise ImageError(f"{name} needs more memory than there is.") from None
 
 
 def _decode(file: BinaryIO, name: str | Path, max_pixels: int,
@@ -120,26 +84,21 @@ def _decode(file: BinaryIO, name: str | Path, max_pixels: int,
             picture, orientation = _convert(image)
         del image  # Pillow's copy; turning takes another one
         return _upright(picture, orientation)
-    except ImageError:
+    except (ImageError, MemoryError):
         raise
     except Exception as error:  # Pillow's plugins raise whatever broken bytes lead them to
         reason = " ".join(str(error).split()) or type(error).__name__
+        if reason.startswith("decoder error"):  # with a number
+            reason = "its data are damaged"
         raise ImageError(f"{name} is not a readable image: {reason.rstrip('.')}.") from None
 
 
 def _open(file: BinaryIO, check_size: Callable[[tuple[int, int]], None]) -> Image.Image:
     """Return an image of which nothing but the header is decoded, unless it is a float TIFF."""
-    start = file.read(16)
-    file.seek(0)
-    if not start:
-        raise ValueError("it is empty")
-    reader = next((reader for signature, reader in _READERS if start.startswith(signature)), None)
-    if reader is None:
-        raise ValueError(f"unknown format; {_CHOICES} are read")
     try:
-        image = reader(file)
+        image = open_image(file)
     except SyntaxError as error:
-        if reader is _TiffImageFile and str(error) == "unknown pixel mode":
+        if str(error) == "unknown pixel mode":  # of a TIFF
             return float_tiff.read(file, check_size)
         raise
     check_size(image.size)
@@ -148,13 +107,17 @@ def _open(file: BinaryIO, check_size: Callable[[tuple[int, int]], None]) -> Imag
 
 def _draft(image: Image.Image, shorter_side: int) -> None:
     factor = min(image.size) / shorter_side
-    if factor >= 2:  # the mode stays: draft's own conversion would skip the ICC profile
+    if image.format == "JPEG" and factor >= 2:  # others would give a thumbnail, or nothing
+        # The mode stays: a conversion by draft() would skip the ICC profile.
         image.draft(image.mode, tuple(int(side / factor) for side in image.size))
 
 
 def convert(image: Image.Image) -> Picture:
-    """Return a Pillow image as a Picture."""
-    return _upright(*_convert(image))
+    """Return a Pillow image as a Picture; ImageError where its samples mean nothing certain."""
+    try:
+        return _upright(*_convert(image))
+    except ValueError as error:
+        raise ImageError(f"the image cannot be used: {error}.") from None
 
 
 def _convert(image: Image.Image) -> tuple[Picture, int]:
@@ -167,19 +130,26 @@ def _convert(image: Image.Image) -> tuple[Picture, int]:
     columns, rows = image.size
     rgb = np.empty((rows, columns, 3), np.uint8)
     opacity = np.full((rows, columns), 255, np.uint8) if image.has_transparency_data else None
-    step = max(1, _BAND_PIXELS // max(1, columns))
-    for top in range(0, rows, step):
-        band = image.crop((0, top, columns, min(rows, top + step)))
+    for place, band in _bands(image):
         if white is not None:
             band, alpha = _eight_bit(band, white, inverted)
         else:
             band, alpha = _split_alpha(band)
-        rgb[top:top + step] = np.asarray(apply_profile(band))
+        rgb[place] = np.asarray(apply_profile(band))
         if alpha is not None:
-            opacity[top:top + step] = alpha
+            opacity[place] = alpha
     if opacity is not None and opacity.min(initial=255) == 255:
         opacity = None
     return Picture(rgb, opacity, exif), orientation
+
+
+def _bands(image: Image.Image) -> Iterator[tuple[slice, Image.Image]]:
+    """Give some rows after the other, each with their place."""
+    columns, rows = image.size
+    step = max(1, _BAND_PIXELS // max(1, columns))
+    for top in range(0, rows, step):
+        end = min(rows, top + step)
+        yield slice(top, end), image.crop((0, top, columns, end))
 
 
 def _split_alpha(band: Image.Image) -> tuple[Image.Image, np.ndarray | None]:
@@ -203,16 +173,24 @@ def _deep_range(image: Image.Image) -> tuple[float | None, bool]:
     tags = getattr(image, "tag_v2", {})
     bits = tags.get(TiffImagePlugin.BITSPERSAMPLE, (16,))[0]
     signed = tags.get(TiffImagePlugin.SAMPLEFORMAT, (1,))[0] == 2
-    white = 1.0 if image.mode == "F" else 2.0 ** (bits - signed) - 1
+    white = 2 ** (bits - signed) - 1
+    if image.mode == "F" or signed or bits == 32:
+        found = sample_range.measure(_samples(band, white) for _, band in _bands(image))
+        white = (sample_range.float_white(found) if image.mode == "F" else
+                 sample_range.integer_white(found, white))
     return white, tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0
+
+
+def _samples(band: Image.Image, white: float) -> np.ndarray:
+    """Return grey of more than 8 bits; Pillow keeps unsigned 32-bit samples as signed ones."""
+    samples = np.asarray(band)
+    return samples.view(np.uint32) if white > 2**31 and samples.dtype == np.int32 else samples
 
 
 def _eight_bit(band: Image.Image, white: float,
                inverted: bool) -> tuple[Image.Image, np.ndarray | None]:
     """Return grey of more than 8 bits as 8, where Pillow's own conversion clips it at 255."""
-    samples = np.asarray(band)
-    if white > 2**31:  # Pillow keeps unsigned 32-bit samples as signed ones
-        samples = samples.view(np.uint32)
+    samples = _samples(band, white)
     key = band.info.get("transparency")
     alpha = None if key is None else np.where(samples == key, 0, 255).astype(np.uint8)
     share = np.clip(np.nan_to_num(samples.astype(np.float32)) / white, 0, 1)

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from adain.atomic import atomic, atomic_file
+from adain.image_formats import READ_SUFFIXES
 from adain.image_reader import MAX_PIXELS, Picture, convert, open_picture
 from adain.image_writer import (
     FORMATS,
@@ -29,8 +30,6 @@ __all__ = ["FORMATS", "JPEG_QUALITY", "MAX_PIXELS", "NO_LIMIT", "READ_SUFFIXES",
            "Format", "Picture", "atomic", "atomic_file", "check_writable_format",
            "fill_transparent", "open_picture", "read", "resize", "resize_shorter_side", "to_array",
            "writable_format", "write"]
-
-READ_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif")
 
 
 def read(source: str | Path | BinaryIO, shorter_side: int | None = None,

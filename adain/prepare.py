@@ -15,8 +15,6 @@ from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
 
-from PIL import Image
-
 from adain import find, images, naming
 from adain.bad_files import BadFiles
 from adain.commands import check_paths, progress, run
@@ -61,8 +59,8 @@ def shrink(file: Path, result: Path, size: int) -> ImageError | None:
 
 
 def _is_jpeg(file: Path) -> bool:
-    with Image.open(file) as image:
-        return image.format == "JPEG"
+    with open(file, "rb") as picture:
+        return picture.read(3) == b"\xff\xd8\xff"
 
 
 def _shrink(job: tuple[Path, Path], size: int) -> ImageError | None:

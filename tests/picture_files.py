@@ -33,10 +33,44 @@ def tiff(path, samples, photometric, **tags):
     return path
 
 
+def exif_data(main, camera=(), gps=()):
+    """EXIF data as no library writes them: lists of (tag, type, count, little-endian bytes)."""
+    def directory(entries, start):
+        head, body = struct.pack("<H", len(entries)), b""
+        for tag, kind, count, value in sorted(entries):
+            head += struct.pack("<HHI", tag, kind, count)
+            if len(value) > 4:
+                place = start + 2 + 12 * len(entries) + 4 + len(body)
+                body, value = body + value, struct.pack("<I", place)
+            head += value.ljust(4, b"\0")
+        return head + b"\0" * 4 + body
+
+    length, main = 0, list(main)
+    parts = []
+    for tag, entries in ((0x8769, camera), (0x8825, gps)):
+        start = 8 + len(directory([*main, *[(0, 4, 1, b"")] * 2], 0)) + length
+        parts.append((tag, directory(entries, start), start))
+        length += len(parts[-1][1])
+    main += [(tag, 4, 1, struct.pack("<I", start)) for tag, _, start in parts]
+    return b"Exif\0\0II*\0\x08\0\0\0" + directory(main, 8) + b"".join(part for _, part, _ in parts)
+
+
 def png_with_chunk(data, kind, content):
     """Put a chunk behind the header of a PNG."""
     chunk = struct.pack(">I", len(content)) + kind + content
     return data[:33] + chunk + struct.pack(">I", zlib.crc32(chunk[4:])) + data[33:]
+
+
+def png(columns, rows, depth, kind, scanlines, interlace=0):
+    """A PNG of these bytes, whatever its header promises."""
+    data = b"\x89PNG\r\n\x1a\n"
+    header = struct.pack(">IIBBBBB", columns, rows, depth, kind, 0, 0, interlace)
+    for name, content in ((b"IHDR", header), (b"PLTE", bytes(range(48))),
+                          (b"IDAT", zlib.compress(scanlines)), (b"IEND", b"")):
+        if name != b"PLTE" or kind == 3:
+            data += struct.pack(">I", len(content)) + name + content
+            data += struct.pack(">I", zlib.crc32(name + content))
+    return data
 
 
 def swapped_profile():

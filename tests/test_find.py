@@ -6,6 +6,7 @@ import pytest
 
 from adain import find
 from adain.errors import ImageError, OptionError
+from adain.images import READ_SUFFIXES
 
 
 def touch(root, *files):
@@ -47,23 +48,31 @@ def test_nothing_there_is_one_clear_line(tmp_path, name, message):
 def test_what_is_left_out_is_counted_in_one_line(tmp_path):
     touch(tmp_path, "a.jpg", "._a.jpg", ".a.1.2.partial.jpg", ".DS_Store", "__MACOSX/a.jpg",
           "sub/@eaDir/a.jpg", ".thumbnails/a.jpg", ".ipynb_checkpoints/a.jpg", "clip.mp4", "b.MOV",
-          "c.heic", "d.HEIC", "e.jxl", "notes.txt")
+          "c.psd", "d.PSD", "e.jxl", "notes.txt")
     (tmp_path / "gone.jpg").symlink_to("nowhere")
     (tmp_path / "gone").symlink_to("nowhere")
     (tmp_path / "circle").symlink_to("circle")
     files, [line] = listed(tmp_path)
     assert files == ["a.jpg"]
     for words in ("2 hidden files", "2 hidden folders", "2 system folders", "2 videos",
-                  "2 .heic files (not a format that is read)", "1 .jxl file (",
+                  "2 .psd files (not a format that is read)", "1 .jxl file (",
                   "3 broken links or special files"):
         assert words in line
     assert line.startswith(f"{tmp_path}: left out ") and "\n" not in line
 
 
 def test_a_folder_of_other_files_only_says_which(tmp_path):
-    touch(tmp_path, "clip.mp4", "a.heic")
-    with pytest.raises(ImageError, match="has no pictures; .* left out 1 .heic file .*, 1 video"):
+    touch(tmp_path, "clip.mp4", "a.psd")
+    with pytest.raises(ImageError, match="has no pictures; .* left out 1 .psd file .*, 1 video"):
         find.pictures(tmp_path)
+
+
+@pytest.mark.skipif(".heic" in READ_SUFFIXES, reason="pillow-heif is installed")
+def test_what_would_make_pictures_readable_is_said(tmp_path):
+    touch(tmp_path, "a.jpg", "a.heic", "b.HEIC")
+    files, [line] = listed(tmp_path)
+    assert files == ["a.jpg"]
+    assert line.endswith("left out 2 .heic files (needs pip install pillow-heif)")
 
 
 def test_links_are_followed_and_circles_end(tmp_path):

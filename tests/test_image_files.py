@@ -1,17 +1,22 @@
 """Files that are broken, too large, or no files at all; many of them at once."""
 
 import io
+import struct
+import sys
 import threading
 import warnings
 
 import numpy as np
 import pytest
 from conftest import picture
-from picture_files import bomb, encoded, save, swapped_profile
+from picture_files import bomb, encoded, png, save, swapped_profile, tiff
 from PIL import Image
 
 from adain import images
 from adain.errors import ImageError
+
+FORMATS = ["JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF",
+           *(["AVIF"] if ".avif" in images.WRITE_SUFFIXES else [])]
 
 
 def test_errors_name_the_file_and_the_reason(tmp_path):
@@ -30,7 +35,7 @@ def test_errors_name_the_file_and_the_reason(tmp_path):
         images.read(tmp_path / "file" / "x.png")
 
 
-@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF"])
+@pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.filterwarnings("ignore")  # Pillow's, of damaged directories
 def test_a_cut_file_is_an_error_of_one_line(format):
     """Cut anywhere, a file either is refused or has lost nothing that shows."""
@@ -48,7 +53,7 @@ def test_a_cut_file_is_an_error_of_one_line(format):
     assert refused >= 50
 
 
-@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF"])
+@pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.filterwarnings("ignore")  # Pillow's, of damaged directories
 def test_damaged_bytes_raise_nothing_but_image_errors(format):
     whole = encoded(Image.fromarray(picture(16, 16)), format)
@@ -60,6 +65,137 @@ def test_damaged_bytes_raise_nothing_but_image_errors(format):
             assert images.open_picture(io.BytesIO(data.tobytes()), max_pixels=10**6).rgb.size
         except ImageError as error:
             assert "\n" not in str(error)
+
+
+COLOURS = [(1, 0), (2, 0), (4, 0), (8, 0), (16, 0), (8, 2), (16, 2), (1, 3), (4, 3), (8, 4),
+           (16, 4), (8, 6), (16, 6)]  # bits, and PNG's number of the kind of pixels
+CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+
+
+@pytest.mark.parametrize("depth, kind", COLOURS)
+@pytest.mark.parametrize("rows", [1, 7, 8])
+@pytest.mark.parametrize("columns", [1, 2, 9])
+def test_a_png_whose_data_end_early_is_an_error_and_a_black_one_is_not(depth, kind, rows, columns):
+    row = bytes(1 + (columns * CHANNELS[kind] * depth + 7) // 8)
+    for count in range(rows + 1):
+        data = io.BytesIO(png(columns, rows, depth, kind, row * count))
+        if count == rows:
+            assert images.read(data).shape == (rows, columns, 3)
+        else:
+            with pytest.raises(ImageError, match="data end early|truncated"):
+                images.read(data)
+
+
+@pytest.mark.parametrize("depth, kind", COLOURS)
+@pytest.mark.parametrize("size", [(1, 1), (2, 1), (1, 2), (5, 1), (8, 8), (9, 7), (3, 10)])
+def test_an_interlaced_png_is_whole_only_with_its_last_byte(depth, kind, size):
+    """Pixels come in passes: every 8th of every 8th row, those half way between, and so on."""
+    columns, rows = size
+    bits = CHANNELS[kind] * depth
+    length = sum(len(range(top, rows, down)) * (1 + (len(range(left, columns, across)) * bits + 7)
+                                                // 8)
+                 for left, top, across, down in ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8),
+                                                 (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2),
+                                                 (0, 1, 1, 2)) if left < columns)
+    assert images.read(io.BytesIO(png(*size, depth, kind, bytes(length), 1))).shape[:2] == (
+        rows, columns)
+    with pytest.raises(ImageError, match="data end early|truncated"):
+        images.read(io.BytesIO(png(*size, depth, kind, bytes(length - 1), 1)))
+
+
+def test_a_tiff_that_lacks_strips_is_an_error(tmp_path):
+    """Rows without one, or a whole plane."""
+    rows = {"256": 16, "257": 8, "258": (8, 8, 8), "277": 3, "278": 8}
+    planes = rows | {"284": 2, "273": (0, 128, 256), "279": (128, 128, 128)}
+    for tags, lacking in ((rows, {"278": 4}), (planes, {"273": (0, 128)})):
+        path = tiff(tmp_path / "x.tif", np.full((8, 16, 3), 200, np.uint8), 2, **tags)
+        assert (images.read(path) == 200).all()
+        tiff(path, np.full((8, 16, 3), 200, np.uint8), 2, **tags | lacking)
+        with pytest.raises(ImageError, match="its data end early"):
+            images.read(path)
+
+
+@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate", "jpeg"])
+def test_libraries_print_nothing_of_what_is_raised(tmp_path, capfd, compression):
+    Image.fromarray(picture(64, 64)).save(tmp_path / "x.tif", compression=compression)
+    data = bytearray((tmp_path / "x.tif").read_bytes())
+    data[8:2000] = bytes(1992)
+    capfd.readouterr()
+    with pytest.raises(ImageError):
+        images.read(io.BytesIO(data))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_gif_of_42_bytes_is_no_picture_of_225_megapixels(tmp_path):
+    data = bytearray(encoded(Image.new("P", (1, 1)), "GIF"))
+    for columns, rows in ((300, 200), (4000, 4000)):
+        data[6:10] = struct.pack("<2H", columns, rows)
+        assert images.read(io.BytesIO(data)).shape == (rows, columns, 3)
+    data[6:10] = struct.pack("<2H", 15000, 15000)
+    with pytest.raises(ImageError, match="its canvas of 15000 x 15000 pixels holds"):
+        images.read(io.BytesIO(data))
+
+
+def test_memory_that_is_too_short_is_an_error_of_that_picture(monkeypatch, tmp_path):
+    def fail(*_):
+        raise MemoryError
+
+    path = save(tmp_path / "x.png", Image.new("RGB", (4, 4)))
+    monkeypatch.setattr("adain.image_reader._turn", fail)
+    with pytest.raises(ImageError, match="x.png needs more memory than there is"):
+        images.read(path)
+
+
+# Formats
+
+BOXES = {  # the first box of a file, by its brands
+    "heic": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "mif1": b"\0\0\0\x18ftypmif1\0\0\0\0miafheic",
+    "avif": b"\0\0\0\x1cftypmif1\0\0\0\0miafavifheic"}
+
+
+@pytest.mark.parametrize("start, reason", [
+    (BOXES["heic"], "HEIC needs pillow-heif: pip install pillow-heif"),
+    (BOXES["mif1"], "HEIC needs pillow-heif: pip install pillow-heif"),
+    (BOXES["avif"], "this Pillow reads no AVIF: pip install 'pillow>=11.3'"),
+    (b"\0\0\0\x14ftypisom\0\0\0\0isom", "unknown format; JPEG, PNG"),
+    (b"\xff\x0a", "JPEG XL is not read; save it as PNG"),
+    (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL is not read; save it as PNG"),
+    *((start, "unknown format; JPEG, PNG") for start in (
+        b"8BPS\0\1", b"%!PS-Adobe-3.0 EPSF-3.0", b"%PDF-1.4", b"<svg>", b"#FIG"))])
+def test_formats_that_are_not_read_are_said_whatever_the_ending(monkeypatch, tmp_path, start,
+                                                                reason):
+    monkeypatch.setattr("adain.image_formats.HAS_AVIF", False)
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    (tmp_path / "x.jpg").write_bytes(start + bytes(200))
+    with pytest.raises(ImageError, match=f"x.jpg is not a readable image: {reason}"):
+        images.read(tmp_path / "x.jpg")
+
+
+def test_a_number_s_place_in_a_name_stands_for_no_other_file(tmp_path):
+    for name, shade in (("x_%03d.png", 1), ("x_000.png", 2), ("x_001.png", 3), ("x_[0-9].png", 4),
+                        ("x_?.png", 5)):
+        save(tmp_path / name, Image.new("L", (4, 4), shade))
+    for name, shade in (("x_%03d.png", 1), ("x_[0-9].png", 4), ("x_?.png", 5)):
+        assert (images.read(tmp_path / name) == shade).all()
+    with pytest.raises(ImageError, match="does not exist"):
+        images.read(tmp_path / "y_%03d.png")
+    images.write(tmp_path / "x_%03d.png", picture(4, 4))
+    assert (images.read(tmp_path / "x_000.png") == 2).all()
+
+
+def test_heic_is_read_where_pillow_heif_is_installed(tmp_path):
+    pillow_heif = pytest.importorskip("pillow_heif", reason='needs pip install -e ".[heif]"')
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = 6, "maker"
+    image = np.zeros((40, 64, 3), np.uint8)
+    image[:, :32] = 200, 100, 50
+    pillow_heif.from_pillow(Image.fromarray(image)).save(tmp_path / "x.heic", quality=95,
+                                                         exif=exif.tobytes())
+    result = images.open_picture(tmp_path / "x.heic")
+    assert abs(result.rgb.astype(int) - np.rot90(image, -1)).mean() < 3
+    assert b"maker" in result.exif
+    with pytest.raises(ImageError, match="it has "):
+        images.read(tmp_path / "x.heic", max_pixels=100)
 
 
 @pytest.mark.parametrize("format", ["PNG", "BMP", "GIF", "JPEG"])

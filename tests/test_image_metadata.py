@@ -1,7 +1,9 @@
+import struct
+
 import numpy as np
 import pytest
 from conftest import picture
-from picture_files import grey_profile, save, swapped_profile
+from picture_files import exif_data, grey_profile, save, swapped_profile
 from PIL import Image, ImageOps
 
 from adain import images
@@ -67,6 +69,38 @@ def test_metadata_that_hold_are_kept(tmp_path):
 
 def test_layout_of_a_tiff_is_no_metadata(tmp_path):
     assert images.open_picture(save(tmp_path / "x.tif", Image.new("RGB", (4, 4)))).exif is None
+
+
+OWNER, DATE = (0x8298, 2, 6, b"owner\0"), (0x9003, 2, 20, b"2020:01:02 03:04:05\0")
+LATITUDE = (2, 5, 3, struct.pack("<6I", 48, 1, 8, 1, 0, 1))
+
+
+@pytest.mark.parametrize("main, camera, gps", [
+    ([(0x11A, 2, 3, b"72\0")], [], []),  # XResolution as text
+    ([(0x128, 4, 1, struct.pack("<I", 70000))], [], []),  # ResolutionUnit, too large
+    ([(0x10E, 5, 1, struct.pack("<2I", 1, 2))], [], []),  # ImageDescription as a number
+    ([(0x132, 12, 1, struct.pack("<d", np.nan))], [], []),  # DateTime as no number
+    ([(0x11A, 5, 1, bytes(8))], [], []),  # XResolution 0/0
+    ([], [(0x8827, 16, 1, struct.pack("<Q", 1 << 40))], []),  # ISO as LONG8
+    ([], [(0x829A, 2, 4, b"1/9\0")], []),  # ExposureTime as text
+    ([], [], [(1, 5, 1, struct.pack("<2I", 1, 2))]),  # GPSLatitudeRef as a number
+    ([], [], [(4, 2, 4, b"9,9\0")])])  # GPSLongitude as text
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])
+@pytest.mark.filterwarnings("ignore")  # Pillow's, of broken metadata
+def test_a_tag_that_cannot_be_written_turns_no_picture_and_takes_no_other_tag_along(
+        tmp_path, suffix, main, camera, gps):
+    upright = Image.new("RGB", (8, 16))
+    path = save(tmp_path / f"x{suffix}", upright.rotate(90, expand=True), exif=exif_data(
+        [(0x112, 3, 1, b"\x06\0"), OWNER, *main], [DATE, *camera], [LATITUDE, *gps]))
+    result = images.open_picture(path)
+    assert result.rgb.shape == (16, 8, 3)
+    for ending in (suffix, ".tif"):
+        images.write(tmp_path / f"y{ending}", result.rgb, exif=result.exif)
+        with Image.open(tmp_path / f"y{ending}") as written:
+            kept = written.getexif()
+            assert kept[0x8298] == "owner" and kept.get(0x112, 1) == 1
+            assert kept.get_ifd(0x8769)[0x9003] == "2020:01:02 03:04:05"
+            assert kept.get_ifd(0x8825)[2] == (48, 8, 0)
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")  # Pillow's

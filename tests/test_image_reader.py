@@ -24,7 +24,8 @@ def test_what_is_written_is_read_back(tmp_path, suffix):
     images.write(tmp_path / f"x{suffix}", image)
     read = images.read(tmp_path / f"x{suffix}")
     assert read.shape == image.shape and read.dtype == np.uint8
-    limit = {".jpg": 5, ".jpeg": 5, ".webp": 12}.get(suffix, 0)  # lossy, WebP also in colour
+    # Lossy, WebP also in colour.
+    limit = {".jpg": 5, ".jpeg": 5, ".webp": 12, ".avif": 5}.get(suffix, 0)
     assert abs(read.astype(int) - image).mean() <= limit
     assert [entry.name for entry in tmp_path.iterdir()] == [f"x{suffix}"]
 
@@ -88,19 +89,62 @@ def test_sixteen_bit_colour(tmp_path, suffix):
 
 @pytest.mark.parametrize("kind, samples", [
     (np.uint32, [0, 2**31, 2**32 - 1]), (np.int16, [-5, 16384, 32767]),
-    (np.float32, [-1, 0.502, 7])])
+    (np.float32, [-0.2, 0.502, 1.2]), (np.float32, [np.nan, 0.502, np.inf]),
+    *((kind, [0, 128, 255]) for kind in (np.int16, np.int32, np.uint32, np.float32)),
+    *((kind, [0, 32896, 65535]) for kind in (np.int32, np.uint32, np.float32)),
+    (np.int32, [0, 2**30, 2**31 - 1]), (np.float32, [-9, 128.2, 260])])
 def test_other_samples_of_a_tiff_are_scaled(tmp_path, kind, samples):
+    """To the range that they certainly have; what resampling leaves outside of it is cut off."""
     path = tiff(tmp_path / "x.tif", np.array(samples, kind).reshape(1, 3, 1), 1)
     assert images.read(path)[0, :, 0].tolist() == [0, 128, 255]
 
 
-def test_missing_numbers_of_a_float_tiff_are_black(tmp_path):
-    path = tiff(tmp_path / "x.tif", np.full((1, 1, 1), np.nan, np.float32), 1)
-    assert images.read(path).tolist() == [[[0, 0, 0]]]
+@pytest.mark.parametrize("kind, samples", [
+    (np.int32, [0, 1023]), (np.int32, [0, 100]), (np.int16, [-1000, 3000]),
+    (np.int32, [-255, 255]), (np.uint32, [5, 4095]), (np.float32, [0, 7]), (np.float32, [-1, 1]),
+    (np.float32, [0, 4095]), (np.float32, [*[0] * 500, 200])])
+def test_samples_of_a_tiff_whose_white_is_not_certain_are_refused(tmp_path, kind, samples):
+    """10 and 12 bits, depths, tomograms, numbers from -1 to 1, and high dynamic range."""
+    path = tiff(tmp_path / "x.tif", np.array(samples, kind).reshape(1, -1, 1), 1)
+    with pytest.raises(ImageError, match=rf"x.tif is not a readable image: its samples go from "
+                                         rf"{min(samples):g} to {max(samples):g}, which leaves"):
+        images.read(path)
+
+
+def test_black_is_black_and_no_number_is_an_error(tmp_path):
+    for kind in (np.int32, np.uint32, np.int16, np.float32):
+        assert not images.read(tiff(tmp_path / "x.tif", np.zeros((2, 2, 1), kind), 1)).any()
+    for channels in (1, 3):
+        path = tiff(tmp_path / "x.tif", np.full((1, 1, channels), np.nan, np.float32), channels)
+        with pytest.raises(ImageError, match="none of its samples is a finite number"):
+            images.read(path)
+
+
+def test_a_range_is_that_of_the_whole_picture(monkeypatch, tmp_path):
+    monkeypatch.setattr("adain.image_reader._BAND_PIXELS", 3)
+    samples = np.array([0, 1, 2, 128, 255], np.int32).reshape(5, 1, 1)
+    read = images.read(tiff(tmp_path / "x.tif", samples, 1))
+    assert read[:, 0, 0].tolist() == samples.ravel().tolist()
+
+
+def test_a_pillow_image_of_an_uncertain_range_is_refused():
+    with pytest.raises(ImageError, match="the image cannot be used: its samples go from 0 to 7"):
+        images.to_array(Image.fromarray(np.array([[0, 7]], np.float32)))
+
+
+def test_float_colour_of_a_tiff_from_0_to_255(tmp_path):
+    samples = np.array([[[0, 128, 255, 1], [51, 52, 53, 0.502]]], np.float32)
+    rgb = tiff(tmp_path / "x.tif", samples[..., :3], 2)
+    assert images.read(rgb).tolist() == samples[..., :3].tolist()
+    for white in (1, 255):  # of the opacity
+        samples[..., 3] *= white
+        result = images.open_picture(tiff(tmp_path / "y.tif", samples, 2, **{"338": 2}))
+        assert result.rgb.tolist() == samples[..., :3].tolist()
+        assert result.opacity.tolist() == [[255, 128]]
 
 
 def test_float_colour_of_a_tiff(tmp_path):
-    samples = np.array([[[0, 0.502, 1], [2, -1, 0.2]]], np.float32)
+    samples = np.array([[[0, 0.502, 1], [1.2, -0.2, 0.2]]], np.float32)
     path = tiff(tmp_path / "x.tif", samples, 2, **{"274": 6})  # turned, to stand upright
     assert images.read(path).tolist() == [[[0, 128, 255]], [[255, 0, 51]]]
     with pytest.raises(ImageError, match="it has 2 x 1 = 2 pixels"):

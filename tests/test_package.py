@@ -14,8 +14,8 @@ FILES = sorted((ROOT / "adain").rglob("*.py"))
 # From the ground up; a module may import, at its top level, only from the layers below its own.
 LAYERS = [
     {"errors", "runtime", "energy", "cpu", "memory", "hdr"},
-    {"atomic"},
-    {"float_tiff", "image_metadata"},
+    {"atomic", "sample_range"},
+    {"float_tiff", "image_formats", "image_metadata"},
     {"image_reader", "image_writer"},
     {"stats", "architecture", "images", "color", "clips", "bad_files", "naming", "array_files",
      "folder_lock"},

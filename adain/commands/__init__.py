@@ -35,6 +35,7 @@ def run(main: Callable[[], int | None], at_once: bool = False) -> None:
     warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
     if sys.stdout is not None:
         sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may be no text at all
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")  # what goes wrong is said by our own errors
     try:
         if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # see adain.entry_points
             signal.signal(signal.SIGINT, signal.default_int_handler)

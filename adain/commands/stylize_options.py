@@ -14,7 +14,8 @@ from adain.errors import OptionError
 from adain.recipe import BITS
 from adain.steady import SMOOTHING
 
-FORMATS = ("jpg", "png", "webp", "tif")
+FORMATS = tuple(ending for ending in ("jpg", "png", "webp", "tif", "avif")
+                if f".{ending}" in images.WRITE_SUFFIXES)
 NOT_FOR_ONE_STYLE = ("style_path", "alpha", "style_weights", "masks", "style_size", "coarse_size",
                      "passes", "smoothing", "random", "save_style", "concat", "model", "vgg_path",
                      "decoder_path", "engine", "tile_size", *iterative.OPTIONS)

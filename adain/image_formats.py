@@ -1,0 +1,180 @@
+"""The formats that are read: each is told by a file's first bytes and opened by its own class.
+
+Pillow's classes are used directly: Image.open() warns above 89 and refuses above 179 megapixels, by
+a limit that all threads share; and it would try fifty formats, some by starting programs.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import math
+import struct
+import zlib
+from collections import Counter
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import BinaryIO
+
+from PIL import (
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    JpegImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+
+# Pillow has had it since 11.3, where it was built with libavif; loading that would take 0.01 s.
+HAS_AVIF = find_spec("PIL._avif") is not None
+# What makes formats readable that are not, by their endings.
+INSTALL = {".avif": "pip install 'pillow>=11.3'"} if not HAS_AVIF else {}
+if find_spec("pillow_heif") is None:
+    INSTALL |= dict.fromkeys((".heic", ".heif", ".hif"), "pip install pillow-heif")
+READ_SUFFIXES = tuple(suffix for suffix in (
+    ".jpg", ".jpeg", ".jfif", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif", ".heic",
+    ".heif", ".hif") if suffix not in INSTALL)
+_CHOICES = "JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF and HEIC"
+
+_LARGE_CANVAS = 16_000_000  # pixels
+
+
+def open_image(file: BinaryIO) -> Image.Image:
+    """Return an image of which nothing but the header is decoded; ValueError for other formats."""
+    start = file.read(256)
+    file.seek(0)
+    return _reader(start)(file)
+
+
+def _reader(start: bytes) -> Callable[[BinaryIO], Image.Image]:
+    if not start:
+        raise ValueError("it is empty")
+    for signature, reader in _READERS:
+        if start.startswith(signature):
+            return reader
+    if start.startswith((b"\xff\x0a", b"\0\0\0\x0cJXL ")):
+        raise ValueError("JPEG XL is not read; save it as PNG")
+    if start[4:8] == b"ftyp":  # the size of this box, its kind, a brand, a version, more brands
+        box = start[:int.from_bytes(start[:4], "big")]
+        brands = {box[8:12], *(box[place:place + 4] for place in range(16, len(box), 4))}
+        if brands & {b"avif", b"avis"}:
+            return _avif
+        if brands & {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}:
+            return _heif
+    raise ValueError(f"unknown format; {_CHOICES} are read")
+
+
+def _avif(file: BinaryIO) -> Image.Image:
+    if not HAS_AVIF:
+        raise ValueError("this Pillow reads no AVIF: pip install 'pillow>=11.3'")
+    from PIL import AvifImagePlugin
+
+    return AvifImagePlugin.AvifImageFile(file)
+
+
+def _heif(file: BinaryIO) -> Image.Image:
+    try:
+        import pillow_heif
+    except ModuleNotFoundError:
+        raise ValueError("HEIC needs pillow-heif: pip install pillow-heif") from None
+    return pillow_heif.HeifImageFile(file)
+
+
+class _GifImageFile(GifImagePlugin.GifImageFile):
+    """A GIF that is refused where its canvas is nearly empty: gigabytes may come from 42 bytes."""
+
+    def load_prepare(self) -> None:
+        left, top, right, bottom = self.tile[0][1]
+        if math.prod(self.size) > max(_LARGE_CANVAS, 10 * (right - left) * (bottom - top)):
+            raise ValueError(f"its canvas of {self.width} x {self.height} pixels holds a picture "
+                             f"of {right - left} x {bottom - top}")
+        super().load_prepare()
+
+
+class _PngImageFile(PngImagePlugin.PngImageFile):
+    """A PNG that is an error where its data end early: Pillow leaves the other rows black."""
+
+    def load(self):
+        file, unread = self.fp, bool(self.tile)
+        pixels = super().load()
+        if unread:
+            last = self.im.getpixel((self.width - 1, self.height - 1))
+            suspect = not any(last) if isinstance(last, tuple) else not last
+            if (suspect or self.info.get("interlace")) and _ends_early(file):
+                raise ValueError("its data end early")
+        return pixels
+
+
+def _ends_early(file: BinaryIO) -> bool:
+    """Tell whether a PNG has fewer bytes of pixels than its header says."""
+    file.seek(16)
+    columns, rows, depth, kind, _, _, interlace = struct.unpack(">IIBBBBB", file.read(13))
+    bits = depth * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[kind]
+    # First column and row, and steps, of the passes in which the pixels come.
+    passes = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2),
+              (0, 1, 1, 2)) if interlace else ((0, 0, 1, 1),)
+    missing = 0
+    for left, top, across, down in passes:
+        width, height = -((left - columns) // across), -((top - rows) // down)
+        if width > 0 and height > 0:
+            missing += height * (1 + (width * bits + 7) // 8)  # a byte for the row's filter
+    inflate = zlib.decompressobj()
+    file.seek(8)
+    while missing > 0 and len(head := file.read(8)) == 8:
+        length, name = struct.unpack(">I4s", head)
+        end = file.tell() + length + 4
+        while name == b"IDAT" and length > 0 and missing > 0:
+            data = file.read(min(length, 16384))
+            if not data:
+                return True
+            length -= len(data)
+            missing -= len(inflate.decompress(data))
+        file.seek(end)
+    return missing > 0
+
+
+class _TiffImageFile(TiffImagePlugin.TiffImageFile):
+    def _setup(self) -> None:
+        super()._setup()
+        planar = self.tag_v2.get(TiffImagePlugin.PLANAR_CONFIGURATION) == 2
+        bits = self.tag_v2.get(TiffImagePlugin.BITSPERSAMPLE, (1,))
+        if planar and max(bits) > 8:  # Pillow reads noise
+            raise ValueError("samples of 16 bits in separate planes are not supported; "
+                             "save it as PNG")
+        if self.tile and self.tile[0][0] == "libtiff":
+            _silence_libtiff()
+            return
+        # Pillow leaves black what no strip or tile is listed for.
+        parts = Counter(tuple(tile[1]) for tile in self.tile)
+        area = sum((right - left) * (bottom - top) for left, top, right, bottom in parts)
+        if (area != math.prod(getattr(self, "_tile_size", self.size))
+                or planar and min(parts.values()) < len(bits)):
+            raise ValueError("its data end early")
+
+    def load_prepare(self) -> None:
+        # Pillow checks its own limit here, unless the picture's memory is there already.
+        self.im = Image.core.new(self.mode, getattr(self, "_tile_size", self.size))
+        super().load_prepare()
+
+
+@functools.cache
+def _silence_libtiff() -> None:
+    """Keep libtiff from printing on stderr what goes wrong; Pillow raises it as an error, too."""
+    try:
+        ctypes.CDLL(Image.core.__file__).TIFFSetErrorHandler(None)
+    except (AttributeError, OSError):  # it is built in, out of reach
+        return
+
+
+_READERS: tuple[tuple[bytes, Callable[[BinaryIO], Image.Image]], ...] = (
+    (b"\xff\xd8\xff", JpegImagePlugin.JpegImageFile),
+    (b"\x89PNG\r\n\x1a\n", _PngImageFile),
+    (b"RIFF", WebPImagePlugin.WebPImageFile),
+    (b"II*\0", _TiffImageFile),
+    (b"MM\0*", _TiffImageFile),
+    (b"II+\0", _TiffImageFile),  # BigTIFF
+    (b"MM\0+", _TiffImageFile),
+    (b"BM", BmpImagePlugin.BmpImageFile),
+    (b"GIF8", _GifImageFile),
+)
