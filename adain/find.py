@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from adain.bad_files import printable
 from adain.errors import ImageError, OptionError
 from adain.image_formats import INSTALL
 from adain.images import READ_SUFFIXES
@@ -39,7 +40,8 @@ class Listing(NamedTuple):
 
 
 def say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    """Print a line on standard error, one line whatever files are called."""
+    print(printable(line), file=sys.stderr, flush=True)
 
 
 def is_address(path: str | Path) -> bool:

@@ -88,13 +88,14 @@ def _candidates(files: Sequence[Path]) -> Iterator[list[str]]:
         yield [f"{file.stem}_{_hash(os.fspath(file), digits)}" for file in files]
 
 
-def name_results(results: Sequence[tuple[Path, Path, str]], out_path: str | Path,
-                 suffix: str) -> list[Path]:
+def name_results(results: Sequence[tuple[Path, Path, str]], out_path: str | Path, suffix: str,
+                 endings: Sequence[str] = (".png",)) -> list[Path]:
     """Return the file that each result is written to.
 
     results: content, its folder inside of the contents' folder, and the style's name; in out_path
     that becomes FOLDER/CONTENT__STYLE.suffix, see also unique_places(). An out_path that
-    is_file_name() is the one result's own name.
+    is_file_name() is the one result's own name. endings: others that a result, or a file beside it,
+    may get: results that are transparent become PNG files.
     """
     if is_file_name(out_path):
         if len(results) != 1:
@@ -102,43 +103,50 @@ def name_results(results: Sequence[tuple[Path, Path, str]], out_path: str | Path
                               f"{len(results)}: name a folder.")
         return [Path(out_path)]
     names = _content_names({content: folder for content, folder, _ in results})
-    places = [folder / f"{names[content]}__{style}.{suffix}" for content, folder, style in results]
-    keys = [f"{os.path.abspath(content)} {style}" for content, _, style in results]
-    return [Path(out_path) / place for place in unique_places(places, keys, (".png",))]
+    paths = {content: os.path.abspath(content) for content in names}
+    return unique_places(
+        Path(out_path), [(folder, f"{names[content]}__{style}", f".{suffix}")
+                         for content, folder, style in results],
+        [f"{paths[content]} {style}" for content, _, style in results], endings)
 
 
-def unique_places(places: Sequence[Path], keys: Sequence[str],
+def unique_places(root: Path, wanted: Sequence[tuple[Path, str, str]], keys: Sequence[str],
                   endings: Sequence[str] = ()) -> list[Path]:
-    """Return relative paths of files, with a hash before the ending where two would be the same.
+    """Return files below a folder, with a hash after the names of those that would be the same.
 
     So where a file would have the name of a folder, or one that is too long, which is cut.
-    keys: texts that tell the files apart, of which the hash is made. endings: others that files may
-    get instead of their own: results that are transparent become PNG files.
+    wanted: each file's folder inside of the root, its name, and its ending with the dot. keys:
+    texts that tell the files apart, of which the hash is made. endings: others that must be free.
     """
-    found = list(places)
     parents = {parent: folded(f"{parent.as_posix()}/").removeprefix("./")
-               for parent in {place.parent for place in places}}
+               for parent in {parent for parent, _, _ in wanted}}
     folders = {folded(above.as_posix()) for parent in parents
                for above in (parent, *parent.parents)}
+    taken_endings = {ending: {ending.lower(), *endings} for ending in {one[2] for one in wanted}}
+    room = {ending: LONGEST_NAME - max(map(len, found)) for ending, found in taken_endings.items()}
+    names = [name for _, name, _ in wanted]
 
-    def spellings(place: Path) -> set[str]:
-        names = {place.name, *(f"{place.stem}{ending}" for ending in endings)}
-        return {parents[place.parent] + folded(name) for name in names}
+    def spellings(index: int) -> list[str]:
+        parent, _, ending = wanted[index]
+        start = parents[parent] + folded(names[index])
+        return [start + found for found in taken_endings[ending]]
 
-    spelled = list(map(spellings, found))
+    spelled = list(map(spellings, range(len(wanted))))
     for digits in HASH_DIGITS:
         taken = Counter(spelling for each in spelled for spelling in each)
-        unfit = [index for index, place in enumerate(found)
-                 if len(os.fsencode(place.name)) > LONGEST_NAME
+        unfit = [index for index, name in enumerate(names)
+                 if len(os.fsencode(name)) > room[wanted[index][2]]
                  or any(taken[spelling] > 1 or spelling in folders for spelling in spelled[index])]
         for index in unfit:
-            place = places[index]
-            stem = _cut(place.stem, LONGEST_NAME - len(f"_{place.suffix}") - digits)
-            found[index] = place.with_name(f"{stem}_{_hash(keys[index], digits)}{place.suffix}")
-            spelled[index] = spellings(found[index])
+            _, name, ending = wanted[index]
+            names[index] = (f"{_cut(name, room[ending] - len('_') - digits)}_"
+                            f"{_hash(keys[index], digits)}")
+            spelled[index] = spellings(index)
         if not unfit:
             break
-    return found
+    places = {parent: os.path.join(root, parent) for parent in parents}
+    return [Path(places[parent], f"{name}{ending}")
+            for (parent, _, ending), name in zip(wanted, names)]
 
 
 def _content_names(folders: dict[Path, Path]) -> dict[Path, str]:

@@ -32,11 +32,10 @@ def plan(source: Path, target: Path) -> list[tuple[Path, Path]]:
     a.png and a.jpg of one folder must not meet.
     """
     files = find.list_below(source, leave_out=[target]).files
-    wanted = [file.relative_to(source) for file in files]
-    places = naming.unique_places(
-        [place if place.suffix.lower() in JPEG_SUFFIXES else place.with_name(f"{place.name}.jpg")
-         for place in wanted], list(map(str, wanted)))
-    return [(file, target / place) for file, place in zip(files, places)]
+    names = [file.relative_to(source) for file in files]
+    wanted = [(name.parent, name.stem, name.suffix) if name.suffix.lower() in JPEG_SUFFIXES
+              else (name.parent, name.name, ".jpg") for name in names]
+    return list(zip(files, naming.unique_places(target, wanted, list(map(str, names)))))
 
 
 def shrink(file: Path, result: Path, size: int) -> ImageError | None:

@@ -225,7 +225,7 @@ def test_train_then_resume_then_stylize(folders):
     (["--device", "gpu"], "OptionError: --device gpu"),
     (["--vgg-path", "none.h5"], "WeightsError: none.h5 does not exist"),
     (["--picture-cache", "nan"], "OptionError: --picture-cache must be 0 gigabytes or more"),
-    (["--content-path", "none"], "ImageError: none is not a folder"),
+    (["--content-path", "none"], "ImageError: none does not exist"),
     (["--checkpoint", "{}/content/content0.png"], "OptionError: --checkpoint .* not a folder")])
 def test_bad_training_options_are_one_clear_line(folders, options, pattern):
     done = train(folders, *(text.format(folders) for text in options))

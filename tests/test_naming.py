@@ -152,3 +152,9 @@ def test_a_dot_in_a_folder_s_name_does_not_make_it_a_file(path, is_file):
 def test_a_folder_that_exists_is_a_folder(tmp_path):
     (tmp_path / "x.jpg").mkdir()
     assert not naming.is_file_name(tmp_path / "x.jpg")
+
+
+def test_a_file_that_is_written_beside_a_result_fits_too():
+    contents = [(Path(f"in/{'y' * 240}.jpg"), Path(), "mosaic")]
+    [target] = naming.name_results(contents, "out", "jpg", [".png", ".state.npz"])
+    assert len(target.with_suffix(".state.npz").name) == 255

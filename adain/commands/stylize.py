@@ -182,7 +182,8 @@ def find_styles(options: argparse.Namespace) -> tuple[list[Path], list[Path]]:
 
     def fits(path: Path) -> bool:
         return path.suffix.lower() != stylefile.SUFFIX or (
-            needs_pictures is None and stylefile.is_style(path))
+            path.suffix == stylefile.SUFFIX and needs_pictures is None
+            and stylefile.is_style(path))
 
     styles, unreadable = [], []
     for named in options.style_path:
@@ -219,7 +220,9 @@ def choose_jobs(options: argparse.Namespace, contents: list[tuple[Path, Path]],
         except ImageError as error:
             raise ImageError(f"{error} A folder of that name: {out_path}/") from None
     targets = naming.name_results([(content, folder, style.name) for content, folder, style
-                                   in chosen], options.out_path, options.format or "jpg")
+                                   in chosen], options.out_path, options.format or "jpg",
+                                  (".png", ".state.npz") if options.model == iterative.MODEL
+                                  else (".png",))
     stems = {os.path.abspath(target.with_suffix("")) for target in targets}
     made = [content for content, _ in contents
             if os.path.abspath(content.with_suffix("")) in stems]
