@@ -32,7 +32,7 @@ Shape = tuple[int, ...] | str | None  # None: any shape
 # A header as NumPy writes it for plain arrays; others are refused rather than interpreted.
 _MAGIC = b"\x93NUMPY\x01\x00"
 _HEADER = re.compile(rb"\{'descr': '[<>|=]?(f2|f4|f8|[iu][1248]|b1|U\d{1,7})', "
-                     rb"'fortran_order': (True|False), 'shape': \(((?:\d{1,15},? ?){0,8})\), \}\s*")
+                     rb"'fortran_order': (True|False), 'shape': \((\d{1,15}(?:, \d{1,15}){0,7},?|)\), \}\s*")
 _DAMAGE = (OSError, ValueError, EOFError, OverflowError, NotImplementedError, struct.error,
            zlib.error, zipfile.BadZipFile)
 

@@ -215,7 +215,9 @@ def read_means(path: Path = MODELS / "vgg19_means.npz") -> dict[str, np.ndarray]
 def _read_vgg(path: Path) -> Weights:
     check_regular(path)
     if path.suffix in (".h5", ".hdf5"):
-        return normalise(fold_preprocessing(read_keras_h5(path)), read_means())
+        weights = read_keras_h5(path)
+        check(weights, "encoder", "vgg19", path)
+        return normalise(fold_preprocessing(weights), read_means())
     if path.suffix == ".t7":
         found = read_t7(path)
         matrix, offset = found[0] if found else (np.empty(0), np.empty(0))

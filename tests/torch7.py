@@ -38,13 +38,19 @@ def sequential(*modules: Module) -> Module:
     return Module("nn.Sequential", modules=list(modules), train=False)
 
 
+def content(value) -> bytes:
+    """A value as a file's bytes. One with a method write(writer) writes itself."""
+    return b"".join(_Writer().value(value))
+
+
 def save(path: Path, value) -> None:
-    path.write_bytes(b"".join(_Writer().value(value)))
+    path.write_bytes(content(value))
 
 
 class _Writer:
     def __init__(self) -> None:
         self.count = 0
+        self.written: dict[int, bytes] = {}  # modules that others hold, too
 
     def index(self):
         self.count += 1
@@ -68,7 +74,12 @@ class _Writer:
                 yield from self.value(item)
         elif isinstance(value, np.ndarray):
             yield from self.tensor(value.astype("<f4"))
+        elif hasattr(value, "write"):
+            yield value.write(self)
+        elif id(value) in self.written:
+            yield self.written[id(value)]
         else:
+            self.written[id(value)] = struct.pack("<ii", TORCH, self.count + 1)
             yield self.torch(value.typename)
             yield from self.value(value.fields)
 
