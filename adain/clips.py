@@ -31,9 +31,9 @@ BT601_LIKE = (BT601_625, BT601)
 # swscale: cubic (4) with full chroma (0x2000) and exact rounding (0x40000), at most 1 level off;
 # its default is off by up to 3.
 EXACT = 0x42004
-# Frames of 8192 x 8192 pixels, twice 8K, take 3 GB while they are stylised; larger ones are refused
-# unless that is asked for: a clip of some kB can hold one of 16000 x 16000.
-MAX_FRAME_PIXELS = 8192 * 8192
+# 8K of cinemas, the largest format in use. Larger frames are refused unless that is asked for: a
+# clip of some kB can hold one of 16000 x 16000. (8192 x 8192 take 4.5 GB while they are stylised.)
+MAX_FRAME_PIXELS = 8192 * 4320
 
 
 class Frame(NamedTuple):

@@ -42,15 +42,17 @@ class SteadyStylizer:
 
     style: what stylizer.encode_style() returned; alpha: as in Stylizer.stylize().
     smoothing: how many seconds the mean of the statistics forgets in; 0: every frame on its own.
+    progress: as in Stylizer.stylize(), of frames that are computed in several tiles.
     """
 
     def __init__(self, stylizer: Stylizer, style: ChannelStats, alpha: float = 1.0,
-                 smoothing: float = SMOOTHING) -> None:
+                 smoothing: float = SMOOTHING, progress: tiling.Progress = iter) -> None:
         check_alpha(alpha)
         check_smoothing(smoothing)
         stylizer.check_style(style)
         self._engine, self._tile_size_for = stylizer.engine, stylizer.tile_size_for
         self._style, self._alpha, self._smoothing = style, alpha, smoothing
+        self._progress = progress
         self._time = 0.0
         self._pixels: np.ndarray | None = None  # what the networks saw of the frame before
         self._own: ChannelStats | None = None  # its statistics
@@ -98,10 +100,10 @@ class SteadyStylizer:
                 picture, removed = self._engine.transfer(image, self._style, self._alpha, mean,
                                                          share)
                 return tiling.to_integers(picture), removed
-        own = tiling.measure(self._engine, image, tile_size)
+        own = tiling.measure(self._engine, image, tile_size, progress=self._progress)
         removed = own if mean is None else interpolate(mean, own, share)
         return tiling.stylize(self._engine, image, self._style, self._alpha, tile_size,
-                              content=removed), removed
+                              progress=self._progress, content=removed), removed
 
 
 def calm(before: np.ndarray, image: np.ndarray, share: float) -> np.ndarray:

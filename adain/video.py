@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -47,15 +47,23 @@ def stylize_file(stylizer: Stylizer, source: str | Path, target: str | Path, sty
     """Write the video `source` in the style to `target`, which appears whole or not at all.
 
     style: what stylizer.encode_style() returned; alpha and smoothing: see SteadyStylizer.
-    progress: called after each frame with the number done and, where it is known, that of all.
+    progress: called with the number of frames done and, where it is known, that of all: after each
+        frame, and before each tile of large ones. What it raises ends the clip.
     max_pixels: a clip whose frames have more is refused.
     Raises ImageError for a file that cannot be read or written, OptionError for the rest.
     """
     check_writable_format(target)
     if Path(target).resolve() == Path(source).resolve():
         raise OptionError(f"{target} is the clip itself; name another file for the result.")
-    steady = SteadyStylizer(stylizer, style, alpha, smoothing)
     started, frames = time.perf_counter(), 0
+
+    def before_each(tiles: Sequence) -> Iterator:
+        for tile in tiles:
+            if progress is not None:
+                progress(frames, clip.frames)
+            yield tile
+
+    steady = SteadyStylizer(stylizer, style, alpha, smoothing, before_each)
     with (Source(source, max_pixels) as clip, images.atomic(target) as beside,
           Sink(beside, clip, target) as sink,
           ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer):

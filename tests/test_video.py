@@ -12,7 +12,7 @@ from conftest import ROOT, picture
 av = pytest.importorskip("av", reason='needs pip install -e ".[video]"')
 import videos
 
-from adain import find, images, video
+from adain import Stylizer, find, images, video
 from adain.commands import stylize
 from adain.errors import ImageError, OptionError
 
@@ -155,6 +155,23 @@ def test_the_command_stylizes_a_clip(tmp_path, capsys):
 def command(content, out, *styles):
     return ["--model", "compact", "--content-path", str(content), "--out-path", str(out),
             "--style-path", *map(str, styles)]
+
+
+def test_large_frames_are_stopped_between_their_tiles(tmp_path):
+    small = Stylizer("compact", precision="float32", tile_size=128)
+    videos.write(tmp_path / "a.mkv", [picture(200, 300)], codec="mjpeg", pix_fmt="yuvj420p")
+    seen = []
+
+    def stop(*numbers):
+        seen.append(numbers)
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        video.stylize_file(small, tmp_path / "a.mkv", tmp_path / "b.mp4",
+                           small.encode_style(picture(64, 64, 9)), progress=stop)
+    assert [done for done, _ in seen] == [0, 0, 0]
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mkv"]
 
 
 @pytest.mark.parametrize("name", ["a.avi", "a.MPG", "a.ts"])
