@@ -248,7 +248,7 @@ class Painter:
 
     def exists(self, path: Path) -> bool:
         """Tell whether a result is there already."""
-        return path.exists() or (self._format is None and self._transparent(path).exists())
+        return path.is_file() or (self._format is None and self._transparent(path).is_file())
 
     @staticmethod
     def _transparent(path: Path) -> Path:

@@ -216,3 +216,12 @@ def test_a_folder_that_may_not_be_entered_makes_the_exit_code_1(tmp_path, folder
     said = capsys.readouterr().err
     assert f"{private} cannot be read: Permission denied\n" in said
     assert f"skipped 1: {private}\n" in said
+
+
+def test_a_folder_with_the_name_of_a_result_is_not_taken_for_it(tmp_path, capsys):
+    write(tmp_path, "in/x.png", "in/y.png", "styles/s.png")
+    (tmp_path / "out" / "x__s.jpg").mkdir(parents=True)
+    assert stylize(tmp_path) == 1
+    assert files_below(tmp_path / "out") == ["y__s.jpg"]
+    said = capsys.readouterr()
+    assert "x__s.jpg cannot be written" in said.err and "1 picture in" in said.out
