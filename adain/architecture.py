@@ -74,22 +74,25 @@ class Preset(NamedTuple):
     negative_slope: float  # of the ReLUs: the share of a negative value that passes
     trains_encoder: bool  # False: the encoder is the frozen ImageNet VGG19
     tile_size: int  # pixels; larger pictures are computed in tiles, which bounds the memory
-    tile_bytes: int  # memory for each pixel of a tile and its halo, measured in float32
-    base_bytes: int  # memory before the first pixel: interpreter, libraries, weights
+    # Memory, measured in float32 by models/measure_memory.py:
+    tile_bytes: int  # for each pixel of a tile and its halo
+    base_bytes: int  # before the first pixel: interpreter, libraries, weights
+    start_bytes: int  # reserved when libraries, threads and networks start
 
 
 PRESETS = {
     # The published system.
     "vgg19": Preset((64, 128, 256, 512), VGG19_DEPTHS, ("relu4_1",), negative_slope=0.0,
-                    trains_encoder=False, tile_size=768, tile_bytes=950, base_bytes=300_000_000),
+                    trains_encoder=False, tile_size=768, tile_bytes=1300, base_bytes=300_000_000,
+                    start_bytes=330_000_000),
     # A quarter of the width, fewer convolutions: those left out are slow, being at high resolution,
     # and learnt no faster. What so few channels lose at an eighth of the resolution comes back from
     # finer activations, which go through AdaIN too and are added where the decoder has reached
     # their size. With plain ReLUs most channels died at the learning rates that a short run needs;
     # a leaky one always has a gradient.
     "compact": Preset((16, 32, 64, 192), (1, 2, 3, 1), ("relu2_2", "relu3_3", "relu4_1"),
-                      negative_slope=0.2, trains_encoder=True, tile_size=640, tile_bytes=350,
-                      base_bytes=200_000_000),
+                      negative_slope=0.2, trains_encoder=True, tile_size=640, tile_bytes=360,
+                      base_bytes=200_000_000, start_bytes=300_000_000),
 }
 DEFAULT_PRESET = "vgg19"
 

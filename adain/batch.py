@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from adain.errors import AdaINError, ImageError, StyleError
+from adain.errors import AdaINError, ImageError, NetworkMemoryError, StyleError
 
 AHEAD = 2  # pictures that are read, the current one with them, and that are being written
 DONE, EXISTS, FAILED = "done", "exists", "failed"
@@ -91,11 +91,11 @@ def run(jobs: Sequence[Job], read: Callable[[Path], Any], stylize: Callable[[Any
 def one_picture(path: Path) -> Iterator[None]:
     """Raise what can go wrong with a single picture as an error that names it.
 
-    A closed pipe is no fault of a picture.
+    A closed pipe is no fault of a picture, and networks that ran out of memory make no other one.
     """
     try:
         yield
-    except (StyleError, BrokenPipeError):
+    except (StyleError, BrokenPipeError, NetworkMemoryError):
         raise
     except AdaINError as error:
         if str(path) in str(error):

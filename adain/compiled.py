@@ -11,13 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from adain import cpu, network_cache
+from adain import cpu, memory, network_cache
+from adain.errors import NetworkMemoryError
 
 # What no network gives: the first number of an output that was not computed.
 _MARK = np.float32(-3e38)
 # After so many calls with inputs of the same shapes, repeat() compiles a network for just these: it
 # takes about 0.1 s and gains 1.5 ms a call.
 REPEATED = 32
+# Operations that OpenVINO keeps compiled for shapes that it has seen: its own 5000 take 0.75 GB
+# after 700 sizes of pictures, and are no faster. Tiles of one picture have up to nine shapes.
+_KEPT_OPERATIONS = "200"
 # In OpenVINO's errors when memory is short: "bad_alloc", "can't alloc", "Failed to allocate ...";
 # and when there is none for the stack of a new thread, the second by Python.
 _SHORT = ("alloc", "Resource temporarily unavailable", "can't start new thread")
@@ -33,29 +37,25 @@ class CompiledGraph:
     Inputs are not copied; outputs are valid until the next call. Out of memory is a MemoryError:
     OpenVINO raises an error then, but with a single core it only leaves the outputs as they were,
     so each is marked before the next call. A network that ran out of memory may compute nonsense
-    ever after, so it is released.
+    ever after, and to compile another one in what is left may hang or crash: it raises MemoryError
+    from then on.
     """
 
     def __init__(self, make: Callable[[], Any], options: dict[str, str], name: str | None = None,
                  at_once: bool = True) -> None:
         self._make, self._options, self._name = make, options, name
-        self.release()
-        if at_once:
-            self._ready()
-
-    def release(self) -> None:
-        """Let go of all memory; the next call compiles the network anew."""
         self._outputs: list[np.ndarray] = []
-        self._compiled = None
+        self._damaged: str | None = None  # by which error
         self._shapes: list[tuple[int, ...]] = []  # of the inputs of repeat()
         self._calls = 0  # of it, with these shapes
         self._fixed: CompiledGraph | None = None  # for these shapes only
+        if at_once:
+            self._compiled  # noqa: B018
 
-    def _ready(self):
-        if self._compiled is None:
-            with _memory_errors():
-                self._compiled = self._compile()
-        return self._compiled
+    @cached_property
+    def _compiled(self):
+        with self._memory_errors():
+            return self._compile()
 
     def _compile(self):
         # In a thread of its own, because on CPUs with AMX OpenVINO gives the thread that compiles
@@ -84,22 +84,19 @@ class CompiledGraph:
     @cached_property
     def precision(self) -> str:
         """What it computes in, "float32" or "bfloat16"."""
-        used = self._ready().get_property("INFERENCE_PRECISION_HINT").get_type_name()
+        used = self._compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
         return {"bf16": "bfloat16", "f32": "float32"}.get(used, used)
 
     def __call__(self, *inputs: np.ndarray) -> list[np.ndarray]:
         for output in self._outputs:
             output.flat[0] = _MARK
-        try:
-            network = self._ready()
-            with _memory_errors():
-                outputs = list(network(list(inputs), share_inputs=True,
-                                       share_outputs=True).values())
+        with self._memory_errors():
+            if self._damaged:
+                raise MemoryError(self._damaged)
+            outputs = list(self._compiled(list(inputs), share_inputs=True,
+                                          share_outputs=True).values())
             if any(not output.size or output.flat[0] == _MARK for output in outputs):
                 raise MemoryError("OpenVINO gave no result")
-        except MemoryError:
-            self.release()
-            raise
         self._outputs = outputs
         return outputs
 
@@ -113,27 +110,26 @@ class CompiledGraph:
         if shapes != self._shapes:
             self._shapes, self._calls, self._fixed = shapes, 0, None
         self._calls += 1
-        if self._calls == REPEATED:
+        if self._calls == REPEATED and not memory.reserved_counts():  # to compile needs more
             self._fix()
         return (self._fixed or self)(*inputs)
 
+    @contextmanager
+    def _memory_errors(self) -> Iterator[None]:
+        """Make NetworkMemoryErrors of all errors when memory is short, and remember the first."""
+        try:
+            yield
+        except (MemoryError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and not any(text in str(error) for text in _SHORT):
+                raise
+            self._damaged = str(error) or "no memory"
+            raise NetworkMemoryError(self._damaged) from None
+
     def _fix(self) -> None:
-        if self._compiled is not None:
-            self._compiled.release_memory()  # of activations: one network at a time has them
+        self._compiled.release_memory()  # of activations: one network at a time has them
         model = self._model.clone()
         model.reshape(dict(enumerate(self._shapes)))
         self._fixed = CompiledGraph(lambda: model, self._options, at_once=False)
-
-
-@contextmanager
-def _memory_errors() -> Iterator[None]:
-    """Make MemoryErrors of OpenVINO's errors when memory is short."""
-    try:
-        yield
-    except RuntimeError as error:
-        if not any(text in str(error) for text in _SHORT):
-            raise
-        raise MemoryError(str(error)) from None
 
 
 def compile_graph(model, precision: str = "auto") -> CompiledGraph:
@@ -146,7 +142,7 @@ def compile_options(precision: str) -> dict[str, str]:
 
     int8: what of a graph is not in 8 bits is computed in float32.
     """
-    options = {"PERFORMANCE_HINT": "LATENCY"}
+    options = {"PERFORMANCE_HINT": "LATENCY", "CPU_RUNTIME_CACHE_CAPACITY": _KEPT_OPERATIONS}
     if precision == "auto" and cpu.bfloat16() == cpu.SLOW:
         precision = "float32"  # OpenVINO's own choice is bfloat16 wherever it can be computed
     if precision != "auto":

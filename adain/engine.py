@@ -8,9 +8,9 @@ and AdaIN is applied, behind this interface: features never leave it.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, partial
 from typing import Protocol
 
 import numpy as np
@@ -113,10 +113,13 @@ class OpenVINOEngine:
         self._transfer = with_threads.submit(compiled, graphs.transfer_graph, encoder, decoder)
         with_threads.shutdown(wait=False)
         self._in_integers = ranges is not None
-        # Needed for masks only.
-        self._regions = lru_cache(1)(lambda: compiled(graphs.regions_graph, encoder, decoder))
+        self._make_regions = partial(compiled, graphs.regions_graph, encoder, decoder)
         self.radius, self.channels = radius(depths_of(encoder)), _channels(encoder, adain_layers)
         self.lock = threading.Lock()
+
+    @cached_property
+    def _regions(self) -> CompiledGraph:
+        return self._make_regions()  # needed for masks only
 
     @cached_property
     def device(self) -> str:
@@ -124,7 +127,7 @@ class OpenVINOEngine:
         return f"CPU, {computes}"
 
     def measure(self, image: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        mean, variance = self._call(self._statistics.result(), image[None], weights[None])
+        mean, variance = self._statistics.result()(image[None], weights[None])
         return mean.copy(), variance.copy()
 
     def transfer(self, image: np.ndarray, style: ChannelStats, alpha: float,
@@ -135,28 +138,12 @@ class OpenVINOEngine:
         call = network.repeat if content is None or own else network
         if content is None:  # zeros get no share, and leave the picture's own without rounding
             content, own = ChannelStats(*np.zeros((2, self.channels), np.float32)), 1.0
-        picture, mean, std = self._call(call, image[None], *style, np.float32(alpha), *content,
-                                        np.float32(own))
+        picture, mean, std = call(image[None], *style, np.float32(alpha), *content, np.float32(own))
         return picture[0], ChannelStats(mean.copy(), std.copy())
 
     def transfer_regions(self, image: np.ndarray, regions: np.ndarray, scales: np.ndarray,
                          shifts: np.ndarray) -> np.ndarray:
-        return self._call(lambda *inputs: self._regions()(*inputs), image[None], regions, scales,
-                          shifts)[0][0]
-
-    def _call(self, call: Callable[..., list[np.ndarray]],
-              *inputs: np.ndarray) -> list[np.ndarray]:
-        """Return call(*inputs); where memory is short, free that of all networks first.
-
-        Else the other ones would keep what smaller pictures need.
-        """
-        try:
-            return call(*inputs)
-        except MemoryError:
-            self._statistics.result().release()
-            self._transfer.result().release()
-            self._regions.cache_clear()
-            raise
+        return self._regions(image[None], regions, scales, shifts)[0][0]
 
 
 def _channels(encoder: Weights, adain_layers: Sequence[str]) -> int:

@@ -27,3 +27,7 @@ class WeightsError(AdaINError):
 
 class OptionError(AdaINError):
     """An option, argument or combination of them that makes no sense."""
+
+
+class NetworkMemoryError(MemoryError):
+    """The networks ran out of memory: they cannot be used any more, in this process."""

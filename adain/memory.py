@@ -8,6 +8,7 @@ space (`ulimit -v`), data (`ulimit -d`), the control groups of containers and ba
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 try:
@@ -16,6 +17,7 @@ except ImportError:  # Windows
     resource = None
 
 _ROOT = Path("/")
+_ARENA_MAX, _MMAP_THRESHOLD = -8, -3  # of mallopt, from GNU's malloc.h
 _PAGE = resource.getpagesize() if resource else 4096
 # Control groups, version 2 and 1: their folder, limit, use, and the name in memory.stat of the
 # files in the cache, which the kernel gives up first.
@@ -33,9 +35,26 @@ def available(root: Path = _ROOT) -> int | None:
     return max(0, min(free)) if free else None
 
 
-def address_space_is_limited() -> bool:
-    """Tell whether reserved memory counts, used or not (`ulimit -v`)."""
-    return bool(resource) and resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
+def reserved_counts() -> bool:
+    """Tell whether memory counts that is only reserved, as it does for `ulimit -v` and `-d`."""
+    return bool(resource) and any(resource.getrlimit(kind)[0] != resource.RLIM_INFINITY
+                                  for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA))
+
+
+def reserve_little() -> None:
+    """Make the C library reserve little, where that counts; call it before threads start.
+
+    They share one heap, instead of 64 MB or more for each; and large arrays are given back when
+    they are let go of, else it soon keeps them between others. Only GNU's knows these settings.
+    """
+    if not reserved_counts():
+        return
+    import ctypes
+
+    with suppress(AttributeError, OSError):
+        set_option = ctypes.CDLL(None).mallopt
+        set_option(_ARENA_MAX, 1)
+        set_option(_MMAP_THRESHOLD, 1_000_000)
 
 
 def _process_limits(root: Path) -> Iterator[int]:
@@ -65,9 +84,9 @@ def _group_limits(root: Path) -> Iterator[int]:
 
 
 def _machine(root: Path) -> Iterator[int]:
-    kilobytes = _entry(root / "proc/meminfo", "MemAvailable:")
-    if kilobytes:
-        yield kilobytes * 1024
+    free, swap = (_entry(root / "proc/meminfo", name) for name in ("MemAvailable:", "SwapFree:"))
+    if free:
+        yield (free + swap) * 1024
 
 
 def _entry(path: Path, name: str) -> int:

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from adain import color, images, stylefile, tiling
+from adain import color, images, memory, stylefile, tiling
 from adain import engine as engines
-from adain.architecture import DEFAULT_PRESET, STRIDE, preset
+from adain.architecture import DEFAULT_PRESET, STRIDE, depths_of, preset, radius
 from adain.errors import ImageError, OptionError
 from adain.stats import ChannelStats
 from adain.weights import load_decoder, load_encoder, load_ranges
 
 SMALLEST_TILE = 64  # pixels: smaller ones are nearly all halo
+_RESERVED = 1.2  # reserved memory of a tile, for each byte that it uses: measured
 DTYPES = (np.uint8, np.uint16, np.float32)  # of results
 Picture = str | Path | Image.Image | np.ndarray
 
@@ -33,8 +34,10 @@ class Stylizer:
     precision: "auto", "float32", "bfloat16" or "int8"; auto is bfloat16 where the CPU is faster
         with it, int8 is for the shipped networks and faster still, nearly as exact.
     tile_size: pictures larger than this many pixels a side are computed in tiles, which bounds
-        the memory and does not change the result. max_memory: megabytes that the process may
-        take, about; chooses the tile size for each picture.
+        the memory and does not change the result in float32. max_memory: megabytes that the
+        process may take, about; chooses the tile size for each picture. Where neither is given,
+        tiles are smaller than usual if limits of the process, its container or the machine leave
+        less memory (engine "openvino").
     style_size: styles are shrunk to this shorter side; smaller ones stay. None: never shrink.
 
     May be used from several threads, which take turns at computing.
@@ -62,17 +65,21 @@ class Stylizer:
             self.model = model or DEFAULT_PRESET
             encoder, decoder = _from_files(self.model, vgg_path, decoder_path)
         self.style_size, self.tile_size, self.max_memory = style_size, tile_size, max_memory
+        self._halo = tiling.stride_multiple(2 * radius(depths_of(encoder)))
         plan = preset(self.model)
+        # Known before networks start, which take their part.
+        self._limits = list(self._find_limits(engine))
+        try:  # before anything is started that would be short of memory
+            self.tile_size_for(np.zeros((1, 1, 3), np.uint8))
+        except ImageError as error:  # not even the smallest
+            raise OptionError(str(error)) from None
+        memory.reserve_little()
         shipped = not (checkpoint or vgg_path or decoder_path)
         ranges = load_ranges(self.model) if precision == "int8" and shipped else None
         self.engine = engines.create(engine, encoder, decoder, plan.adain_layers, precision,
                                      plan.negative_slope, ranges)
         self.channels = self.engine.channels
         self._encoder = encoder
-        try:
-            self._tile_size_in_memory(np.zeros((1, 1, 3), np.uint8))
-        except ImageError as error:  # not even the smallest
-            raise OptionError(str(error)) from None
 
     @cached_property
     def fingerprint(self) -> str:
@@ -173,23 +180,36 @@ class Stylizer:
         # A picture that needs no more than such a tile and its halo do is computed at once: the
         # pass for its statistics is then not needed.
         rows, columns = map(tiling.padded_length, image.shape[:2])
-        whole = rows * columns <= (tile_size + 2 * tiling.default_halo(self.engine)) ** 2
+        whole = rows * columns <= (tile_size + 2 * self._halo) ** 2
         return max(rows, columns) if whole else tile_size
 
     def _tile_size_in_memory(self, image: np.ndarray) -> int:
-        plan = preset(self.model)
-        if self.max_memory is None:
-            return plan.tile_size
+        plan, margins = preset(self.model), 2 * self._halo
+        pixel_bytes = plan.tile_bytes * (_RESERVED if memory.reserved_counts() else 1)
         # The picture and its result, and one more copy while it is read or written.
-        free = self.max_memory * 1_000_000 - plan.base_bytes - 3 * image.nbytes
-        side = math.isqrt(max(free, 0) // plan.tile_bytes) - 2 * tiling.default_halo(self.engine)
-        if side < SMALLEST_TILE:
-            rows, columns = image.shape[:2]
-            least = (SMALLEST_TILE + 2 * tiling.default_halo(self.engine)) ** 2 * plan.tile_bytes
-            needed = -(-(plan.base_bytes + 3 * image.nbytes + least) // 1_000_000)
-            raise ImageError(f"a picture of {columns} x {rows} needs at least {needed} MB with "
-                             f"the model {self.model}; --max-memory is {self.max_memory}.")
-        return side // STRIDE * STRIDE
+        pictures = 3 * image.nbytes
+        tile_size = plan.tile_size if self.max_memory is None else None
+        for size, start, name in self._limits:
+            side = math.isqrt(int(max(size - start - pictures, 0) / pixel_bytes)) - margins
+            if side < SMALLEST_TILE:
+                rows, columns = image.shape[:2]
+                subject = f"a picture of {columns} x {rows}" if image.size > 3 else "any picture"
+                needed = start + pictures + (SMALLEST_TILE + margins) ** 2 * pixel_bytes
+                raise ImageError(f"{subject} needs at least {math.ceil(needed / 1e6)} MB with the "
+                                 f"model {self.model}; {name} {size // 1_000_000}.")
+            tile_size = min(tile_size or side, side // STRIDE * STRIDE)
+        return tile_size
+
+    def _find_limits(self, engine: str) -> Iterator[tuple[int, int, str]]:
+        """Yield each limit in bytes, what of it is needed before the first pixel, and its name."""
+        plan = preset(self.model)
+        if self.max_memory is not None:
+            yield self.max_memory * 1_000_000, plan.base_bytes, "--max-memory is"
+        available = memory.available()
+        if engine == "openvino" and available is not None:
+            start = plan.start_bytes if memory.reserved_counts() else plan.base_bytes
+            yield available, start, ("limits of this process (ulimit), its container or the "
+                                     "machine leave")
 
     def _encoded(self, style: Picture | ChannelStats, content: Picture | None = None,
                  keep_colors: str | None = None) -> ChannelStats:

@@ -10,8 +10,7 @@ in the whole picture. The result equals that of the whole picture at once, up to
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -117,25 +116,8 @@ def measure(engine: Engine, image: np.ndarray, tile_size: int, mask: np.ndarray 
             progress: Progress = iter) -> ChannelStats:
     """Return the channel statistics of a whole picture (pass 1).
 
-    image: uint8 (rows, columns, 3); mask: uint8 (rows, columns), how much each pixel counts. Where
-    memory runs out, smaller tiles are tried.
+    image: uint8 (rows, columns, 3); mask: uint8 (rows, columns), how much each pixel counts.
     """
-    return _shrinking(partial(_measure, engine, image, mask=mask, progress=progress), tile_size)
-
-
-def _shrinking(compute: Callable[[int], Any], tile_size: int) -> Any:
-    """Return compute(tile_size), or where memory runs out that of half the size, and so on."""
-    try:
-        return compute(tile_size)
-    except MemoryError:
-        smaller = tile_size // (2 * STRIDE) * STRIDE
-        if smaller < SMALLEST:
-            raise
-    return _shrinking(compute, smaller)
-
-
-def _measure(engine: Engine, image: np.ndarray, tile_size: int, mask: np.ndarray | None,
-             progress: Progress) -> ChannelStats:
     plan = tiles(*map(padded_length, image.shape[:2]), tile_size, stride_multiple(engine.radius))
     statistics = StatsAccumulator()
     for down, across in progress(plan):
@@ -159,14 +141,8 @@ def stylize(engine: Engine, image: np.ndarray, style: ChannelStats | Regions, al
     tile that are computed with it, by default as far as the networks see; dtype: np.uint8,
     np.uint16, or np.float32 for the decoder's own values, about [0, 1] and not clipped; progress:
     is given the list of tiles and yields them; content: the statistics to remove, where they are
-    not the picture's own (then there is no pass 1; not for Regions). Where memory runs out, smaller
-    tiles are tried.
+    not the picture's own (then there is no pass 1; not for Regions).
     """
-    return _shrinking(partial(_stylize, engine, image, style, alpha, halo, dtype, progress,
-                              content), tile_size)
-
-
-def _stylize(engine, image, style, alpha, halo, dtype, progress, content, tile_size):
     plan = tiles(*map(padded_length, image.shape[:2]), tile_size,
                  default_halo(engine) if halo is None else halo)
     if isinstance(style, Regions):

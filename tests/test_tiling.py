@@ -68,36 +68,3 @@ def test_tiled_statistics_equal_those_of_the_whole(networks):
 def test_result_is_exactly_as_large_as_the_content(networks, rows, columns):
     result = stylize(networks, picture(rows, columns), 64)
     assert result.shape == (rows, columns, 3) and result.dtype == np.uint8
-
-
-class Forgetful:
-    """An engine that has memory for small windows only."""
-
-    def __init__(self, networks, largest):
-        self._networks, self._largest = networks, largest
-        self.radius, self.channels = networks.radius, networks.channels
-        self.lock = networks.lock
-
-    def __getattr__(self, name):
-        def call(image, *rest):
-            if image.shape[0] * image.shape[1] > self._largest:
-                raise MemoryError
-            return getattr(self._networks, name)(image, *rest)
-        return call
-
-
-def test_short_of_memory_smaller_tiles_are_tried(networks):
-    image = picture(264, 328)
-    small = stylize(Forgetful(networks, 200 * 200), image, 1024, dtype=np.float32)
-    whole = stylize(networks, image, 1024, dtype=np.float32)
-    np.testing.assert_allclose(small, whole, rtol=0, atol=1e-4 * abs(whole).max())
-    with pytest.raises(MemoryError):
-        stylize(Forgetful(networks, 100), image, 1024)
-
-
-def test_short_of_memory_a_style_is_encoded_in_smaller_tiles(networks):
-    image = picture(264, 328)
-    np.testing.assert_allclose(tiling.measure(Forgetful(networks, 200 * 200), image, 1024),
-                               tiling.measure(networks, image, 1024), rtol=1e-3, atol=1e-5)
-    with pytest.raises(MemoryError):
-        tiling.measure(Forgetful(networks, 100), image, 1024)

@@ -48,9 +48,9 @@ def run(main: Callable[[], int | None], at_once: bool = False) -> None:
         tell_error(error)
         code = 1
     except MemoryError:
-        print("MemoryError: there is not enough memory, even in the smallest pieces.",
-              file=sys.stderr)
-        code = 1
+        print("MemoryError: there is not enough memory; smaller pictures, or a smaller --tile-size "
+              "or --max-memory, need less.", file=sys.stderr, flush=True)
+        os._exit(1)  # to wait for threads may hang now
     except BrokenPipeError:  # who reads the output has seen enough, as `head` has
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the exit tries again
         code = 1

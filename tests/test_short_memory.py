@@ -1,0 +1,116 @@
+"""Stylising under limits of memory: the right picture or one line, no hang, no signal.
+
+    pytest -m slow tests/test_short_memory.py                            some runs
+    SHORT_MEMORY_RUNS=200 pytest -m slow -s tests/test_short_memory.py   as many as wanted
+"""
+
+import os
+import random
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from conftest import ROOT, picture
+from PIL import Image
+
+from adain import Stylizer, memory
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs RLIMIT_AS")
+RUNS = int(os.environ.get("SHORT_MEMORY_RUNS", "12"))
+SECONDS = 120  # longer is a hang
+# In levels of 255, from the run without a limit: tiles of float32 are exact up to rounding.
+TOLERANCE = {"float32": 1, "bfloat16": 24}
+_LIMITED = """
+import resource, sys
+kind, limit = sys.argv[1:3]
+resource.setrlimit(getattr(resource, kind), 2 * (int(limit),))
+sys.argv[1:] = sys.argv[3:]
+from adain.commands.stylize import entry_point
+entry_point()
+"""
+
+
+def stylize(folder, name, *options, limit=None, kind="RLIMIT_AS"):
+    """Run the command under a limit in megabytes; return its exit, its messages, the result."""
+    out_path = folder / f"{name}.png"
+    out_path.unlink(missing_ok=True)
+    unlimited = 2 ** 40
+    command = [sys.executable, "-X", "faulthandler", "-c", _LIMITED, kind,
+               str(limit * 1_000_000 if limit else unlimited),
+               "--style-path", str(ROOT / "styles" / "mosaic.jpg"), "--out-path", str(out_path),
+               *options]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS if limit
+                          else None, cwd=ROOT, env=os.environ | {"ADAIN_CACHE": ""})
+    made = np.asarray(Image.open(out_path)) if out_path.exists() else None
+    return done.returncode, done.stderr, made
+
+
+@pytest.fixture(scope="module")
+def contents(tmp_path_factory):
+    """{megapixels: a file}"""
+    folder = tmp_path_factory.mktemp("contents")
+    files = {}
+    for megapixels, size in ((1, (1200, 900)), (3, (2000, 1500)), (12, (4000, 3000))):
+        files[megapixels] = folder / f"{megapixels}.jpg"
+        Image.fromarray(picture(375, 500)).resize(size).save(files[megapixels])
+    return files
+
+
+@pytest.mark.parametrize("kind, limit", [("RLIMIT_AS", 600), ("RLIMIT_DATA", 450)])
+def test_the_right_picture_is_made_under_a_limit(contents, tmp_path, stylizer, kind, limit):
+    code, messages, made = stylize(tmp_path, "made", "--model", "compact", "--content-path",
+                                   str(contents[1]), "--precision", "float32", limit=limit,
+                                   kind=kind)
+    assert (code, messages) == (0, "")
+    expected = stylizer.stylize(contents[1], ROOT / "styles" / "mosaic.jpg")
+    assert abs(made - expected.astype(int)).max() <= TOLERANCE["float32"]
+
+
+def test_a_limit_that_is_too_small_is_one_line(contents, tmp_path):
+    code, messages, made = stylize(tmp_path, "made", "--model", "compact", "--content-path",
+                                   str(contents[1]), limit=350)
+    assert code == 1 and made is None
+    assert messages.count("\n") == 1 and "needs at least" in messages, messages
+
+
+def test_tiles_are_smaller_where_less_memory_is_left(monkeypatch):
+    image = np.zeros((3000, 4000, 3), np.uint8)
+    usual = Stylizer("compact").tile_size_for(image)
+    sizes = []
+    for megabytes in (100_000, 450, 400, 350):
+        monkeypatch.setattr(memory, "available", lambda: megabytes * 1_000_000)  # noqa: B023
+        sizes.append(Stylizer("compact").tile_size_for(image))
+    assert usual == sizes[0] > sizes[1] > sizes[2] > sizes[3] > 0
+    assert Stylizer("compact", tile_size=1024).tile_size_for(image) == 1024
+
+
+@pytest.mark.slow
+def test_no_limit_hangs_crashes_or_changes_a_picture(contents, tmp_path):
+    """Mostly compact and three megapixels, the rest vgg19 or twelve."""
+    draw, expected, ends = random.Random(os.environ.get("SHORT_MEMORY_SEED", 0)), {}, []
+    for number in range(RUNS):
+        model = draw.choices(["compact", "vgg19"], [5, 1])[0]
+        megapixels = 3 if model == "vgg19" else draw.choices([3, 12], [4, 1])[0]
+        precision = draw.choice(["float32", "bfloat16"])
+        limit = draw.randrange(600, 1600)
+        options = ["--model", model, "--content-path", str(contents[megapixels]), "--precision",
+                   precision]
+        started = time.perf_counter()
+        try:
+            code, messages, made = stylize(tmp_path, "made", *options, limit=limit)
+        except subprocess.TimeoutExpired:
+            code, messages, made = "hang", "", None
+        worst = None
+        if code == 0:
+            if (model, megapixels, precision) not in expected:
+                expected[model, megapixels, precision] = stylize(tmp_path, "whole", *options)[2]
+            worst = int(abs(made - expected[model, megapixels, precision].astype(int)).max())
+        good = (code == 0 and worst <= TOLERANCE[precision]) or (
+            code == 1 and made is None and messages.count("\n") == 1)
+        ends.append(good)
+        print(f"{number}: {model} {megapixels} Mpx {precision} {limit} MB: code {code}, worst "
+              f"{worst}, {time.perf_counter() - started:.0f} s {messages.strip()[-300:]}"
+              f"{'' if good else '  <- BAD'}", flush=True)
+    assert all(ends)
