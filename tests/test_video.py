@@ -220,3 +220,50 @@ def test_damaged_packets_and_streams_that_are_left_out_are_named(tmp_path, capsy
     said = capsys.readouterr().err.splitlines()
     assert said == [f"{tmp_path / 'b.mkv'}: 1 damaged packets are left out",
                     f"{tmp_path / 'b.mp4'} lacks: srt subtitles"]
+
+
+def test_clips_in_a_folder_are_done_one_after_another(tmp_path, capsys):
+    folder = tmp_path / "in"
+    (folder / "sub").mkdir(parents=True)
+    for name in ("a.mp4", "a.avi", "sub/b.webm", ".hidden.mp4", ".c.0123abcd.1.2.partial.mp4"):
+        videos.write(folder / name, [picture(48, 64)] * 2,
+                     codec="libvpx-vp9" if name.endswith("webm") else "mpeg4")
+    (folder / "bad.mp4").write_text("no video")
+    images.write(tmp_path / "style.png", picture(64, 64, 9))
+    out = tmp_path / "in" / "out"
+    assert stylize.main(command(folder, out, tmp_path / "style.png")) == 1
+    made = ["a_avi__style.mp4", "a_mp4__style.mp4", "b__style.webm"]
+    assert sorted(path.name for path in out.rglob("*.*")) == made
+    assert (out / "sub" / made[-1]).exists()
+    said = capsys.readouterr().err
+    assert "left out 2 hidden files" in said
+    assert f"{folder / 'bad.mp4'} is not a readable video: it is text" in said
+    assert said.splitlines()[-1] == f"failed 1: {folder / 'bad.mp4'}"
+    assert stylize.main(command(folder, out, tmp_path / "style.png")) == 1
+    assert capsys.readouterr().out.count("exists already") == 3
+
+
+def test_several_clips_are_named_from_the_shell(tmp_path, capsys):
+    for name in ("a.mp4", "b.mov"):
+        videos.write(tmp_path / name, [picture(48, 64)] * 2)
+    images.write(tmp_path / "style.png", picture(64, 64, 9))
+    arguments = ["--model", "compact", "--style-path", str(tmp_path / "style.png"), "--out-path",
+                 str(tmp_path / "out"), "--content-path", str(tmp_path / "a.mp4")]
+    assert stylize.main([*arguments, str(tmp_path / "b.mov")]) == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "a__style.mp4", "b__style.mov"]
+    with pytest.raises(OptionError, match="videos and pictures take a command each"):
+        stylize.main([*arguments, str(tmp_path / "style.png")])
+    with pytest.raises(OptionError, match="a camera is a content of its own"):
+        stylize.main([*arguments, "0"])
+
+
+def test_sound_that_does_not_fit_fails_its_clip_alone_before_any_work(tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    videos.write(tmp_path / "a.mkv", [picture(48, 64)] * 2, sound="mp2")
+    (tmp_path / "a.mkv").rename(tmp_path / "in" / "a.webm")
+    videos.write(tmp_path / "in" / "b.mp4", [picture(48, 64)] * 2, sound="aac")
+    images.write(tmp_path / "style.png", picture(64, 64, 9))
+    assert stylize.main(command(tmp_path / "in", tmp_path / "out", tmp_path / "style.png")) == 1
+    assert "webm cannot hold the mp2 sound" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["b__style.mp4"]

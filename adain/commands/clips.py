@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 
 from adain import find, naming
@@ -12,16 +14,33 @@ from adain.clips import MAX_FRAME_PIXELS
 from adain.commands import frame_progress, tell_error
 from adain.errors import ImageError, OptionError
 from adain.recipe import Painter, Recipe, Style
+from adain.steady import check_smoothing
 from adain.stylizer import Stylizer
 
+Contents = tuple[Path, Path]  # a video, and its folder below the path that was given
 
-def find_clip(paths: list[str]) -> str | None:
-    """Return the video or the camera's number that is the content, None where it is pictures."""
-    clips = [path for path in paths if is_camera(path) or find.is_video(path)]
-    if clips and len(paths) > 1:
-        raise OptionError(f"a video or a camera is a content of its own; received {clips[0]} among "
+
+def named(paths: list[str]) -> list[Contents]:
+    """Return the videos, or the camera's number, where these are the contents; else nothing."""
+    clips = [path for path in paths
+             if is_camera(path) or (find.is_video(path) and not os.path.isdir(path))]
+    if clips and len(clips) < len(paths):
+        raise OptionError(f"videos and pictures take a command each; received {clips[0]} among "
                           f"{len(paths)} contents.")
-    return clips[0] if clips else None
+    if len(clips) > 1 and any(map(is_camera, clips)):
+        raise OptionError(f"a camera is a content of its own; received {len(clips)} contents.")
+    return [(path, Path()) for path in dict.fromkeys(map(Path, clips))]
+
+
+def below(paths: list[str], leave_out: list[str]) -> tuple[list[Contents], list[Path]]:
+    """Return the videos in a folder that has no pictures, and the folders that cannot be read."""
+    if len(paths) != 1 or not os.path.isdir(paths[0]):
+        return [], []
+    try:
+        files, unreadable = find.list_below(paths[0], find.VIDEO_SUFFIXES, leave_out)
+    except ImageError:
+        return [], []
+    return [(file, file.parent.relative_to(paths[0])) for file in files], unreadable
 
 
 def is_camera(path: str) -> bool:
@@ -29,41 +48,72 @@ def is_camera(path: str) -> bool:
     return path.isascii() and path.isdigit() and len(path) < 10
 
 
-def main(content: str, options: argparse.Namespace, recipe: Recipe, styles: list[Style],
-         make_stylizer: Callable[[argparse.Namespace], Stylizer]) -> int:
-    """Stylise a video in every style, or what a camera sees in one; return the exit code."""
-    if is_camera(content):
-        return _camera(int(content), options, recipe, styles, make_stylizer)
-    from adain.clip_sink import FORMATS, check_writable_format
-    from adain.clip_source import Source
+def main(contents: list[Contents], options: argparse.Namespace, recipe: Recipe,
+         styles: list[Style], make_stylizer: Callable[[argparse.Namespace], Stylizer]) -> int:
+    """Stylise videos in every style, or what a camera sees in one; return the exit code."""
+    if is_camera(str(contents[0][0])):
+        return _camera(int(str(contents[0][0])), options, recipe, styles, make_stylizer)
+    from adain.clip_sink import check_writable_format
 
-    source, suffix = Path(content), Path(content).suffix
-    kept = suffix.lower() in FORMATS
-    targets = naming.name_results([(source, Path(), style.name) for style in styles],
-                                  options.out_path, suffix[1:] if kept else "mp4")
+    check_smoothing(options.smoothing)
+    targets = name_results(contents, styles, options.out_path)
     check_writable_format(targets[0])
-    todo = []
-    for style, target in zip(styles, targets):
+    todo: dict[Path, list[tuple[Style, Path]]] = {}
+    for (source, style), target in zip(product([file for file, _ in contents], styles), targets):
         if target.exists() and not options.overwrite:
             print(f"{target} exists already (--overwrite replaces it)")
         else:
-            todo.append((style, target))
-    if not todo:
-        return 0
-    if not kept and targets[0] != Path(options.out_path):
-        print(f"{source}: {suffix} cannot be written, the result is .mp4", file=sys.stderr)
-    with Source(source, options.max_pixels or MAX_FRAME_PIXELS):
-        pass  # else it would fail once for each style
-    painter, failed = Painter(make_stylizer(options), recipe), []
-    for style, target in todo:
+            todo.setdefault(source, []).append((style, target))
+    painter, failed = None, []
+    for source, results in todo.items():
         try:
-            _clip(options, painter, source, style, target)
-        except ImageError as error:  # of this style, or of the disk
+            _check(source, results[0][1], options)
+        except (ImageError, OptionError) as error:
+            if len(contents) == 1:
+                raise
             tell_error(error)
-            failed.append(target)
+            failed.append(source)
+            continue
+        if painter is None:
+            painter = Painter(make_stylizer(options), recipe)
+        for style, target in results:
+            try:
+                _clip(options, painter, source, style, target)
+            except ImageError as error:  # of this style, or of the disk
+                tell_error(error)
+                failed.append(target)
     if failed:
         print(f"failed {len(failed)}: {', '.join(map(str, failed))}", file=sys.stderr)
     return 1 if failed else 0
+
+
+def name_results(contents: list[Contents], styles: list[Style], out_path: str) -> list[Path]:
+    """Return the files of the results: each in its clip's format, or .mp4 if that is not written.
+
+    An out_path that names a file is the one result's own name.
+    """
+    from adain.clip_sink import FORMATS
+
+    longest = max(FORMATS, key=len)
+    targets = naming.name_results(
+        [(file, folder, style.name) for (file, folder), style in product(contents, styles)],
+        out_path, longest.removeprefix("."))
+    if naming.is_file_name(out_path):
+        return targets
+    for file, _ in contents:
+        if file.suffix.lower() not in FORMATS:
+            print(f"{file}: {file.suffix} cannot be written, the result is .mp4", file=sys.stderr)
+    return [target.with_suffix(file.suffix if file.suffix.lower() in FORMATS else ".mp4")
+            for ((file, _), _), target in zip(product(contents, styles), targets)]
+
+
+def _check(source: Path, target: Path, options: argparse.Namespace) -> None:
+    """Raise what keeps a clip from being read, or the result from holding its sound."""
+    from adain.clip_sink import Sink
+    from adain.clip_source import Source
+
+    with Source(source, options.max_pixels or MAX_FRAME_PIXELS) as clip, Sink(target, clip):
+        pass  # nothing is written before the first frame
 
 
 def _camera(number: int, options: argparse.Namespace, recipe: Recipe, styles: list[Style],

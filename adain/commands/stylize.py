@@ -80,13 +80,19 @@ def main(arguments: list[str] | None = None) -> int:
     if options.save_style and recipe.keep_colors:
         raise OptionError("--save-style cannot write a style that takes each content's colours: "
                           "leave out --keep-colors.")
-    clip = clips.find_clip(options.content_path)
-    if clip is not None:
-        refuse(root, options, NOT_FOR_VIDEOS, f"{clip} is a video or a camera")
-        return clips.main(clip, options, recipe, styles, make_stylizer) or int(bool(unreadable))
-    refuse(root, options, ("smoothing",), f"{options.content_path[0]} is no video")
-    contents, skipped = find.contents(options.content_path, written(options))
+    videos, skipped = clips.named(options.content_path), []
+    if not videos:
+        try:
+            contents, skipped = find.contents(options.content_path, written(options))
+        except ImageError:
+            videos, skipped = clips.below(options.content_path, written(options))
+            if not videos:
+                raise
     unreadable += skipped
+    if videos:
+        refuse(root, options, NOT_FOR_VIDEOS, f"{videos[0][0]} is a video or a camera")
+        return clips.main(videos, options, recipe, styles, make_stylizer) or int(bool(unreadable))
+    refuse(root, options, ("smoothing",), f"{options.content_path[0]} is no video")
     jobs = choose_jobs(options, contents, styles)
     if options.model == iterative.MODEL:
         return iterative.main(options, jobs, Painter(
@@ -108,7 +114,7 @@ def one_style(options: argparse.Namespace, recipe: Recipe, started: float) -> in
     """Stylise with a network of one style."""
     from adain import johnson
 
-    if clips.find_clip(options.content_path) is not None:
+    if clips.named(options.content_path):
         raise OptionError("a network of one style takes pictures, not videos or cameras.")
     contents, unreadable = find.contents(options.content_path, written(options))
     network = johnson.StyleNetwork(options.checkpoint, options.precision, options.max_memory)

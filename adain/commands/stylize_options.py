@@ -31,7 +31,8 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument("--content-path", nargs="+", action="extend", required=True,
                       metavar="PATH",
                       help="pictures; folders, whose pictures are taken, subfolders too; - for "
-                           "standard input; a video; the number of a camera, 0 for the first")
+                           "standard input; videos, or a folder of them; the number of a camera, "
+                           "0 for the first")
     root.add_argument("--style-path", nargs="+", action="extend", metavar="PATH",
                       help="pictures, files written by --save-style, folders of them, subfolders "
                            "too; not with a --checkpoint that holds a network of one style")
