@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import stat
 
 import numpy as np
 import pytest
@@ -104,6 +105,69 @@ def test_a_folder_that_cannot_be_made_is_done_without(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv(network_cache.VARIABLE, str(tmp_path / "file" / "folder"))
     assert same(results(engine()), results(engine()))
+
+
+def test_only_this_user_can_read_or_write_the_folder(folder):
+    before = os.umask(0)
+    try:
+        engine()
+        results(engine())
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
+
+
+def open_to_others(path):
+    path.chmod(0o770)
+
+
+def of_another_user(path):
+    os.chown(path, 12345, -1)
+
+
+def linked(path):
+    path.rename(path.with_suffix(".moved"))
+    path.symlink_to(path.with_suffix(".moved"))
+
+
+def a_pipe(path):
+    path.unlink()
+    os.mkfifo(path)
+
+
+def too_large(path):
+    os.truncate(path, network_cache.LARGEST_FILE + 1)
+
+
+POSIX = pytest.mark.skipif(not hasattr(os, "getuid"), reason="Windows has no modes")
+ROOT_ONLY = pytest.mark.skipif(getattr(os, "getuid", lambda: 1)() != 0, reason="gives files away")
+
+
+@POSIX
+@pytest.mark.parametrize("change", [
+    open_to_others, pytest.param(of_another_user, marks=ROOT_ONLY)])
+def test_a_folder_that_others_can_change_is_not_used(folder, capsys, change):
+    network_cache.write("one", b"network")
+    assert network_cache.read("one") == b"network"
+    change(folder)
+    assert network_cache.read("one") is None
+    network_cache.write("two", b"network")
+    assert [path.stem for path in folder.iterdir()] == ["one"]
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and f"{folder} is not used" in said
+
+
+@POSIX
+@pytest.mark.parametrize("change", [open_to_others, linked, a_pipe, too_large, pytest.param(
+    of_another_user, marks=ROOT_ONLY)])
+def test_a_file_that_others_can_have_written_is_not_read(folder, capsys, change):
+    network_cache.write("one", b"network")
+    path = folder / f"one{network_cache.SUFFIX}"
+    change(path)
+    assert network_cache.read("one") is network_cache.read("one") is None
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and f"{path} is not used" in said
 
 
 def test_names_tell_apart_whatever_a_network_is_made_from(folder):
