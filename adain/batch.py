@@ -10,11 +10,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from adain.errors import AdaINError, ImageError, NetworkMemoryError, StyleError
+from adain.room import Claim, Room, Size
 
 AHEAD = 2  # pictures that are read, the current one with them, and that are being written
 DONE, EXISTS, FAILED = "done", "exists", "failed"
@@ -38,15 +40,19 @@ class Outcome(NamedTuple):
     error: AdaINError | None = None
 
 
-def run(jobs: Sequence[Job], read: Callable[[Path], Any], stylize: Callable[[Any, Any], Any],
+def run(jobs: Sequence[Job], read: Callable[[Path, Claim], Any], stylize: Callable[[Any, Any], Any],
         write: Callable[[Path, Any], Path], exists: Callable[[Path], bool] = Path.exists,
-        prepare: Callable[[Any], None] = lambda style: None) -> Iterator[Outcome]:
+        prepare: Callable[[Any], None] = lambda style: None,
+        room: int | None = None) -> Iterator[Outcome]:
     """Do the jobs in order and yield what became of each, in the order of completion.
 
     Jobs of the same content should follow each other: it is read once for all of them. read,
     prepare and write run in threads of their own, stylize in the caller's; prepare does what can be
     done for a style before its content is there; write returns the path that it wrote to. exists:
     tells of a result's path whether it is there already.
+    room: bytes that the pictures in memory may take; None for no limit. Before read() decodes a
+    content it calls the function that it is given with the memory that it and its results take;
+    that returns when there is room for them, or no other picture in memory.
     What can go wrong with one picture, see one_picture(), fails the jobs that need it; anything
     else ends the batch.
     """
@@ -63,28 +69,61 @@ def run(jobs: Sequence[Job], read: Callable[[Path], Any], stylize: Callable[[Any
         else:
             todo.append(job)
     writes: deque[tuple[Outcome, Future]] = deque()
-    with _pool(1) as reader, _pool(1) as preparer, _pool(AHEAD) as writer:
+    with (_pool(1) as reader, _pool(1) as preparer, _pool(AHEAD) as writer,
+          closing(Room(room)) as memory):
         prepared = _ahead(todo, lambda job: prepare(job.style), preparer)
-        for group, content in _ahead(_groups(todo), lambda group: read(group[0].content), reader):
+        for group, content in _ahead(_groups(todo), partial(_read, read, memory), reader):
+            last, size = None, Size()
             for job, (_, style_ready) in zip(group, prepared):
+                taken = 0  # that of a first result is taken with the content's
+                while last and writes:
+                    if memory.take(size.result):
+                        taken = size.result
+                        break
+                    yield _written(*writes.popleft())
                 try:
                     with one_picture(job.content):
-                        image = content.result()
+                        image, size = content.result()
                         style_ready.result()
                         started = time.perf_counter()
                         result = stylize(image, job.style)
                 except AdaINError as error:
+                    memory.give(taken)
                     yield Outcome(job, FAILED, job.out_path, error=error)
                     continue
                 outcome = Outcome(job, DONE, job.out_path, time.perf_counter() - started)
                 if job is group[-1]:
                     content = image = None  # the largest pictures fill the memory
-                writes.append((outcome, writer.submit(write, job.out_path, result)))
+                last = writer.submit(write, job.out_path, result)
+                last.add_done_callback(lambda _, taken=taken: memory.give(taken))
+                writes.append((outcome, last))
                 del result
                 while len(writes) > AHEAD:
                     yield _written(*writes.popleft())
+            content = image = None
+            if last:
+                last.add_done_callback(lambda _, size=size: memory.give(sum(size)))
+            else:
+                memory.give(sum(size))
         while writes:
             yield _written(*writes.popleft())
+
+
+def _read(read: Callable[[Path, Claim], Any], memory: Room,
+          group: list[Job]) -> tuple[Any, Size]:
+    """Return a group's content, and the memory that was taken for it."""
+    size = Size()
+
+    def claim(wanted: Size) -> None:
+        nonlocal size
+        memory.wait_for(sum(wanted))
+        size = wanted
+
+    try:
+        return read(group[0].content, claim), size
+    except BaseException:
+        memory.give(sum(size))
+        raise
 
 
 @contextmanager

@@ -17,7 +17,7 @@ class StyleError(ImageError):
     """A style file that cannot be used; every result that needs it fails."""
 
     def __init__(self, path: Path, message: str) -> None:
-        super().__init__(message)
+        super().__init__(message if str(path) in message else f"{path}: {message}")
         self.path = path
 
 

@@ -26,6 +26,8 @@ MAX_PIXELS = 256_000_000
 
 _BAND_PIXELS = 1 << 18
 
+CheckSize = Callable[[int, int], None]
+
 
 class Picture(NamedTuple):
     """What a picture file holds.
@@ -41,7 +43,8 @@ class Picture(NamedTuple):
 
 
 def open_picture(source: str | Path | BinaryIO, max_pixels: int = MAX_PIXELS,
-                 shorter_side: int | None = None) -> Picture:
+                 shorter_side: int | None = None,
+                 check_size: CheckSize = lambda rows, columns: None) -> Picture:
     """Return what a picture file holds, the first frame where it has several.
 
     The format is told by the content, not by the name. EXIF orientation is applied, an ICC profile
@@ -50,6 +53,8 @@ def open_picture(source: str | Path | BinaryIO, max_pixels: int = MAX_PIXELS,
     max_pixels: a file whose header says more is refused before it is decoded.
     shorter_side: a hint that the caller will shrink the picture to that size; JPEG files then
         decode faster, at an eighth, quarter or half of their size but never below the hint.
+    check_size: is called with the rows and columns that the header tells before anything is
+        decoded; an ImageError that it raises refuses the picture.
     Raises ImageError that names the file and what is wrong with it. WebP files above 179
     megapixels are refused by Pillow whatever max_pixels is.
     """
@@ -57,7 +62,7 @@ def open_picture(source: str | Path | BinaryIO, max_pixels: int = MAX_PIXELS,
     name = source if is_path else getattr(source, "name", "picture")
     try:
         with open(source, "rb") if is_path else io.BytesIO(source.read()) as file:
-            return _decode(file, name, max_pixels, shorter_side)
+            return _decode(file, name, max_pixels, shorter_side, check_size)
     except FileNotFoundError:
         raise ImageError(f"{name} does not exist.") from None
     except IsADirectoryError:
@@ -68,17 +73,18 @@ def open_picture(source: str | Path | BinaryIO, max_pixels: int = MAX_PIXELS,
         raise ImageError(f"{name} needs more memory than there is.") from None
 
 
-def _decode(file: BinaryIO, name: str | Path, max_pixels: int,
-            shorter_side: int | None) -> Picture:
-    def check_size(size: tuple[int, int]) -> None:
+def _decode(file: BinaryIO, name: str | Path, max_pixels: int, shorter_side: int | None,
+            check_size: CheckSize) -> Picture:
+    def check(size: tuple[int, int]) -> None:
         columns, rows = size
         if columns * rows > max_pixels:
             raise ImageError(f"{name} is refused: it has {columns} x {rows} = {columns * rows} "
                              f"pixels, the limit is {max_pixels}; "
                              f"raise it with --max-pixels {columns * rows}.")
+        check_size(rows, columns)
 
     try:
-        with _open(file, check_size) as image:
+        with _open(file, check) as image:
             if shorter_side is not None:
                 _draft(image, shorter_side)
             picture, orientation = _convert(image)

@@ -14,7 +14,7 @@ from PIL import Image
 
 from adain.atomic import atomic, atomic_file
 from adain.image_formats import READ_SUFFIXES
-from adain.image_reader import MAX_PIXELS, Picture, convert, open_picture
+from adain.image_reader import MAX_PIXELS, CheckSize, Picture, convert, open_picture
 from adain.image_writer import (
     FORMATS,
     JPEG_QUALITY,
@@ -27,9 +27,9 @@ from adain.image_writer import (
 )
 
 __all__ = ["FORMATS", "JPEG_QUALITY", "MAX_PIXELS", "NO_LIMIT", "READ_SUFFIXES", "WRITE_SUFFIXES",
-           "Format", "Picture", "atomic", "atomic_file", "check_writable_format",
-           "fill_transparent", "open_picture", "read", "resize", "resize_shorter_side", "to_array",
-           "writable_format", "write"]
+           "CheckSize", "Format", "Picture", "atomic", "atomic_file", "check_writable_format",
+           "fill_transparent", "open_picture", "read", "resize", "resize_shorter_side",
+           "shape_of_shorter_side", "to_array", "writable_format", "write"]
 
 
 def read(source: str | Path | BinaryIO, shorter_side: int | None = None,
@@ -108,6 +108,10 @@ def resize(image: np.ndarray, rows: int, columns: int) -> np.ndarray:
 
 def resize_shorter_side(image: np.ndarray, size: int) -> np.ndarray:
     """Return the picture with its shorter side `size` pixels long and its aspect kept."""
-    rows, columns = image.shape[:2]
+    return resize(image, *shape_of_shorter_side(*image.shape[:2], size))
+
+
+def shape_of_shorter_side(rows: int, columns: int, size: int) -> tuple[int, int]:
+    """Return the rows and columns of a picture whose shorter side becomes `size` pixels long."""
     scale = size / min(rows, columns)
-    return resize(image, max(size, round(rows * scale)), max(size, round(columns * scale)))
+    return max(size, round(rows * scale)), max(size, round(columns * scale))

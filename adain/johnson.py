@@ -162,13 +162,8 @@ class StyleNetwork:
         """The name of the picture that it was trained on, without ending."""
         return Path(self.about.get("style_name", "")).stem or "style"
 
-    def stylize(self, content: Picture, dtype: type = np.uint8) -> np.ndarray:
-        """Return the content in the network's style: RGB, exactly as large.
-
-        dtype: np.uint8 or np.uint16. ImageError for a picture that does not fit the memory.
-        """
-        image = as_image(content)
-        rows, columns = image.shape[:2]
+    def check_size(self, rows: int, columns: int) -> None:
+        """Raise ImageError for the size of a picture that does not fit the memory."""
         needed = rows * columns * self.pixel_bytes // 1_000_000
         if self.max_memory is not None and needed > self.max_memory:
             side = math.isqrt(self.max_memory * 1_000_000 // self.pixel_bytes
@@ -176,6 +171,15 @@ class StyleNetwork:
             raise ImageError(f"a picture of {columns} x {rows} needs {needed} MB at once, the "
                              f"limit is {self.max_memory}: instance normalisation forbids tiles. "
                              f"--content-size {side} fits.")
+
+    def stylize(self, content: Picture, dtype: type = np.uint8) -> np.ndarray:
+        """Return the content in the network's style: RGB, exactly as large.
+
+        dtype: np.uint8 or np.uint16. ImageError for a picture that does not fit the memory.
+        """
+        image = as_image(content)
+        rows, columns = image.shape[:2]
+        self.check_size(rows, columns)
         result = self._network(to_float(pad(image))[None])[0][0][:rows, :columns]
         return to_integers(result, dtype)
 

@@ -7,6 +7,7 @@ parses, names and prints.
 from __future__ import annotations
 
 import io
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from adain.errors import ImageError, OptionError
 from adain.images import Picture
 from adain.naming import STREAM
 from adain.progress import open_fifo, read_stream
+from adain.room import Claim, Size, content_size
 from adain.stats import ChannelStats, merge
 from adain.style_reader import StyleReader
 from adain.stylizer import Stylizer, check_alpha
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from adain.johnson import StyleNetwork
 
 BITS = (8, 16)
+Shape = tuple[int, int]  # rows and columns
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,14 @@ class Recipe:
     def dtype(self) -> type:
         """The type of the results' values."""
         return np.uint16 if self.bits == 16 else np.uint8
+
+    def content_shape(self, rows: int, columns: int) -> Shape:
+        """Return the rows and columns of a content of this size, resized and cropped."""
+        if self.content_size is not None:
+            rows, columns = images.shape_of_shorter_side(rows, columns, self.content_size)
+        if self.crop_size is not None:
+            rows = columns = min(rows, columns, self.crop_size)
+        return rows, columns
 
     @property
     def needs_pictures(self) -> bool:
@@ -116,12 +127,18 @@ class Painter:
                  progress: Progress = iter, longest_side: int = images.NO_LIMIT) -> None:
         self.stylizer, self.recipe, self._longest_side = stylizer, recipe, longest_side
         self._format, self._progress = format, progress
-        self._masks = recipe.masks and [self.open(path).rgb for path in recipe.masks]
+        self._masks = recipe.masks and [self.open(path, self._check_memory).rgb
+                                        for path in recipe.masks]
         self._styles = StyleReader(stylizer, self._read_style)
         self._told: set[Path] = set()  # of masks, that they are resized
 
-    def open(self, path: Path) -> Picture:
-        """Read a picture file, or standard input."""
+    @property
+    def room(self) -> int | None:
+        """Bytes that the pictures in memory may take; None for no limit."""
+        return self.stylizer.room_for_pictures
+
+    def open(self, path: Path, check_size: images.CheckSize) -> Picture:
+        """Read a picture file, or standard input; check_size: see images.open_picture()."""
         source = path
         if str(path) == STREAM:
             source = io.BytesIO(read_stream(sys.stdin.buffer))
@@ -130,10 +147,10 @@ class Painter:
             with open_fifo(path) as pipe:
                 source = io.BytesIO(read_stream(pipe))
             source.name = str(path)
-        return images.open_picture(source, max_pixels=self.recipe.max_pixels)
+        return images.open_picture(source, self.recipe.max_pixels, check_size=check_size)
 
     def _read_style(self, path: Path) -> np.ndarray:
-        picture = self.open(path)
+        picture = self.open(path, self._check_memory)
         return images.fill_transparent(picture.rgb, picture.opacity)
 
     def prepare(self, style: Style) -> None:
@@ -159,12 +176,20 @@ class Painter:
         return self.stylizer.encode_style(self._styles.picture(path), content,
                                           self.recipe.keep_colors)
 
-    def read(self, path: Path) -> Picture:
-        """Return a content as the recipe wants it: resized, cropped, filled where transparent."""
-        picture = self.open(path)
+    def read(self, path: Path, claim: Claim = lambda size: None) -> Picture:
+        """Return a content as the recipe wants it: resized, cropped, filled where transparent.
+
+        claim: is called with the memory that it and its results take before it is decoded.
+        """
+        def check_size(rows: int, columns: int) -> None:
+            self._check_enlarged(rows, columns)
+            shape = self.recipe.content_shape(rows, columns)
+            self._check_content((rows, columns), shape)
+            claim(self._size(rows * columns, math.prod(shape)))
+
+        picture = self.open(path, check_size)
         layers = [images.fill_transparent(picture.rgb, picture.opacity), picture.opacity]
         if self.recipe.content_size is not None:
-            self._check_enlarged(picture.rgb)
             layers = [layer if layer is None else
                       images.resize_shorter_side(layer, self.recipe.content_size)
                       for layer in layers]
@@ -175,18 +200,32 @@ class Painter:
             self._check_fits(*layers[0].shape[:2])
         return picture._replace(rgb=layers[0], opacity=layers[1])
 
+    def _check_memory(self, rows: int, columns: int) -> None:
+        """Raise ImageError for the size of a picture that is too large for the memory."""
+        if self.stylizer is not None:
+            self.stylizer.tile_size_for(np.broadcast_to(np.uint8(0), (rows, columns, 3)))
+
+    def _check_content(self, stored: Shape, shape: Shape) -> None:
+        """Raise ImageError for a content that is too large; stored: its shape in the file."""
+        self._check_memory(*max(stored, shape, key=math.prod))
+
+    def _size(self, stored: int, pixels: int) -> Size:
+        """Return the memory of a content and its results; stored: the pixels of its file."""
+        return content_size(stored, pixels,
+                            self.recipe.bits // 8 * (3 if self.recipe.concat else 1))
+
+    def _check_enlarged(self, rows: int, columns: int) -> None:
+        (shorter, longer), size = sorted((rows, columns)), self.recipe.content_size
+        if size and size > shorter and size * size * longer // shorter > self.recipe.max_pixels:
+            raise ImageError(f"--content-size {size} makes {size} x {size * longer // shorter} "
+                             f"pixels of {shorter} x {longer}, the limit is "
+                             f"{self.recipe.max_pixels}; --max-pixels raises it.")
+
     def _check_fits(self, rows: int, columns: int) -> None:
         """Raise ImageError for the size of a result that its format cannot hold."""
         if max(rows, columns) > self._longest_side:
             raise ImageError(f"a result of {columns} x {rows} pixels is too large: its format "
                              f"holds {self._longest_side} a side. Use --format png or tif.")
-
-    def _check_enlarged(self, image: np.ndarray) -> None:
-        (shorter, longer), size = sorted(image.shape[:2]), self.recipe.content_size
-        if size > shorter and size * size * longer // shorter > self.recipe.max_pixels:
-            raise ImageError(f"--content-size {size} makes {size} x {size * longer // shorter} "
-                             f"pixels of {shorter} x {longer}, the limit is "
-                             f"{self.recipe.max_pixels}; --max-pixels raises it.")
 
     def paint(self, content: Picture, style: Style) -> Picture:
         """Return the content in the style."""
@@ -205,7 +244,7 @@ class Painter:
                                            in zip([*row, result], sizes)], axis=1))
         return content._replace(rgb=result)
 
-    def _sizes_in_row(self, pictures: Sequence[np.ndarray]) -> list[tuple[int, int]]:
+    def _sizes_in_row(self, pictures: Sequence[np.ndarray]) -> list[Shape]:
         """Return the sizes that pictures get in a row as high as the last; ImageError if too large.
         """
         rows = pictures[-1].shape[0]
@@ -267,6 +306,17 @@ class StylePainter(Painter):
                               f"received {recipe.keep_colors}.")
         super().__init__(None, recipe, format, longest_side=longest_side)
         self.network = network
+
+    @property
+    def room(self) -> int | None:
+        return self.network.max_memory and self.network.max_memory * 1_000_000
+
+    def _check_content(self, stored: Shape, shape: Shape) -> None:
+        self.network.check_size(*shape)
+
+    def _size(self, stored: int, pixels: int) -> Size:
+        size = super()._size(stored, pixels)
+        return size._replace(held=size.held + self.network.pixel_bytes * pixels)
 
     def paint(self, content: Picture, style: Style) -> Picture:
         made = self.network.stylize(content.rgb, self.recipe.dtype)

@@ -11,6 +11,7 @@ from adain import images
 from adain.batch import Job
 from adain.errors import OptionError
 from adain.recipe import Painter, Picture, Style, middle_square
+from adain.room import Claim
 
 GAP = 4  # white pixels between cells
 SIZE = 256  # of a cell
@@ -56,8 +57,8 @@ class Cells:
         self._styles: dict[Style, np.ndarray] = {}
         self.results: dict[Path, np.ndarray] = {}
 
-    def read(self, path: Path) -> Picture:
-        picture = self._painter.read(path)
+    def read(self, path: Path, claim: Claim) -> Picture:
+        picture = self._painter.read(path, claim)
         self._contents[path] = cell(picture.rgb, self._size)
         return picture
 

@@ -185,10 +185,10 @@ class Stylizer:
 
     def _tile_size_in_memory(self, image: np.ndarray) -> int:
         plan, margins = preset(self.model), 2 * self._halo
-        pixel_bytes = plan.tile_bytes * (_RESERVED if memory.reserved_counts() else 1)
+        pixel_bytes = self._pixel_bytes
         # The picture and its result, and one more copy while it is read or written.
         pictures = 3 * image.nbytes
-        tile_size = plan.tile_size if self.max_memory is None else None
+        tile_size = plan.tile_size  # larger ones would take the room of other pictures
         for size, start, name in self._limits:
             side = math.isqrt(int(max(size - start - pictures, 0) / pixel_bytes)) - margins
             if side < SMALLEST_TILE:
@@ -197,8 +197,20 @@ class Stylizer:
                 needed = start + pictures + (SMALLEST_TILE + margins) ** 2 * pixel_bytes
                 raise ImageError(f"{subject} needs at least {math.ceil(needed / 1e6)} MB with the "
                                  f"model {self.model}; {name} {size // 1_000_000}.")
-            tile_size = min(tile_size or side, side // STRIDE * STRIDE)
+            tile_size = min(tile_size, side // STRIDE * STRIDE)
         return tile_size
+
+    @property
+    def room_for_pictures(self) -> int | None:
+        """Bytes that limits leave beside the networks and a tile; None where there is no limit."""
+        plan = preset(self.model)
+        tile = ((self.tile_size or plan.tile_size) + 2 * self._halo) ** 2 * self._pixel_bytes
+        room = [size - start - tile for size, start, _ in self._limits]
+        return max(0, int(min(room))) if room else None
+
+    @property
+    def _pixel_bytes(self) -> float:
+        return preset(self.model).tile_bytes * (_RESERVED if memory.reserved_counts() else 1)
 
     def _find_limits(self, engine: str) -> Iterator[tuple[int, int, str]]:
         """Yield each limit in bytes, what of it is needed before the first pixel, and its name."""

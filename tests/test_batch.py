@@ -1,5 +1,6 @@
 import re
 import threading
+from collections import Counter
 from pathlib import Path
 
 import cv2
@@ -7,6 +8,7 @@ import pytest
 
 from adain import batch
 from adain.errors import ImageError, OptionError
+from adain.room import Size
 
 
 def run(jobs, **changes):
@@ -17,7 +19,7 @@ def run(jobs, **changes):
         written[path] = word
         return path
 
-    steps = {"read": lambda path: path.stem, "write": write, "exists": lambda path: False,
+    steps = {"read": lambda path, claim: path.stem, "write": write, "exists": lambda path: False,
              "stylize": lambda word, style: f"{word} in {style}", **changes}
     return list(batch.run(jobs, **steps)), written
 
@@ -34,14 +36,14 @@ def test_every_job_is_done_once():
 
 def test_a_content_is_read_once_for_all_its_styles():
     read = []
-    run(JOBS, read=lambda path: read.append(path) or "word")
+    run(JOBS, read=lambda path, claim: read.append(path) or "word")
     assert read == [Path("a"), Path("b"), Path("c")]
 
 
 def test_reading_and_writing_overlap_with_computing():
     ahead = threading.Event()
 
-    def read(path):
+    def read(path, claim):
         if path == Path("b"):
             ahead.set()
         return "word"
@@ -65,7 +67,7 @@ def test_a_bad_picture_fails_alone(step, error, message):
             raise error
         return {"write": path, "exists": False}.get(step, path)
 
-    outcomes, _ = run(JOBS, **{"read": lambda path: str(path), step: fail})
+    outcomes, _ = run(JOBS, **{"read": lambda path, claim: str(path), step: fail})
     failed = [outcome.job.content.name for outcome in outcomes if outcome.status == batch.FAILED]
     assert failed == ["b", "b"] and len(outcomes) == 6
     assert re.fullmatch(message, str(next(found.error for found in outcomes if found.error)))
@@ -90,8 +92,8 @@ def test_styles_of_results_that_exist_are_not_prepared():
 def test_a_batch_that_is_stopped_reads_no_more():
     read = []
     jobs = [batch.Job(Path(f"{index}"), "x", Path(f"out{index}")) for index in range(20)]
-    outcomes = batch.run(jobs, lambda path: read.append(path) or "word", lambda word, style: word,
-                         lambda path, word: path)
+    outcomes = batch.run(jobs, lambda path, claim: read.append(path) or "word",
+                         lambda word, style: word, lambda path, word: path)
     next(outcomes)
     outcomes.close()
     assert len(read) < 10
@@ -110,3 +112,65 @@ def test_what_exists_is_not_made_again():
     outcomes, written = run(JOBS, exists=lambda path: path == Path("ay"))
     assert [outcome.status for outcome in outcomes].count(batch.EXISTS) == 1
     assert Path("ay") not in written and len(written) == 5
+
+
+def test_pictures_in_memory_never_exceed_the_room():
+    """What is read ahead and written behind counts; a picture larger than the room is alone."""
+    now, most, sizes = Counter(), [], {"a": 30, "b": 30, "c": 200, "d": 30}
+    jobs = [batch.Job(Path(content), style, Path(f"{content}{style}"))
+            for content in sizes for style in "xyz"]
+
+    ahead, lock = threading.Event(), threading.Lock()
+
+    def count(name, size):
+        with lock:
+            now[name] += size
+            most.append(+now)
+
+    def read(path, claim):
+        claim(Size(sizes[path.name], 10))
+        count(path.name, sizes[path.name])
+        if path.name == "b":
+            ahead.set()
+        return path.name
+
+    def stylize(word, style):
+        assert word != "a" or ahead.wait(10), "there is room for the second content"
+        count(f"{word}{style}", 10)
+        return word
+
+    def write(path, word):
+        count(str(path), -10)
+        if path.name.endswith("z"):
+            count(path.name[0], -sizes[path.name[0]])
+        return path
+
+    outcomes, _ = run(jobs, read=read, stylize=stylize, write=write, room=100)
+    assert [outcome.status for outcome in outcomes] == [batch.DONE] * 12
+    assert all(sum(held.values()) <= 100 or {name[0] for name in held} == {"c"} for held in most)
+
+
+def test_a_picture_that_fails_gives_its_memory_back():
+    def read(path, claim):
+        claim(Size(100, 0))
+        if path.name == "a":
+            raise ImageError("no picture")
+        return path.name
+
+    def stylize(word, style):
+        if word == "b":
+            raise ImageError("no picture")
+        return word
+
+    outcomes, written = run(JOBS, read=read, stylize=stylize, room=100)
+    assert sorted(map(str, written)) == ["cx", "cy"] and len(outcomes) == 6
+
+
+def test_a_batch_that_is_stopped_does_not_wait_for_room():
+    def read(path, claim):
+        claim(Size(100, 0))
+        return "word"
+
+    outcomes = batch.run(JOBS, read, lambda word, style: word, lambda path, word: path, room=100)
+    next(outcomes)
+    outcomes.close()

@@ -174,6 +174,20 @@ def test_an_encoded_style_of_another_network_fails_alone(place, capsys):
     assert "other.npz was encoded by another network" in capsys.readouterr().err
 
 
+def test_what_does_not_fit_the_memory_is_refused_from_its_header_and_the_rest_is_done(
+        place, capsys):
+    file = io.BytesIO()
+    Image.new("RGB", (4000, 3000)).save(file, "JPEG")
+    for folder in ("photos", "styles"):
+        images.write(place / folder / "a.png", CONTENT)
+        (place / folder / "large.jpg").write_bytes(file.getvalue()[:1000])  # little but the header
+    assert stylize(place, "--max-memory", 250, content="photos", style=("styles",)) == 1
+    said = capsys.readouterr().err
+    for folder in ("photos", "styles"):
+        assert f"{folder}/large.jpg: a picture of 4000 x 3000 needs at least" in said
+    assert names(place) == ["a__a.png", "a__b.png"]
+
+
 def test_concat_puts_content_and_style_beside_the_result(place, stylizer):
     assert stylize(place, "--concat", style=("styles/a.png",)) == 0
     row = result(place, "photo__a")

@@ -141,7 +141,7 @@ def paint(options: argparse.Namespace, jobs: list[batch.Job], painter: Painter,
     counts, exists = Counter(), (lambda path: False) if options.overwrite else cells.exists
     told: dict[str, Path] = {}  # what several results lack is told once
     with closing(batch.run(jobs, cells.read, painter.paint, cells.write, exists,
-                           cells.prepare)) as outcomes:
+                           cells.prepare, painter.room)) as outcomes:
         for outcome in between(progress(outcomes, "pictures", len(jobs))):
             counts[outcome.status] += 1
             error = outcome.error

@@ -39,7 +39,9 @@ def parser() -> argparse.ArgumentParser:
 
     style = root.add_argument_group("style")
     style.add_argument("--alpha", type=float, nargs="+", default=[1.0], metavar="A",
-                       help="strength, 0 to 1 (default 1); several give a result each")
+                       help="strength, 0 to 1 (default 1); 0 is the content as the networks "
+                            "reproduce it, not the photograph: a grey --mask blends with that; "
+                            "several give a result each")
     style.add_argument("--style-weights", type=float, nargs="+", action="extend", metavar="W",
                        help="mix the styles, one number for each, instead of a result for each")
     style.add_argument("--mask", nargs="+", action="extend", type=Path, metavar="PATH",
