@@ -22,6 +22,7 @@ class BadFiles:
         self.path = Path(path) if path is not None else None
         self._report, self._lock = report, threading.Lock()
         self._named: set[str] = set()
+        self._failure: AdaINError | None = None
         if self.path is not None and self.path.is_file():
             text = self.path.read_text(encoding="utf-8", errors="replace")
             self._named.update(line.partition("\t")[0] for line in text.split("\n") if line)
@@ -45,6 +46,12 @@ class BadFiles:
                 append(self.path, f"{name}\t{line.removeprefix(name).strip()}\n".encode())
             except AdaINError as failure:  # a list is not worth ending a night's training for
                 self._report(str(failure))
+                self._failure = failure
+
+    def check(self) -> None:
+        """Raise AdaINError, at the end of a run, where the text file lacks some."""
+        if self._failure is not None:
+            raise self._failure
 
 
 def printable(value: object) -> str:

@@ -10,6 +10,8 @@ from PIL import Image, TiffImagePlugin
 
 from adain.sample_range import float_white, measure
 
+_BAND_SAMPLES = 1 << 20
+
 
 def read(file: BinaryIO, check_size: Callable[[tuple[int, int]], None]) -> Image.Image:
     """Return the first picture as RGB or RGBA of 8 bits, upright, with its ICC profile.
@@ -36,9 +38,11 @@ def read(file: BinaryIO, check_size: Callable[[tuple[int, int]], None]) -> Image
     if samples is None:
         raise ValueError("its samples cannot be decoded")
     alpha = samples.shape[2] == 4
-    white = float_white(measure(samples[..., :3]))
+    rows = max(1, _BAND_SAMPLES // samples[0].size)
+    bands = [samples[top:top + rows] for top in range(0, len(samples), rows)]
+    white = float_white(measure(band[..., :3] for band in bands))
     whites = np.full(samples.shape[2], white, samples.dtype)
-    if alpha and measure([samples[..., 3]]).high <= 1:  # as many programs store it beside any range
+    if alpha and measure(band[..., 3] for band in bands).high <= 1:  # which goes with any range
         whites[3] = 1
     levels = (np.clip(np.nan_to_num(samples) / whites, 0, 1) * 255 + 0.5).astype(np.uint8)
     image = Image.fromarray(cv2.cvtColor(levels, cv2.COLOR_BGRA2RGBA if alpha

@@ -253,15 +253,18 @@ def train(config: TrainConfig, content_path: str | Path, style_path: str | Path,
     if min(style.shape[:2]) > config.image_size:
         style = images.resize_shorter_side(style, config.image_size)
     fingerprint = hashlib.sha256(repr(style.shape).encode() + style.tobytes()).hexdigest()
+    bad_files = BadFiles(folder / "bad_files.txt", report)
     source = data.Pictures(content_path, config.seed, config.image_size, config.crop_size,
-                           BadFiles(folder / "bad_files.txt", report), files=find.list_below(
+                           bad_files, files=find.list_below(
                                content_path, leave_out=(folder, log_path or folder)).files)
     about = {"method": METHOD, "style": fingerprint, "style_name": Path(style_path).name,
              "options": dataclasses.asdict(config) | {"model": METHOD},
              "data": {"content_path": describe_pictures(source.path, source.files)}}
     with locked(folder):
-        return _train(config, source, style, about, folder, Path(log_path or folder / "logs"),
-                      continue_from, command, report, allow_changes)
+        model = _train(config, source, style, about, folder, Path(log_path or folder / "logs"),
+                       continue_from, command, report, allow_changes)
+    bad_files.check()
+    return model
 
 
 def _train(config: TrainConfig, source: data.Pictures, style: np.ndarray, about: dict[str, Any],

@@ -124,6 +124,7 @@ def main(arguments: list[str] | None = None) -> None:
           + (f": {dropped.path} says why" if bad else ""))
     if bad == len(jobs):
         raise ImageError(f"none of the {bad} pictures in {source} can be read.")
+    dropped.check()
 
 
 if __name__ == "__main__":

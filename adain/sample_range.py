@@ -30,7 +30,9 @@ def measure(parts: Iterable[np.ndarray]) -> SampleRange:
         if finite.size:
             lows.append(finite.min())
             highs.append(finite.max())
-            total, count = total + finite.sum(dtype=np.float64), count + finite.size
+            with np.errstate(over="ignore"):  # of numbers near 1e308
+                total = total + finite.sum(dtype=np.float64)
+            count += finite.size
     if not count:
         raise ValueError("none of its samples is a finite number")
     return SampleRange(float(min(lows)), float(max(highs)), total / count)

@@ -187,3 +187,5 @@ def test_a_list_of_bad_files_has_whole_lines_only(tmp_path):
             bad_files.add(Path(f"{index}.jpg"), ValueError("x" * 20))
     assert (tmp_path / "bad.txt").read_text() == f"{'0.jpg'}\t{'x' * 20}\n"
     assert said[-1] == f"{tmp_path / 'bad.txt'} cannot be written: File too large."
+    with pytest.raises(AdaINError, match="bad.txt cannot be written"):
+        bad_files.check()

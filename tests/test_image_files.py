@@ -2,13 +2,14 @@
 
 import io
 import struct
+import subprocess
 import sys
 import threading
 import warnings
 
 import numpy as np
 import pytest
-from conftest import picture
+from conftest import ROOT, picture
 from picture_files import bomb, encoded, png, save, swapped_profile, tiff
 from PIL import Image
 
@@ -124,6 +125,22 @@ def test_libraries_print_nothing_of_what_is_raised(tmp_path, capfd, compression)
     with pytest.raises(ImageError):
         images.read(io.BytesIO(data))
     assert capfd.readouterr() == ("", "")
+
+
+def test_commands_print_their_own_line_only(tmp_path):
+    """OpenCV has a log, and Pillow too."""
+    samples = np.full((64, 64, 3), 0.5, np.float32)
+    path = tiff(tmp_path / "x.tif", samples, 2)
+    path.write_bytes(path.read_bytes()[:9000])
+    tiff(tmp_path / "y.tif", np.zeros((4, 4, 3), np.uint8), 2, **{"277": 260})
+    for name, reason in (("x.tif", "its samples cannot be decoded"),
+                         ("y.tif", "Invalid value for samples per pixel")):
+        code = ("import sys; from adain import commands, images; "
+                "commands.run(lambda: images.read(sys.argv[1]))")
+        done = subprocess.run([sys.executable, "-c", code, tmp_path / name], cwd=ROOT,
+                              capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (
+            1, f"ImageError: {tmp_path / name} is not a readable image: {reason}.\n")
 
 
 def test_a_gif_of_42_bytes_is_no_picture_of_225_megapixels(tmp_path):

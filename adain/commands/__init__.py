@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import signal
 import sys
@@ -35,7 +36,9 @@ def run(main: Callable[[], int | None], at_once: bool = False) -> None:
     warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
     if sys.stdout is not None:
         sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may be no text at all
-    os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")  # what goes wrong is said by our own errors
+    # What goes wrong with a picture is said by our own errors.
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
+    logging.getLogger("PIL").addHandler(logging.NullHandler())
     try:
         if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # see adain.entry_points
             signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -249,6 +249,7 @@ def train_any_style(config: TrainConfig, options: dict[str, Any], folder: Path,
     finally:
         if bad_files.count:
             say(f"{bad_files.count} pictures could not be read: {bad_files.path} names them")
+    bad_files.check()
 
 
 def train_style(config: TrainConfig, options: dict[str, Any], folder: Path, typed: str) -> None:
