@@ -22,6 +22,11 @@ class Clock:
         self._start, self._jumped, self._end = start, Fraction(0), Fraction(0)
         self._last: dict[int, Fraction] = {}  # of each stream, the last packet's time, moved
 
+    @property
+    def seconds(self) -> Fraction:
+        """How long the packets go on that were moved."""
+        return self._end - self._start
+
     def move(self, packet) -> None:
         """Set a packet's times."""
         unit, index = packet.time_base, packet.stream.index
@@ -33,7 +38,8 @@ class Clock:
             elif time + self._jumped < last - JUMP:
                 self._jumped = self._end - time
             self._last[index] = time + self._jumped
-            shown = packet.dts if packet.pts is None else packet.pts
+        shown = packet.dts if packet.pts is None else packet.pts
+        if shown is not None:
             self._end = max(self._end, (shown + (packet.duration or 0)) * unit + self._jumped)
         shift = round((self._jumped - self._start) / unit)
         if packet.pts is not None:

@@ -83,6 +83,10 @@ class Source:
         # Recordings of broadcasts and camcorders start at any time of their clock: here at 0.
         self._clock = Clock(Fraction(max(self.container.start_time or 0, 0), 1_000_000))
 
+        # Without an index, or these of Matroska's tags, FFmpeg only guesses how long a clip is.
+        stated = self._video.frames or "DURATION" in self._video.metadata
+        self._stated_seconds = Fraction(self.container.duration or 0, 1_000_000) if stated else 0
+
         self._size: tuple[int, int] | None = None
         self._pts: int | None = None
         self._items, self._seen = self._decode(), []
@@ -102,6 +106,12 @@ class Source:
         while self._seen:
             yield self._seen.pop(0)
         yield from self._items
+
+    @property
+    def missing_seconds(self) -> float:
+        """How long before its stated end a file ends that was cut; known behind the last item."""
+        missing = float(self._stated_seconds - self._clock.seconds)
+        return missing if missing > max(1, self._stated_seconds / 50) else 0.0
 
     def __enter__(self) -> Source:
         return self

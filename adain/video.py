@@ -38,6 +38,7 @@ class Summary(NamedTuple):
     cuts: int  # at which smoothing started again
     damaged: int  # packets that could not be used and were skipped
     left_out: tuple[str, ...]  # streams that the result lacks
+    missing_seconds: float  # at the end of a file that was cut
 
 
 def stylize_file(stylizer: Stylizer, source: str | Path, target: str | Path, style: ChannelStats,
@@ -85,4 +86,4 @@ def stylize_file(stylizer: Stylizer, source: str | Path, target: str | Path, sty
             writing.popleft().result()
         writer.submit(sink.finish).result()
     return Summary(frames, time.perf_counter() - started, steady.cuts, clip.damaged + sink.damaged,
-                   sink.left_out)
+                   sink.left_out, clip.missing_seconds)

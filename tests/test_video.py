@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 import tracemalloc
+from fractions import Fraction
 
 import pytest
 from conftest import ROOT, picture
@@ -23,7 +24,7 @@ def test_a_clip_comes_out_stylised_with_its_times_and_sound(tmp_path, stylizer, 
     seen = []
     summary = video.stylize_file(stylizer, tmp_path / "a.mp4", tmp_path / "new" / "b.mp4", style,
                                  progress=lambda *numbers: seen.append(numbers))
-    assert summary[0] == 8 and summary.seconds > 0 and summary[2:] == (0, 0, ())
+    assert summary[0] == 8 and summary.seconds > 0 and summary[2:] == (0, 0, (), 0)
     assert seen == [(index, 8) for index in range(1, 9)]
     before, after = (videos.frames(path) for path in (tmp_path / "a.mp4", tmp_path / "new/b.mp4"))
     assert [time for time, _ in before] == [time for time, _ in after]
@@ -220,6 +221,21 @@ def test_damaged_packets_and_streams_that_are_left_out_are_named(tmp_path, capsy
     said = capsys.readouterr().err.splitlines()
     assert said == [f"{tmp_path / 'b.mkv'}: 1 damaged packets are left out",
                     f"{tmp_path / 'b.mp4'} lacks: srt subtitles"]
+
+
+@pytest.mark.parametrize("name", ["a.mkv", "a.avi", "a.mp4"])
+def test_a_clip_that_was_cut_is_said_to_be(tmp_path, capsys, name):
+    videos.write(tmp_path / name, [picture(48, 64, seed) for seed in range(10)],
+                 unit=Fraction(1, 2), codec="mjpeg", pix_fmt="yuvj420p", subtitles=name == "a.mkv",
+                 container_options={"movflags": "faststart"} if name == "a.mp4" else {})
+    whole = (tmp_path / name).read_bytes()
+    images.write(tmp_path / "style.png", picture(64, 64, 9))
+    for size, said in ((len(whole), ""), (int(0.6 * len(whole)), "s early")):
+        (tmp_path / name).write_bytes(whole[:size])
+        assert stylize.main(command(tmp_path / name, tmp_path / "b.mkv", tmp_path / "style.png")
+                            + ["--overwrite"]) == 0
+        lines = capsys.readouterr().err
+        assert said in lines and bool(said) == bool(lines)
 
 
 def test_clips_in_a_folder_are_done_one_after_another(tmp_path, capsys):

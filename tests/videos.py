@@ -29,7 +29,8 @@ def constant(rows, columns, colour, matrix, full, pixels="yuv420p"):
 
 
 def write(path, frames, times=None, unit=Fraction(1, 25), codec="libx264", sound=None,
-          subtitles=0, turn=None, late=0, title=None, **context):
+          subtitles=0, turn=None, late=0, title=None,
+          container_options=None, **context):
     """Write frames (RGB arrays or av.VideoFrames) to be shown at `times` in `unit`s.
 
     sound: an audio codec, for a tone of a second; subtitles: how many lines of them.
@@ -38,7 +39,7 @@ def write(path, frames, times=None, unit=Fraction(1, 25), codec="libx264", sound
     (a x + c y, b x + d y); context: attributes of the codec context,
     and `options` of its codec.
     """
-    with av.open(str(path), "w") as container:
+    with av.open(str(path), "w", container_options=container_options) as container:
         video = container.add_stream(codec, 1 / unit if unit.numerator == 1 else 25)
         if title:
             container.metadata["title"] = title

@@ -142,6 +142,8 @@ def _clip(options: argparse.Namespace, painter: Painter, source: Path, style: St
                                   options.smoothing, show, options.max_pixels or MAX_FRAME_PIXELS)
     if made.damaged:
         print(f"{source}: {made.damaged} damaged packets are left out", file=sys.stderr)
+    if made.missing_seconds:
+        print(f"{source} was cut: it ends {made.missing_seconds:.1f} s early", file=sys.stderr)
     if made.left_out:
         print(f"{target} lacks: {', '.join(made.left_out)}", file=sys.stderr)
     _tell_frames(made, target, painter.stylizer)
