@@ -46,47 +46,54 @@ class Source:
         self.path, self.damaged = Path(path), 0
         self.container = open_clip(path, max_pixels)
         try:
-            self._examine(import_av().stream.Disposition.attached_pic, max_pixels)
+            self._choose_streams()
+            self._prepare_decoders(max_pixels)
+            self._examine()
+            self._read_first_frame(max_pixels)
         except BaseException:
             self.container.close()
             raise
 
-    def _examine(self, cover, max_pixels: int) -> None:
-        """Find out what Sink has to know; size, turn and colours take the first frame."""
-        streams = self.container.streams
+    def _choose_streams(self) -> None:
+        streams, cover = self.container.streams, import_av().stream.Disposition.attached_pic
         self._video = next((stream for stream in streams.video if not stream.disposition & cover),
                            None)
         if self._video is None:
             raise ImageError(f"{self.path} has no video.")
+        self.others = [*streams.audio, *streams.subtitles]
+        kinds = Counter(
+            "cover picture" if stream.disposition & cover else _KINDS.get(stream.type, _UNKNOWN)
+            for stream in streams if stream not in (self._video, *self.others))
+        self.left_out = tuple(f"{count} {kind}{'s' * (count > 1)}" for kind, count in kinds.items())
+
+    def _prepare_decoders(self, max_pixels: int) -> None:
         context = self._video.codec_context
         if context is None:
             raise ImageError(f"{self.path} has a video of an unknown codec.")
-        if context.width * context.height > max_pixels:
+        pixels = context.width * context.height
+        if pixels > max_pixels:
             raise ImageError(f"{self.path} is refused: its frames have {context.width} x "
-                             f"{context.height} = {context.width * context.height} pixels, the "
-                             f"limit is {max_pixels}; raise it with --max-pixels "
-                             f"{context.width * context.height}.")
+                             f"{context.height} = {pixels} pixels, the limit is {max_pixels}; "
+                             f"raise it with --max-pixels {pixels}.")
         context.options = decoder_options(max_pixels)
         self._video.thread_type = "AUTO"
         self._alpha = None
         if self._video.metadata.get("alpha_mode") == "1" and context.name in ("vp8", "vp9"):
             self._alpha = AlphaDecoder(context.name, context.options)
-        self.others = [*streams.audio, *streams.subtitles]
-        self.left_out = tuple(
-            f"{count} {kind}{'s' * (count > 1)}" for kind, count in Counter(
-                "cover picture" if stream.disposition & cover else _KINDS.get(stream.type, _UNKNOWN)
-                for stream in streams if stream not in (self._video, *self.others)).items())
+
+    def _examine(self) -> None:
+        """Find out what Sink has to know, as far as the headers say it."""
         self.time_base = self._video.time_base
         self.rate = self._video.average_rate or self._video.guessed_rate or Fraction(25)
         self.frames = self._video.frames or self._guess_frames()  # None: not known
-
         # Recordings of broadcasts and camcorders start at any time of their clock: here at 0.
         self._clock = Clock(Fraction(max(self.container.start_time or 0, 0), 1_000_000))
-
         # Without an index, or these of Matroska's tags, FFmpeg only guesses how long a clip is.
         stated = self._video.frames or "DURATION" in self._video.metadata
         self._stated_seconds = Fraction(self.container.duration or 0, 1_000_000) if stated else 0
 
+    def _read_first_frame(self, max_pixels: int) -> None:
+        """Find out size, turn and colours."""
         self._size: tuple[int, int] | None = None
         self._pts: int | None = None
         self._items, self._seen = self._decode(), []
@@ -130,7 +137,7 @@ class Source:
                         yield packet
                     continue
                 if self._alpha is not None:
-                    self._alpha.add(packet)
+                    self.damaged += self._alpha.add(packet)
                 try:
                     frames = packet.decode()
                 except av.FFmpegError:

@@ -15,8 +15,7 @@ _ID_BYTES = 8  # Matroska's BlockAddID, before the data
 class AlphaDecoder:
     """Gives the opacity of frames whose packets it was given before they are decoded.
 
-    codec: "vp8" or "vp9"; options: of the decoder. Packets that cannot be decoded are counted in
-    `damaged`; the frame then is opaque.
+    codec: "vp8" or "vp9"; options: of the decoder.
     """
 
     def __init__(self, codec: str, options: dict[str, str]) -> None:
@@ -24,11 +23,13 @@ class AlphaDecoder:
         self._context.options = options
         self._context.thread_type = "SLICE"  # a packet's frame comes at once
         self._found: dict[int, np.ndarray] = {}
-        self.damaged = 0
 
-    def add(self, packet) -> None:
-        """Decode what a packet of the first video has beside it."""
-        av = import_av()
+    def add(self, packet) -> int:
+        """Decode what a packet of the first video has beside it; return 1 if that is damaged.
+
+        The frame then is opaque.
+        """
+        av, damaged = import_av(), 0
         for data in packet.iter_sidedata():
             if data.data_type == "matroska_block_additional":
                 grey = av.Packet(bytes(data)[_ID_BYTES:])
@@ -37,7 +38,8 @@ class AlphaDecoder:
                     self._found.update((frame.pts, _luma(frame))
                                        for frame in self._context.decode(grey))
                 except av.FFmpegError:
-                    self.damaged += 1
+                    damaged = 1
+        return damaged
 
     def take(self, pts: int | None) -> np.ndarray | None:
         """Return the opacity, uint8 (rows, columns), of the frame of that time; None if opaque."""

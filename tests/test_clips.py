@@ -456,3 +456,17 @@ def test_one_false_time_moves_nothing_else(tmp_path):
             clock.move(packet)
             moved.append(packet.dts)
     assert moved == list(range(110))
+
+
+def test_damaged_transparency_is_counted(tmp_path):
+    videos.write(tmp_path / "a.webm", [cutout(index) for index in range(9)], codec="libvpx-vp9",
+                 pix_fmt="yuva420p")
+    with av.open(str(tmp_path / "a.webm")) as container:
+        alpha = [bytes(data)[8:] for packet in container.demux(video=0)
+                 for data in packet.iter_sidedata()]
+    content = (tmp_path / "a.webm").read_bytes()
+    assert content.count(alpha[0]) == 1
+    (tmp_path / "b.webm").write_bytes(content.replace(alpha[0], bytes(len(alpha[0]))))
+    with Source(tmp_path / "b.webm") as clip:
+        found = [item for item in clip if isinstance(item, Frame)]
+    assert len(found) == 9 and found[0].opacity is None and clip.damaged >= 1

@@ -219,7 +219,7 @@ def test_damaged_packets_and_streams_that_are_left_out_are_named(tmp_path, capsy
     assert stylize.main(command(tmp_path / "b.mkv", tmp_path / "b.mp4",
                                 tmp_path / "style.png")) == 0
     said = capsys.readouterr().err.splitlines()
-    assert said == [f"{tmp_path / 'b.mkv'}: 1 damaged packets are left out",
+    assert said == [f"{tmp_path / 'b.mkv'}: left out 1 damaged packet",
                     f"{tmp_path / 'b.mp4'} lacks: srt subtitles"]
 
 

@@ -141,7 +141,8 @@ def _clip(options: argparse.Namespace, painter: Painter, source: Path, style: St
         made = video.stylize_file(painter.stylizer, source, target, encoded, style.alpha,
                                   options.smoothing, show, options.max_pixels or MAX_FRAME_PIXELS)
     if made.damaged:
-        print(f"{source}: {made.damaged} damaged packets are left out", file=sys.stderr)
+        print(f"{source}: left out {made.damaged} damaged packet{'s' * (made.damaged > 1)}",
+              file=sys.stderr)
     if made.missing_seconds:
         print(f"{source} was cut: it ends {made.missing_seconds:.1f} s early", file=sys.stderr)
     if made.left_out:
