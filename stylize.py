@@ -1,7 +1,12 @@
 #!/usr/bin/env python3
 """Stylise pictures: python stylize.py --content-path PHOTOS --style-path PAINTINGS"""
 
-from adain.entry_points import stylize
+import sys
+
+try:
+    from adain.entry_points import stylize
+except KeyboardInterrupt:
+    sys.exit(130)
 
 if __name__ == "__main__":
     stylize()

@@ -31,8 +31,9 @@ Shape = tuple[int, ...] | str | None  # None: any shape
 
 # A header as NumPy writes it for plain arrays; others are refused rather than interpreted.
 _MAGIC = b"\x93NUMPY\x01\x00"
-_HEADER = re.compile(rb"\{'descr': '[<>|=]?(f2|f4|f8|[iu][1248]|b1|U\d{1,7})', "
-                     rb"'fortran_order': (True|False), 'shape': \((\d{1,15}(?:, \d{1,15}){0,7},?|)\), \}\s*")
+_HEADER = re.compile(
+    rb"\{'descr': '[<>|=]?(f2|f4|f8|[iu][1248]|b1|U\d{1,7})', 'fortran_order': (True|False), "
+    rb"'shape': \((\d{1,15}(?:, \d{1,15}){0,7},?|)\), \}\s*")
 _DAMAGE = (OSError, ValueError, EOFError, OverflowError, NotImplementedError, struct.error,
            zlib.error, zipfile.BadZipFile)
 
@@ -64,6 +65,7 @@ def read_arrays(path: str | Path, kind: str, shapes: Mapping[str, Shape] | None 
                     for name, shape in shapes.items()}
     except _DAMAGE as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or error
+        reason = " ".join(str(reason).split())[:300]  # it may quote the file
         raise WeightsError(f"{path} is not {kind}: {reason}.") from None
 
 

@@ -6,67 +6,45 @@ then compares layers, shapes and values. `weights` folds in what the networks ex
 
 from __future__ import annotations
 
+import importlib.util
 import math
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
 
 from adain import torch7
 from adain.architecture import VGG19_LAYERS
-from adain.array_files import check_regular
+from adain.array_files import check_regular, read_arrays
 from adain.errors import WeightsError
 
 Convolution = tuple[np.ndarray, np.ndarray]  # kernel (rows, columns, inputs, outputs), bias
-_LARGEST = 512 * 512 * 9  # numbers in a kernel of VGG19
+SECONDS = 40  # that HDF5 may take; a whole VGG19 takes one
 
 
 def read_keras_h5(path: Path) -> dict[str, Convolution]:
-    """Read conv1_1.. from a Keras weights file: groups block1_conv1.., a kernel and a bias each.
-
-    Links and arrays that lead into other files are refused: HDF5 would follow them.
-    """
-    try:
-        import h5py
-    except ImportError:
-        raise WeightsError(f"{path}: reading .h5 needs h5py: "
-                           "pip install -e '.[weights]'") from None
-
-    def child(group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset:
-        for part in name.split("/"):
-            if not isinstance(group, h5py.Group) or not isinstance(
-                    group.get(part, getlink=True), h5py.HardLink):
-                raise ValueError(f"it has no {name}, or only a link to it")
-            group = group[part]
-        return group
-
-    def array(group: h5py.Group, name: str) -> np.ndarray:
-        found = child(group, name)
-        if not isinstance(found, h5py.Dataset) or found.dtype.kind != "f":
-            raise ValueError(f"{name} is no array of floating-point numbers")
-        if found.external or found.is_virtual:
-            raise ValueError(f"the values of {name} are in another file")
-        if found.size is None or not 0 < found.size <= _LARGEST:
-            raise ValueError(f"{name} has {found.size} values")
-        if math.prod(found.chunks or ()) > 16 * _LARGEST:  # HDF5 unpacks whole chunks
-            raise ValueError(f"{name} has chunks of {found.chunks}")
-        return _float32(found[()])
-
-    weights = {}
+    """Read conv1_1.. from a Keras weights file: groups block1_conv1.., a kernel and a bias each."""
     check_regular(path)
-    try:
-        with h5py.File(path, "r") as file:
-            for layer in VGG19_LAYERS:
-                group = child(file, f"block{layer[4]}_conv{layer[6]}")
-                attribute = group.attrs.get_id("weight_names")
-                if attribute.shape != (2,):
-                    raise ValueError(f"{group.name} has not two weights")
-                names = [name.decode() if isinstance(name, bytes) else str(name)
-                         for name in group.attrs["weight_names"]]
-                weights[layer] = tuple(array(group, name) for name in names)
-    # What h5py makes of the errors of HDF5, which finds damage wherever it looks.
-    except (OSError, KeyError, ValueError, RuntimeError, TypeError, AttributeError) as error:
-        raise WeightsError(f"{path} is not a Keras VGG19 notop weights file: {error}.") from None
-    return weights
+    if importlib.util.find_spec("h5py") is None:
+        raise WeightsError(f"{path}: reading .h5 needs h5py: pip install -e '.[weights]'")
+    kind = "a Keras VGG19 notop weights file"
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "weights.npz"
+        try:
+            done = subprocess.run(  # -P: what is beside that file is not to be imported
+                [sys.executable, "-P", Path(__file__).with_name("keras_h5.py"), path, copy,
+                 *VGG19_LAYERS], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL, timeout=SECONDS)
+        except subprocess.TimeoutExpired:
+            raise WeightsError(f"{path} is not {kind}: HDF5 reads it for more than {SECONDS} s."
+                               ) from None
+        if done.returncode:
+            raise WeightsError(f"{path} is not {kind}: "
+                               f"{done.stdout.decode(errors='replace').strip() or 'HDF5 crashes'}.")
+        arrays = read_arrays(copy, kind)
+    return {layer: (arrays[f"{layer}/kernel"], arrays[f"{layer}/bias"]) for layer in VGG19_LAYERS}
 
 
 def read_t7(path: Path) -> list[Convolution]:

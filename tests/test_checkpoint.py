@@ -52,6 +52,39 @@ def test_what_a_killed_run_left_is_removed(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["step_0000002"]
 
 
+def spoil(path, size=100):
+    path.write_bytes(path.read_bytes()[:size])
+
+
+@pytest.mark.parametrize("file", ["model.npz", "config.json", "optimizer.npz"])
+def test_where_the_newest_is_damaged_the_newest_whole_one_is_used_and_said(tmp_path, capsys, file):
+    for step in (1, 2, 3):
+        save(tmp_path, step)
+    spoil(tmp_path / "step_0000003" / file)
+    assert checkpoint.load(tmp_path, resume=True).step == 2
+    said = capsys.readouterr().err
+    assert f"step_0000003/{file} is not" in said and "step_0000002, the newest whole" in said
+    assert checkpoint.load(tmp_path).step == (3 if file == "optimizer.npz" else 2)
+    with pytest.raises(WeightsError, match=f"{file} is not .*--checkpoint {tmp_path} takes the"):
+        checkpoint.load(tmp_path / "step_0000003", resume=True)
+
+
+def test_where_all_are_damaged_the_newest_is_named(tmp_path):
+    for step in (1, 2):
+        spoil(save(tmp_path, step) / "model.npz")
+    with pytest.raises(WeightsError, match="step_0000002/model.npz is not"):
+        checkpoint.load(tmp_path)
+
+
+def test_damaged_checkpoints_do_not_count_among_those_that_are_kept(tmp_path):
+    for step in (1, 2, 3):
+        save(tmp_path, step)
+    checkpoint.set_aside(tmp_path, 1)
+    save(tmp_path, 2, keep=1)
+    assert steps(tmp_path) == [2]
+    assert (tmp_path / "damaged_step_0000003" / "model.npz").exists()
+
+
 def limited_file_size():
     resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, 2_000_000))
 

@@ -92,6 +92,41 @@ def test_a_stopped_batch_leaves_whole_pictures_and_goes_on(tmp_path, number):
     assert len(list((tmp_path / "out").iterdir())) == 27
 
 
+INTERRUPTED = """
+import os, runpy, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # some shells start with it ignored
+
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == sys.argv[2]:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupt())
+sys.path.insert(0, ".")
+runpy.run_path(sys.argv[1], run_name="__main__")
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Ctrl-C is sent in another way on Windows")
+@pytest.mark.parametrize("program", ["stylize.py", "train.py"])
+@pytest.mark.parametrize("module", ["adain.commands", "PIL", "numpy", "adain.weights"])
+def test_ctrl_c_while_modules_load_prints_no_traceback(program, module):
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED, program, module], cwd=ROOT,
+                          text=True, capture_output=True)
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems want names in Unicode")
+def test_a_name_that_is_no_text_is_printed_all_the_same(folders):
+    name = os.fsdecode(b"caf\xe9.png")
+    (folders / "content" / "content0.png").rename(folders / name)
+    done = run("stylize.py", "--model", "compact", "--content-path", folders / name, "--style-path",
+               folders / "style" / "style0.png", "--out-path", folders / "out",
+               PYTHONIOENCODING="utf-8:strict")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "caf\\udce9__style0.jpg" in done.stdout
+
+
 def test_every_content_in_every_style_each_as_large_as_its_content(folders):
     done = stylize(folders)
     assert done.returncode == 0, done.stderr

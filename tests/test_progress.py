@@ -2,10 +2,11 @@
 
 import os
 import signal
+import threading
 
 import pytest
 
-from adain.progress import StopRequest
+from adain.progress import StopRequest, open_fifo, read_stream
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are sent as on POSIX")
 
@@ -30,3 +31,47 @@ def test_a_hangup_that_nohup_ignores_stays_ignored():
         assert stop.name is None
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+@pytest.fixture(params=["a pipe", "a named pipe without a writer"])
+def silent(request, tmp_path):
+    """A file that gives nothing and does not end."""
+    if request.param == "a pipe":
+        descriptor, writer = os.pipe()
+        with os.fdopen(descriptor, "rb") as file:
+            yield file
+        os.close(writer)
+    else:
+        os.mkfifo(tmp_path / "pipe")
+        with open_fifo(tmp_path / "pipe") as file:
+            yield file
+
+
+@pytest.mark.parametrize("in_thread", [False, True])
+def test_a_read_that_blocks_ends_at_once_when_it_is_stopped(silent, in_thread):
+    ended = []
+
+    def read():
+        try:
+            read_stream(silent)
+        except KeyboardInterrupt:
+            ended.append(True)
+
+    with StopRequest():
+        threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
+        if in_thread:
+            reader = threading.Thread(target=read)
+            reader.start()
+            reader.join()
+        else:
+            read()
+    assert ended
+
+
+def test_all_that_comes_through_a_named_pipe_is_read(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with open_fifo(tmp_path / "pipe") as file:
+        writer = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=[b"picture" * 99999])
+        writer.start()
+        assert read_stream(file) == b"picture" * 99999
+        writer.join()

@@ -55,6 +55,20 @@ def test_a_falling_loss_is_a_falling_line(folder):
     assert right > left + 50
 
 
+@pytest.mark.parametrize("line", [
+    b"\xff\xfe", b"[" * 99_999, b"7", b'{"step": "x"}', b'{"step": 3, "losses": 4}',
+    b'{"step": 3, "losses": {"loss": 1}}', b'{"step": 3, "validation": {"loss": NaN}}'])
+def test_lines_of_the_history_that_cannot_be_read_are_counted_and_kept(folder, capsys, line):
+    path = folder / history.NAME
+    whole = history.read(folder)
+    path.write_bytes(line + b"\n" + path.read_bytes() + b'{"step": 421, "los')
+    assert history.read(folder) == whole
+    assert "1 lines that cannot be read are left out" in capsys.readouterr().err
+    assert report.write(folder).exists()
+    history.History(folder, 300)
+    assert path.read_bytes().startswith(line + b"\n")
+
+
 def test_history_after_the_resumed_step_goes(folder):
     history.History(folder, 300)
     assert max(line["step"] for line in history.read(folder)) == 300

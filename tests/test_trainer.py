@@ -15,6 +15,7 @@ pytest.importorskip("tensorflow")
 from adain import checkpoint, data, features, images, ops, trainer  # noqa: E402
 from adain.config import TrainConfig
 from adain.errors import AdaINError, OptionError, WeightsError
+from adain.folder_lock import locked
 from adain.model import get_weights
 from adain.weights import load_encoder
 
@@ -139,6 +140,30 @@ def test_features_are_filled_in_before_the_first_step(folders):
     cache._content_network = cache._style_network = None  # they are not needed any more
     for index in range(2, 6):
         cache.pair(index)
+
+
+def test_a_run_goes_on_from_the_newest_whole_checkpoint(folders, capsys):
+    train(CONFIG, folders, "run")
+    model = folders / "run" / "step_0000004" / "model.npz"
+    model.write_bytes(model.read_bytes()[:1000])
+    _, lines = train(dataclasses.replace(CONFIG, keep=1), folders, "run")
+    assert "step_0000002, the newest whole checkpoint, is used" in capsys.readouterr().err
+    assert "step 2" in lines[0]
+    assert [path.name for path in checkpoint.list_all(folders / "run")] == ["step_0000004"]
+    checkpoint.load(folders / "run").decoder()
+    assert (folders / "run" / "damaged_step_0000004").exists()
+
+
+def test_another_run_in_its_place_is_refused_unless_allowed(folders):
+    train(CONFIG, folders, "run")
+    other = dataclasses.replace(CONFIG, batch_size=1, max_iter=5)
+    with pytest.raises(OptionError, match=r"trained with --batch-size 2 \(now 1\)"):
+        train(other, folders, "run")
+    with locked(folders / "run"), pytest.raises(OptionError, match="a run trains in .* already"):
+        train(CONFIG, folders, "run")
+    _, lines = train(other, folders, "run", allow_changes=True)
+    assert "--batch-size 2 (now 1)" in lines[0]
+    assert checkpoint.load(folders / "run").step == 5
 
 
 def test_a_run_writes_checkpoints_previews_and_tensorboard(folders):
