@@ -23,7 +23,7 @@ from adain.naming import STREAM
 from adain.progress import open_fifo, read_stream
 from adain.room import Claim, Size, content_size
 from adain.stats import ChannelStats, merge
-from adain.style_reader import StyleReader
+from adain.style_reader import LEAST_STYLE_BYTES, STYLE_BYTES, StyleReader
 from adain.stylizer import Stylizer, check_alpha
 from adain.tiling import Progress
 
@@ -120,7 +120,8 @@ class Painter:
 
     format: that the results' names have; None where it is free, so that transparent pictures
     become PNG files if their own name's format has no transparency. longest_side: that the results'
-    format allows, in pixels.
+    format allows, in pixels. The attribute room: bytes that contents and results may take together;
+    None for no limit.
     """
 
     def __init__(self, stylizer: Stylizer, recipe: Recipe, format: str | None = None,
@@ -129,13 +130,12 @@ class Painter:
         self._format, self._progress = format, progress
         self._masks = recipe.masks and [self.open(path, self._check_memory).rgb
                                         for path in recipe.masks]
-        self._styles = StyleReader(stylizer, self._read_style)
+        room = stylizer.room_for_pictures if stylizer else None
+        for_styles = STYLE_BYTES if room is None else min(
+            STYLE_BYTES, max(LEAST_STYLE_BYTES, room // 8))
+        self._styles = StyleReader(stylizer, self._read_style, for_styles)
+        self.room = None if room is None else max(0, room - 2 * for_styles)
         self._told: set[Path] = set()  # of masks, that they are resized
-
-    @property
-    def room(self) -> int | None:
-        """Bytes that the pictures in memory may take; None for no limit."""
-        return self.stylizer.room_for_pictures
 
     def open(self, path: Path, check_size: images.CheckSize) -> Picture:
         """Read a picture file, or standard input; check_size: see images.open_picture()."""
@@ -306,10 +306,7 @@ class StylePainter(Painter):
                               f"received {recipe.keep_colors}.")
         super().__init__(None, recipe, format, longest_side=longest_side)
         self.network = network
-
-    @property
-    def room(self) -> int | None:
-        return self.network.max_memory and self.network.max_memory * 1_000_000
+        self.room = network.max_memory and network.max_memory * 1_000_000
 
     def _check_content(self, stored: Shape, shape: Shape) -> None:
         self.network.check_size(*shape)

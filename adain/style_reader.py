@@ -19,7 +19,8 @@ from adain.errors import ImageError, StyleError, WeightsError
 from adain.stats import ChannelStats
 from adain.stylizer import Stylizer
 
-VECTOR_BYTES = 256_000_000  # all of WikiArt with compact
+STYLE_BYTES = 256_000_000  # of vectors: all of WikiArt with compact
+LEAST_STYLE_BYTES = 4_000_000  # a thousand, though memory is short
 PICTURE_BYTES = 64_000_000  # some sixty, shrunk to 512 pixels
 _ENTRY_BYTES = 600  # of two arrays and their place in a dictionary, beside their values
 
@@ -32,9 +33,9 @@ class StyleReader:
     """
 
     def __init__(self, stylizer: Stylizer, read: Callable[[Path], np.ndarray],
-                 limit: int = VECTOR_BYTES) -> None:
+                 limit: int = STYLE_BYTES) -> None:
         self._stylizer, self._read = stylizer, read
-        self._vectors = _Newest(min(limit, VECTOR_BYTES), self._read_vectors)
+        self._vectors = _Newest(limit, self._read_vectors)
         self._pictures = _Newest(min(limit, PICTURE_BYTES), self._read_picture)
         self._failed: dict[Path, str] = {}
 
