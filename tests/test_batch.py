@@ -1,12 +1,16 @@
 import re
+import subprocess
+import sys
 import threading
 from collections import Counter
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
+from conftest import ROOT
 
-from adain import batch
+from adain import batch, images
 from adain.errors import ImageError, OptionError
 from adain.room import Size
 
@@ -174,3 +178,29 @@ def test_a_batch_that_is_stopped_does_not_wait_for_room():
     outcomes = batch.run(JOBS, read, lambda word, style: word, lambda path, word: path, room=100)
     next(outcomes)
     outcomes.close()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_the_memory_of_a_picture_is_given_back_whichever_thread_had_it(tmp_path):
+    images.write(tmp_path / "a.bmp", np.zeros((3000, 4000, 3), np.uint8))
+    program = """if True:
+        import sys
+        from concurrent.futures import ThreadPoolExecutor
+        import adain.commands
+        from adain import images
+
+        def resident():
+            with open("/proc/self/statm") as file:
+                return int(file.read().split()[1]) * 4096
+
+        with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
+            reader.submit(lambda: None).result(), writer.submit(lambda: None).result()
+            before = resident()
+            picture = reader.submit(images.read, sys.argv[1]).result()
+            writer.submit(images.write, sys.argv[1], picture).result()
+            del picture
+            print(resident() - before)
+        """
+    done = subprocess.run([sys.executable, "-c", program, tmp_path / "a.bmp"], cwd=ROOT,
+                          capture_output=True, text=True, timeout=100)
+    assert int(done.stdout) < 30_000_000, done.stderr

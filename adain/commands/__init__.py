@@ -12,6 +12,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
+# Before Pillow is imported. Blocks above 32 MB go back to the system when they are freed; of the
+# usual 16 MB ones, the C library keeps those of a large picture for each thread that had one.
+os.environ.setdefault("PILLOW_BLOCK_SIZE", "64m")
+
 from PIL import Image
 
 from adain import find
