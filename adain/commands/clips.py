@@ -10,17 +10,17 @@ from itertools import product
 from pathlib import Path
 
 from adain import find, naming
-from adain.clips import MAX_FRAME_PIXELS
+from adain.clips import MAX_FRAME_PIXELS, import_av
 from adain.commands import frame_progress, tell_error
 from adain.errors import ImageError, OptionError
 from adain.recipe import Painter, Recipe, Style
 from adain.steady import check_smoothing
 from adain.stylizer import Stylizer
 
-Contents = tuple[Path, Path]  # a video, and its folder below the path that was given
+Clip = tuple[Path, Path]  # a video, and its folder below the path that was given
 
 
-def named(paths: list[str]) -> list[Contents]:
+def named(paths: list[str]) -> list[Clip]:
     """Return the videos, or the camera's number, where these are the contents; else nothing."""
     clips = [path for path in paths
              if is_camera(path) or (find.is_video(path) and not os.path.isdir(path))]
@@ -32,7 +32,7 @@ def named(paths: list[str]) -> list[Contents]:
     return [(path, Path()) for path in dict.fromkeys(map(Path, clips))]
 
 
-def below(paths: list[str], leave_out: list[str]) -> tuple[list[Contents], list[Path]]:
+def below(paths: list[str], leave_out: list[str]) -> tuple[list[Clip], list[Path]]:
     """Return the videos in a folder that has no pictures, and the folders that cannot be read."""
     if len(paths) != 1 or not os.path.isdir(paths[0]):
         return [], []
@@ -48,13 +48,14 @@ def is_camera(path: str) -> bool:
     return path.isascii() and path.isdigit() and len(path) < 10
 
 
-def main(contents: list[Contents], options: argparse.Namespace, recipe: Recipe,
+def main(contents: list[Clip], options: argparse.Namespace, recipe: Recipe,
          styles: list[Style], make_stylizer: Callable[[argparse.Namespace], Stylizer]) -> int:
     """Stylise videos in every style, or what a camera sees in one; return the exit code."""
     if is_camera(str(contents[0][0])):
         return _camera(int(str(contents[0][0])), options, recipe, styles, make_stylizer)
     from adain.clip_sink import check_writable_format
 
+    import_av()
     check_smoothing(options.smoothing)
     targets = name_results(contents, styles, options.out_path)
     check_writable_format(targets[0])
@@ -74,6 +75,9 @@ def main(contents: list[Contents], options: argparse.Namespace, recipe: Recipe,
             tell_error(error)
             failed.append(source)
             continue
+        if results[0][1].suffix != source.suffix and not naming.is_file_name(options.out_path):
+            print(f"{source}: {source.suffix} cannot be written, the result is .mp4",
+                  file=sys.stderr)
         if painter is None:
             painter = Painter(make_stylizer(options), recipe)
         for style, target in results:
@@ -87,7 +91,7 @@ def main(contents: list[Contents], options: argparse.Namespace, recipe: Recipe,
     return 1 if failed else 0
 
 
-def name_results(contents: list[Contents], styles: list[Style], out_path: str) -> list[Path]:
+def name_results(contents: list[Clip], styles: list[Style], out_path: str) -> list[Path]:
     """Return the files of the results: each in its clip's format, or .mp4 if that is not written.
 
     An out_path that names a file is the one result's own name.
@@ -100,9 +104,6 @@ def name_results(contents: list[Contents], styles: list[Style], out_path: str) -
         out_path, longest.removeprefix("."))
     if naming.is_file_name(out_path):
         return targets
-    for file, _ in contents:
-        if file.suffix.lower() not in FORMATS:
-            print(f"{file}: {file.suffix} cannot be written, the result is .mp4", file=sys.stderr)
     return [target.with_suffix(file.suffix if file.suffix.lower() in FORMATS else ".mp4")
             for ((file, _), _), target in zip(product(contents, styles), targets)]
 
