@@ -100,6 +100,11 @@ class CompiledGraph:
         self._outputs = outputs
         return outputs
 
+    def release_memory(self) -> None:
+        """Let go of the memory of activations, until the next call."""
+        self._outputs = []  # which are part of it
+        self._compiled.release_memory()
+
     def repeat(self, *inputs: np.ndarray) -> list[np.ndarray]:
         """As a call, but for inputs whose shapes are likely to stay, such as a video's frames.
 
@@ -126,7 +131,7 @@ class CompiledGraph:
             raise NetworkMemoryError(self._damaged) from None
 
     def _fix(self) -> None:
-        self._compiled.release_memory()  # of activations: one network at a time has them
+        self.release_memory()  # one network at a time has it
         model = self._model.clone()
         model.reshape(dict(enumerate(self._shapes)))
         self._fixed = CompiledGraph(lambda: model, self._options, at_once=False)

@@ -15,7 +15,7 @@ from typing import Protocol
 
 import numpy as np
 
-from adain import cpu, graphs, network_cache
+from adain import cpu, graphs, memory, network_cache
 from adain.architecture import conv, depths_of, radius, scale
 from adain.compiled import CompiledGraph, compile_options
 from adain.errors import OptionError
@@ -114,6 +114,7 @@ class OpenVINOEngine:
         with_threads.shutdown(wait=False)
         self._in_integers = ranges is not None
         self._make_regions = partial(compiled, graphs.regions_graph, encoder, decoder)
+        self._memory_is_short, self._last = memory.reserved_counts(), None
         self.radius, self.channels = radius(depths_of(encoder)), _channels(encoder, adain_layers)
         self.lock = threading.Lock()
 
@@ -127,13 +128,13 @@ class OpenVINOEngine:
         return f"CPU, {computes}"
 
     def measure(self, image: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        mean, variance = self._statistics.result()(image[None], weights[None])
+        mean, variance = self._next(self._statistics.result())(image[None], weights[None])
         return mean.copy(), variance.copy()
 
     def transfer(self, image: np.ndarray, style: ChannelStats, alpha: float,
                  content: ChannelStats | None = None,
                  own: float = 0.0) -> tuple[np.ndarray, ChannelStats]:
-        network = self._transfer.result()
+        network = self._next(self._transfer.result())
         # Whole pictures often have one size. Tiles of large ones do, too, but must save memory.
         call = network.repeat if content is None or own else network
         if content is None:  # zeros get no share, and leave the picture's own without rounding
@@ -143,7 +144,14 @@ class OpenVINOEngine:
 
     def transfer_regions(self, image: np.ndarray, regions: np.ndarray, scales: np.ndarray,
                          shifts: np.ndarray) -> np.ndarray:
-        return self._regions(image[None], regions, scales, shifts)[0][0]
+        return self._next(self._regions)(image[None], regions, scales, shifts)[0][0]
+
+    def _next(self, network: CompiledGraph) -> CompiledGraph:
+        """Return a network that is about to run; under limits none other keeps its activations."""
+        if self._memory_is_short and self._last not in (None, network):
+            self._last.release_memory()
+        self._last = network
+        return network
 
 
 def _channels(encoder: Weights, adain_layers: Sequence[str]) -> int:
