@@ -230,8 +230,9 @@ class Painter:
     def paint(self, content: Picture, style: Style) -> Picture:
         """Return the content in the style."""
         recipe = self.recipe
-        row = [content.rgb, *map(self._styles.picture, style.paths)] if recipe.concat else []
-        sizes = self._sizes_in_row([*row, content.rgb])
+        if recipe.concat:
+            row = [content.rgb, *map(self._styles.picture, style.paths)]
+            sizes = self._sizes_in_row([*row, content.rgb])
         self._tell_resized(content.rgb)
         encoded = self.encoded(style, content.rgb)
         result = self.stylizer.stylize(

@@ -217,6 +217,15 @@ def test_what_a_format_cannot_hold_fails_before_it_is_made(place, capsys, monkey
             in capsys.readouterr().err)
 
 
+def test_a_transparent_picture_longer_than_a_jpeg_becomes_a_png(place, monkeypatch):
+    images.write(place / "long.png", np.zeros((1, 66_000, 3), np.uint8),
+                 opacity=np.full((1, 66_000), 128, np.uint8))
+    monkeypatch.setattr(Stylizer, "stylize", lambda self, image, *rest, **options: image)
+    assert main(["--model", "compact", "--content-path", str(place / "long.png"), "--style-path",
+                 str(place / "styles" / "a.png"), "--out-path", str(place / "out")]) == 0
+    assert names(place) == ["long__a.png"]
+
+
 def test_a_sheet_that_its_format_cannot_hold_is_refused_first(place):
     for index in range(63):
         images.write(place / "photos" / f"{index}.png", CONTENT[:1, :1])
