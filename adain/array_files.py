@@ -107,7 +107,8 @@ def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, shape: Sha
         _check_header(name, dtype, found, shape)
         # So many bytes exactly: without a number everything would be decompressed at once.
         content = file.read(size)
-    array = np.frombuffer(content, dtype).reshape(found, order="F" if header[2] == b"True" else "C")
+    array = np.frombuffer(content, dtype) if size else np.empty(0, dtype)
+    array = array.reshape(found, order="F" if header[2] == b"True" else "C")
     check_finite(name, array)
     return array
 

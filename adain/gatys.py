@@ -13,7 +13,6 @@ import dataclasses
 import hashlib
 import json
 import time
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from adain import images
+from adain.array_files import TEXT, array_names, parse_json, read_arrays
 from adain.devices import choose_precision
 from adain.errors import AdaINError, OptionError, WeightsError
 from adain.evolution import Evolution
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from adain.gatys_loss import Objective
 
 SAVE_SECONDS = 300  # between states, which are some 600 MB at 1920 x 1080; a stop saves one too
+LARGEST_STATE = 20_000_000_000  # bytes; L-BFGS keeps 24 pictures of 12 bytes a pixel
 
 
 @dataclass
@@ -210,31 +211,42 @@ def describe(content: np.ndarray, style: np.ndarray, start: np.ndarray | None,
 def save(path: Path, state: State, fingerprint: dict[str, Any]) -> None:
     """Write the state: plain arrays, whole or not at all."""
     arrays = {f"optimizer/{name}": array for name, array in state.optimizer.state().items()}
+    if np.isfinite(state.best_loss):  # not before the first iteration of a level
+        arrays["best_loss"] = np.float64(state.best_loss)
     with images.atomic_file(path) as file:
         np.savez(file, fingerprint=json.dumps(fingerprint), step=state.step,
-                 picture=state.picture, best=state.best, best_loss=state.best_loss, **arrays)
+                 picture=state.picture, best=state.best, **arrays)
 
 
 def load(path: Path, fingerprint: dict[str, Any]) -> State:
     """Return the state at `path`; OptionError unless it is of these pictures and settings."""
     if not path.exists():
         raise OptionError(f"there is no state {path} to go on from; leave out --restore.")
+    kind = "a readable state"
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            found = json.loads(str(stored["fingerprint"]))
-            optimizer = {name.removeprefix("optimizer/"): stored[name] for name in stored.files
-                         if name.startswith("optimizer/")}
-            state = State(int(stored["step"]), stored["picture"], stored["best"],
-                          float(stored["best_loss"]),
-                          OPTIMIZERS[found["optimizer"]](optimizer))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise WeightsError(f"{path} is not a readable state: {error}.") from None
+        found = parse_json(str(read_arrays(path, kind, {"fingerprint": TEXT})["fingerprint"]))
+    except ValueError as error:
+        raise WeightsError(f"{path} is not {kind}: {error}.") from None
     different = [_difference(name, found.get(name), value) for name, value in fingerprint.items()
                  if found.get(name) != value]
     if different:
         raise OptionError(f"{path} is of a run with {'; '.join(different)}. Use the same, or leave "
                           "out --restore to start afresh.")
-    return state
+    names = array_names(path, LARGEST_STATE) - {"fingerprint"}
+    scalars = {"step", "best_loss", "optimizer/step"}
+    stored = read_arrays(path, kind, {name: () if name in scalars else None for name in
+                                      {"step", "picture", "best", *names}}, limit=LARGEST_STATE)
+    optimizer = {name.removeprefix("optimizer/"): array for name, array in stored.items()
+                 if name.startswith("optimizer/")}
+    expected = {"adam": {"mean", "square", "step"},
+                "lbfgs": {"x", "gradient", "steps", "changes"}}[found["optimizer"]]
+    shape = stored["picture"].shape
+    pictures = [stored["best"], *(array for name, array in optimizer.items() if name != "step")]
+    if (optimizer.keys() not in (set(), expected) or len(shape) != 3 or shape[2] != 3
+            or any(array.shape[-3:] != shape for array in pictures)):
+        raise WeightsError(f"{path} is not {kind}: its arrays do not belong together.")
+    return State(int(stored["step"]), stored["picture"], stored["best"],
+                 float(stored.get("best_loss", np.inf)), OPTIMIZERS[found["optimizer"]](optimizer))
 
 
 def _difference(name: str, stored: Any, now: Any) -> str:

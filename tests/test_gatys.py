@@ -128,6 +128,13 @@ def test_restore_refuses_another_run_and_says_what_differs(tmp_path):
         quiet(STYLE, STYLE, dataclasses.replace(config, style_weight=1.0), **again)
     with pytest.raises(OptionError, match="no state"):
         quiet(CONTENT, STYLE, config, state_path=tmp_path / "none.npz", restore=True)
+    with np.load(path) as file:
+        stored = dict(file)
+    for spoilt in ({"picture": np.zeros((8, 8, 3))}, {"best": np.full(CONTENT.shape, np.nan)},
+                   {"step": np.zeros(3)}, {"optimizer/x": np.zeros(3)}, {"optimizer/y": 1}):
+        np.savez(path, **stored | spoilt)
+        with pytest.raises(WeightsError, match="not a readable state"):
+            quiet(CONTENT, STYLE, config, **again)
     path.write_bytes(path.read_bytes()[:500])
     with pytest.raises(WeightsError, match="not a readable state"):
         quiet(CONTENT, STYLE, config, **again)

@@ -27,7 +27,8 @@ watched: list[tuple[str, str]] | None = None
 
 def watch(event, arguments):
     if watched is not None and (event == "open" or event.split(".")[0] in (
-            "socket", "subprocess", "os", "urllib", "ctypes", "pickle", "http", "ftplib")):
+            "socket", "subprocess", "os", "urllib", "ctypes", "pickle", "http", "ftplib")
+            ) and not (arguments and isinstance(arguments[0], int)):  # what is open already
         watched.append((event, str(arguments[0]) if arguments else ""))
 
 
