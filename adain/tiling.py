@@ -5,8 +5,8 @@ its statistics; pass 2 encodes every tile again with a halo of neighbouring pixe
 global statistics, decodes, and keeps the core without the halo. Tiles start at multiples of 8, so
 pooling sees the same blocks; where the picture ends the tile ends too, so reflect padding acts as
 in the whole picture. The result equals that of the whole picture at once, up to rounding: in
-float32 to one level of 255. In bfloat16 and int8 the statistics agree to 1e-5, but where that
-changes how a feature is rounded, pixels differ by up to 7 and 16 levels, by less than 0.1 on average.
+float32 to one level of 255. In bfloat16 and int8 the statistics still agree to 1e-5, but where that
+changes how a feature is rounded, single pixels differ by up to 7 and 16 levels.
 """
 
 from __future__ import annotations
