@@ -2,11 +2,54 @@
 
 from __future__ import annotations
 
+import importlib
 import signal
+import sys
+
+# The subcommands of `adain`, each a module of adain.commands with a main().
+COMMANDS = {
+    "stylize": "repaint pictures and videos in the style of paintings (stylize.py)",
+    "train": "fit networks on photographs and paintings (train.py)",
+    "prepare": "shrink a collection of pictures once, for training",
+    "report": "write a page about a training run",
+    "pack": "write a trained network of one style as one small file",
+    "calibrate": "find the ranges that --precision int8 needs",
+    "metrics": "content loss, style loss and SSIM of stylized pictures",
+    "flicker": "how much stylized videos flicker",
+    "benchmark": "how fast this machine stylizes; a comparison of all methods",
+}
+
+
+def main() -> None:
+    """Run `adain SUBCOMMAND ...`."""
+    name = sys.argv[1] if len(sys.argv) > 1 else "--help"
+    if name in ("-h", "--help"):
+        print("usage: adain COMMAND ...      (adain COMMAND --help lists its options)\n")
+        print("\n".join(f"  {command:10} {text}" for command, text in COMMANDS.items()))
+        sys.exit(0)
+    if name == "--version":
+        from adain import __version__
+
+        print(f"adain {__version__}")
+        sys.exit(0)
+    if name not in COMMANDS:
+        print(f"adain: COMMAND must be one of {', '.join(COMMANDS)}; received {name}.",
+              file=sys.stderr)
+        sys.exit(2)
+    sys.argv = [f"adain {name}", *sys.argv[2:]]
+    if name == "stylize":
+        stylize()
+    elif name == "train":
+        train()
+    else:
+        _end_quietly()
+        from adain.commands import run
+
+        run(importlib.import_module(f"adain.commands.{name}").main)
 
 
 def stylize() -> None:
-    """Run stylize.py, or adain-stylize."""
+    """Run `adain stylize`, which is stylize.py, too."""
     _end_quietly()
     from adain.commands.stylize import entry_point
 
@@ -14,7 +57,7 @@ def stylize() -> None:
 
 
 def train() -> None:
-    """Run train.py, or adain-train."""
+    """Run `adain train`, which is train.py, too."""
     _end_quietly()
     from adain.commands.train import entry_point
 

@@ -1,4 +1,4 @@
-"""How fast training pictures are read on one core: raw, and after `python -m adain.prepare`.
+"""How fast training pictures are read on one core: raw, and after `adain prepare`.
 
 Collections are imitated from the pictures in inputs/: COCO's 640 x 480, and paintings of
 3000 x 2400 as WikiArt has them. Run from a checkout: python examples/benchmark_data.py
@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from adain import data, images, prepare
+from adain.files import images
+from adain.training import data, prepare
 
 SOURCES = sorted((Path(__file__).parent.parent / "inputs").glob("*.jpg"))
 SIZES = {"COCO, 640 x 480": (480, 640), "painting, 3000 x 2400": (2400, 3000)}

@@ -22,8 +22,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from adain import images, trainer
-from adain.architecture import (
+from adain.files import images
+from adain.networks.architecture import (
     DECODER_OUTPUT,
     PRESETS,
     STYLE_LAYERS,
@@ -31,10 +31,11 @@ from adain.architecture import (
     encoder_plan,
     relu,
 )
-from adain.config import TrainConfig
-from adain.devices import describe_device
-from adain.stats import EPSILON
-from adain.weights import load_decoder, load_encoder
+from adain.networks.keras.devices import describe_device
+from adain.networks.stats import EPSILON
+from adain.networks.weights import load_decoder, load_encoder
+from adain.training import trainer
+from adain.training.config import TrainConfig
 
 ROOT = Path(__file__).parent.parent
 PRECISIONS = {"float32": torch.float32, "mixed_bfloat16": torch.bfloat16}

@@ -3,7 +3,7 @@
     python examples/compare.py CONTENT_DIR STYLE_DIR OUT_DIR [OUT_DIR ...]
         [--pairs CONTENT__STYLE ...] [--out-path examples/compare.jpg] [--size 256]
 
-Each OUT_DIR holds pictures named CONTENT__STYLE.png (or .jpg ...), as `python -m adain.metrics`
+Each OUT_DIR holds pictures named CONTENT__STYLE.png (or .jpg ...), as `adain metrics`
 takes them.
 """
 
@@ -12,10 +12,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from adain import images
 from adain.commands import run
 from adain.errors import ImageError
-from adain.sheet import sheet
+from adain.files import images
+from adain.jobs.sheet import sheet
 
 PAIRS = ["bakery_window__van_gogh_starry_night", "chelsea_cat__klimt_kiss",
          "golden_gate_bridge__hokusai_great_wave", "eiffel_tower_day__seurat_grande_jatte",

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from adain import Stylizer
-from adain.architecture import (
+from adain.networks.architecture import (
     VGG19_DEPTHS,
     convolutions,
     decoder_channels,
@@ -57,8 +57,8 @@ def picture(rows=48, columns=64, seed=0):
 
 
 def script(name):
-    """Import one of the scripts beside the shipped weights."""
-    spec = importlib.util.spec_from_file_location(name, ROOT / "adain" / "models" / f"{name}.py")
+    """Import one of the scripts in tools/."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

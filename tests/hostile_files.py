@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 from conftest import random_decoder, random_encoder
 
-from adain import checkpoint, weights
-from adain.architecture import PRESETS
+from adain.networks import checkpoint, weights
+from adain.networks.architecture import PRESETS
 
 Files = Iterator[tuple[str, Callable[[Path], object]]]
 DEEP = 100_000

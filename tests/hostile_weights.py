@@ -12,7 +12,7 @@ import numpy as np
 import torch7
 from hostile_files import SPECIAL, Files, damaged, special
 
-from adain.architecture import PRESETS, VGG19_LAYERS, encoder_channels
+from adain.networks.architecture import PRESETS, VGG19_LAYERS, encoder_channels
 
 
 class Tensor:

@@ -18,8 +18,8 @@ os.environ.setdefault("PILLOW_BLOCK_SIZE", "64m")
 
 from PIL import Image
 
-from adain import find
 from adain.errors import AdaINError, OptionError
+from adain.files import find
 from adain.progress import StopRequest
 
 PATH_OPTIONS = ("content_path", "style_path", "masks", "out_path", "save_style", "sheet",

@@ -1,4 +1,4 @@
-"""What adain-stylize does with a video or a camera as content."""
+"""What adain stylize does with a video or a camera as content."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 
-from adain import find, naming
-from adain.clips import MAX_FRAME_PIXELS, import_av
 from adain.commands import frame_progress, tell_error
 from adain.errors import ImageError, OptionError
-from adain.recipe import Painter, Recipe, Style
-from adain.steady import check_smoothing
-from adain.stylizer import Stylizer
+from adain.files import find
+from adain.jobs import naming
+from adain.jobs.recipe import Painter, Recipe, Style
+from adain.transfer.stylizer import Stylizer
+from adain.video.clips import MAX_FRAME_PIXELS, import_av
+from adain.video.steady import check_smoothing
 
 Clip = tuple[Path, Path]  # a video, and its folder below the path that was given
 
@@ -53,7 +54,7 @@ def main(contents: list[Clip], options: argparse.Namespace, recipe: Recipe,
     """Stylise videos in every style, or what a camera sees in one; return the exit code."""
     if is_camera(str(contents[0][0])):
         return _camera(int(str(contents[0][0])), options, recipe, styles, make_stylizer)
-    from adain.clip_sink import check_writable_format
+    from adain.video.writer import check_writable_format
 
     import_av()
     check_smoothing(options.smoothing)
@@ -96,7 +97,7 @@ def name_results(contents: list[Clip], styles: list[Style], out_path: str) -> li
 
     An out_path that names a file is the one result's own name.
     """
-    from adain.clip_sink import FORMATS
+    from adain.video.writer import FORMATS
 
     longest = max(FORMATS, key=len)
     targets = naming.name_results(
@@ -110,8 +111,8 @@ def name_results(contents: list[Clip], styles: list[Style], out_path: str) -> li
 
 def _check(source: Path, target: Path, options: argparse.Namespace) -> None:
     """Raise what keeps a clip from being read, or the result from holding its sound."""
-    from adain.clip_sink import Sink
-    from adain.clip_source import Source
+    from adain.video.reader import Source
+    from adain.video.writer import Sink
 
     with Source(source, options.max_pixels or MAX_FRAME_PIXELS) as clip, Sink(target, clip):
         pass  # nothing is written before the first frame
@@ -119,7 +120,7 @@ def _check(source: Path, target: Path, options: argparse.Namespace) -> None:
 
 def _camera(number: int, options: argparse.Namespace, recipe: Recipe, styles: list[Style],
             make_stylizer: Callable[[argparse.Namespace], Stylizer]) -> int:
-    from adain import webcam
+    from adain.video import webcam
 
     if len(styles) != 1:
         raise OptionError(f"a camera is shown in one style; received {len(styles)}: "
@@ -135,7 +136,7 @@ def _camera(number: int, options: argparse.Namespace, recipe: Recipe, styles: li
 def _clip(options: argparse.Namespace, painter: Painter, source: Path, style: Style,
           target: Path) -> None:
     """Write a clip in one style, and say what the result lacks."""
-    from adain import video
+    from adain.video import stylize as video
 
     [encoded] = painter.encoded(style)
     with frame_progress() as show:

@@ -7,11 +7,11 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 
-from adain.architecture import CONTENT_LAYER, STYLE_LAYERS
-from adain.batch import Job, one_picture
 from adain.commands import tell_error
 from adain.errors import AdaINError, OptionError
-from adain.recipe import Painter
+from adain.jobs.pipeline import Job, one_picture
+from adain.jobs.recipe import Painter
+from adain.networks.architecture import CONTENT_LAYER, STYLE_LAYERS
 
 MODEL = "gatys"
 OPTIONS = ("iterations", "optimizer", "content_layers", "style_layers", "style_weight", "tv_weight",
@@ -49,7 +49,7 @@ def main(options: argparse.Namespace, jobs: Sequence[Job], painter: Painter) -> 
 
     painter: reads and writes. Returns the exit code: 1 when some picture could not be made.
     """
-    from adain.gatys_config import STARTS, GatysConfig
+    from adain.methods.gatys.config import STARTS, GatysConfig
 
     if options.evolution and len(jobs) != 1:
         raise OptionError(f"--evolution shows one result; there are {len(jobs)}.")
@@ -66,7 +66,7 @@ def main(options: argparse.Namespace, jobs: Sequence[Job], painter: Painter) -> 
     try:
         import keras  # noqa: F401  (optimise() imports it later, and its backend with it)
 
-        from adain.gatys import optimise
+        from adain.methods.gatys.method import optimise
     except ModuleNotFoundError as error:
         raise OptionError(f"--model gatys needs {error.name}: "
                           "pip install -e '.[train]'") from None

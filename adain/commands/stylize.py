@@ -1,4 +1,4 @@
-"""adain-stylize: repaint photographs in the style of paintings."""
+"""adain stylize: repaint photographs in the style of paintings."""
 
 from __future__ import annotations
 
@@ -20,26 +20,16 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from adain import batch, find, images, naming, stylefile
-from adain.architecture import DEFAULT_PRESET
-from adain.commands import (
-    check_paths,
-    clips,
-    iterative,
-    progress,
-    run,
-    stop_between,
-    tell_error,
-)
-from adain.commands.stylize_options import (
-    NOT_FOR_ONE_STYLE,
-    NOT_FOR_VIDEOS,
-    parser,
-    refuse,
-)
+from adain.commands import check_paths, clips, iterative, progress, run, stop_between, tell_error
+from adain.commands.stylize_options import NOT_FOR_ONE_STYLE, NOT_FOR_VIDEOS, parser, refuse
 from adain.errors import ImageError, OptionError, StyleError
-from adain.recipe import Painter, Recipe, Style, StylePainter, styles_of
-from adain.stylizer import Stylizer
+from adain.files import find, images
+from adain.jobs import naming
+from adain.jobs import pipeline as batch
+from adain.jobs.recipe import Painter, Recipe, Style, StylePainter, styles_of
+from adain.networks.architecture import DEFAULT_PRESET
+from adain.transfer import style_file as stylefile
+from adain.transfer.stylizer import Stylizer
 
 gc.freeze()
 gc.enable()
@@ -57,7 +47,9 @@ def main(arguments: list[str] | None = None) -> int:
                        for name, value in vars(options).items()
                        if name in Recipe.__dataclass_fields__ and value is not None})
     if options.checkpoint:
-        from adain import johnson  # what few commands need is imported there: it takes its time
+        from adain.methods.johnson import (
+            network as johnson,  # what few commands need is imported there: it takes its time
+        )
 
         if johnson.is_network(options.checkpoint):
             refuse(root, options, NOT_FOR_ONE_STYLE,
@@ -112,7 +104,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def one_style(options: argparse.Namespace, recipe: Recipe, started: float) -> int:
     """Stylise with a network of one style."""
-    from adain import johnson
+    from adain.methods.johnson import network as johnson
 
     if clips.named(options.content_path):
         raise OptionError("a network of one style takes pictures, not videos or cameras.")
@@ -135,7 +127,7 @@ def paint(options: argparse.Namespace, jobs: list[batch.Job], painter: Painter,
     """
     cells = painter
     if options.sheet:
-        from adain.sheet import Cells
+        from adain.jobs.sheet import Cells
 
         cells = Cells(painter)
     counts, exists = Counter(), (lambda path: False) if options.overwrite else cells.exists
@@ -161,7 +153,7 @@ def tell(options: argparse.Namespace, jobs: list[batch.Job], counts: Counter, ba
     """Print what was made by which network; return the exit code."""
     where = options.sheet or (jobs[0].out_path if len(jobs) == 1 else options.out_path)
     print(f"{summary(counts)} in {time.perf_counter() - started:.1f} s -> {where} ({network})",
-          file=sys.stderr if options.json or options.out_path == naming.STREAM else sys.stdout)
+          file=sys.stderr if options.json or options.out_path == find.STREAM else sys.stdout)
     if bad:
         print(f"skipped {len(bad)}: {', '.join(map(str, bad))}", file=sys.stderr)
     return 1 if bad else 0
@@ -177,7 +169,7 @@ def make_stylizer(options: argparse.Namespace) -> Stylizer:
 def written(options: argparse.Namespace) -> list[str]:
     """Return the files and folders that results go to, which are no contents and no styles."""
     return [path for path in (options.sheet or options.out_path, options.save_style,
-                              options.evolution) if path not in (None, naming.STREAM)]
+                              options.evolution) if path not in (None, find.STREAM)]
 
 
 def find_styles(options: argparse.Namespace) -> tuple[list[Path], list[Path]]:
@@ -220,7 +212,7 @@ def choose_jobs(options: argparse.Namespace, contents: list[tuple[Path, Path]],
                       "utf-8", "surrogateescape")).sample(
                       styles, min(options.random, len(styles))))]
     out_path = Path(options.out_path)
-    if naming.is_file_name(options.out_path) and str(out_path) != naming.STREAM:
+    if naming.is_file_name(options.out_path) and str(out_path) != find.STREAM:
         try:
             images.check_writable_format(out_path)
         except ImageError as error:
@@ -241,16 +233,16 @@ def choose_jobs(options: argparse.Namespace, contents: list[tuple[Path, Path]],
     named = Path(options.sheet) if options.sheet else out_path if targets == [out_path] else None
     if named is None:
         make_folder(out_path)
-    elif options.sheet or str(named) != naming.STREAM:
+    elif options.sheet or str(named) != find.STREAM:
         images.check_writable_format(named)
         if named.exists() and not (options.overwrite or options.restore):
             raise OptionError(f"{named} exists; --overwrite replaces it.")
         if options.sheet:
-            from adain.sheet import check_size
+            from adain.jobs.sheet import check_size
 
             check_size(named, jobs, options.max_pixels or images.MAX_PIXELS)
         make_folder(named.parent)
-    if options.bits == 16 and str(out_path) != naming.STREAM:
+    if options.bits == 16 and str(out_path) != find.STREAM:
         kind = images.writable_format(named or targets[0])
         if options.sheet or not kind.keeps_16_bits:
             raise OptionError(f"--bits 16 needs results in png or tif (--format); these are "
@@ -262,7 +254,7 @@ def longest_side(options: argparse.Namespace, jobs: Sequence[batch.Job]) -> int:
     """Return the longest side of a result that its format allows, in pixels."""
     if options.sheet:
         return images.NO_LIMIT  # the sheet's own size is checked elsewhere
-    stream = options.out_path == naming.STREAM
+    stream = options.out_path == find.STREAM
     return images.writable_format(
         (options.format or "png") if stream else jobs[0].out_path).longest_side
 

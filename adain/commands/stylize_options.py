@@ -1,18 +1,20 @@
-"""The options of adain-stylize."""
+"""The options of adain stylize."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from adain import __version__, color, images
-from adain.architecture import DEFAULT_PRESET, PRESETS
-from adain.clips import MAX_FRAME_PIXELS
+from adain import __version__
 from adain.commands import iterative
-from adain.engine import ENGINES, PRECISIONS
 from adain.errors import OptionError
-from adain.recipe import BITS
-from adain.steady import SMOOTHING
+from adain.files import images
+from adain.jobs.recipe import BITS
+from adain.networks.architecture import DEFAULT_PRESET, PRESETS
+from adain.networks.engine import ENGINES, PRECISIONS
+from adain.transfer import color
+from adain.video.clips import MAX_FRAME_PIXELS
+from adain.video.steady import SMOOTHING
 
 FORMATS = tuple(ending for ending in ("jpg", "png", "webp", "tif", "avif")
                 if f".{ending}" in images.WRITE_SUFFIXES)

@@ -1,4 +1,4 @@
-"""adain-train: fit a decoder (vgg19) or the slim pair (compact) on photographs and paintings.
+"""adain train: fit a decoder (vgg19) or the slim pair (compact) on photographs and paintings.
 
 `--method johnson` fits a network for the style of one painting instead.
 """
@@ -20,16 +20,25 @@ from typing import Any
 
 import numpy as np
 
-from adain import __version__, data, devices, distribution, features
-from adain.architecture import PRESETS
-from adain.bad_files import BadFiles
+from adain import __version__
 from adain.commands import check_paths, run
-from adain.config import CONTENT_TARGETS, INITIALIZATIONS, JIT, OPTIMIZERS, SCHEDULES, TrainConfig
-from adain.devices import DEVICES, TRAIN_PRECISIONS, hide_gpus
 from adain.errors import OptionError
-from adain.picture_cache import PictureCache
-from adain.resume import describe_pictures
-from adain.weights import load_encoder
+from adain.files.bad_files import BadFiles
+from adain.networks.architecture import PRESETS
+from adain.networks.keras import devices
+from adain.networks.keras.devices import DEVICES, TRAIN_PRECISIONS, hide_gpus
+from adain.networks.weights import load_encoder
+from adain.training import data, distribution, features
+from adain.training.config import (
+    CONTENT_TARGETS,
+    INITIALIZATIONS,
+    JIT,
+    OPTIMIZERS,
+    SCHEDULES,
+    TrainConfig,
+)
+from adain.training.picture_cache import PictureCache
+from adain.training.resume import describe_pictures
 
 PREVIEW_PAIRS = 4
 ADAIN, JOHNSON = METHODS = ("adain", "johnson")
@@ -219,7 +228,7 @@ def train_any_style(config: TrainConfig, options: dict[str, Any], folder: Path,
     validation = source.validation_pairs(config.batch_size)
 
     strategy = start_framework(options["device"])
-    from adain import trainer
+    from adain.training import trainer
 
     if strategy is not None and config.cached_crops:
         raise OptionError("--cached-crops works on one device only: leave it out, or hide the "
@@ -265,7 +274,7 @@ def train_style(config: TrainConfig, options: dict[str, Any], folder: Path, type
     if distribution.worker_count() > 1:
         raise OptionError("--method johnson trains on one machine: leave out TF_CONFIG.")
     start_framework(options["device"])
-    from adain import johnson_training
+    from adain.methods.johnson import training as johnson_training
 
     say(f"trains the style of {options['style_path']} on {describe(config)}: "
         f"{config.batch_size} photographs of {config.crop_size} x {config.crop_size} a step")

@@ -1,0 +1,36 @@
+"""adain flicker: how much stylized videos flicker, by the smoothing of their statistics."""
+
+from __future__ import annotations
+
+import argparse
+
+import numpy as np
+
+from adain import Stylizer
+from adain.files import find, images
+from adain.measuring import flicker
+from adain.networks.architecture import PRESETS
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="adain flicker",
+                                     description=flicker.__doc__.splitlines()[0])
+    parser.add_argument("content_path", help="a picture, or a folder of pictures")
+    parser.add_argument("style_path", help="a picture, or a folder of pictures")
+    parser.add_argument("--model", choices=PRESETS, default="compact")
+    parser.add_argument("--smoothing", type=float, nargs="+", default=[0, 0.5, 1, 2],
+                        metavar="SECONDS")
+    parser.add_argument("--frames", type=int, default=25, help="of each clip (default 25)")
+    options = parser.parse_args(arguments)
+    stylizer = Stylizer(options.model)
+    contents = [images.read(path) for path in find.pictures(options.content_path)]
+    styles = [stylizer.encode_style(path) for path in find.pictures(options.style_path)]
+    print("| smoothing | " + " | ".join(f"{name}: pixels | blocks" for name in flicker.CLIPS)
+          + " |\n" + "| --- " * (1 + 2 * len(flicker.CLIPS)) + "|")
+    for smoothing in options.smoothing:
+        cells = []
+        for name in flicker.CLIPS:
+            found = [flicker.measure(stylizer, content, style, name, smoothing, options.frames)
+                     for content in contents for style in styles]
+            cells += [f"{value:.2f}" for value in np.mean(found, axis=0)]
+        print(f"| {smoothing:g} s | {' | '.join(cells)} |", flush=True)

@@ -1,0 +1,37 @@
+"""adain metrics: content loss, style loss and SSIM of stylized pictures."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from adain.commands import progress
+from adain.files.atomic import atomic
+from adain.measuring import metrics
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="adain metrics",
+                                     description=metrics.__doc__.splitlines()[0])
+    parser.add_argument("content_dir", help="folder of content pictures")
+    parser.add_argument("style_dir", help="folder of style pictures")
+    parser.add_argument("out_dir", nargs="+", help="folders of pictures named CONTENT__STYLE")
+    parser.add_argument("--size", type=int, default=512,
+                        help="shorter side that styles are measured at (default 512)")
+    parser.add_argument("--json", metavar="FILE", help="write every picture's scores there")
+    options = parser.parse_args(arguments)
+    contents, styles = metrics.by_name(options.content_dir), metrics.by_name(options.style_dir)
+    meter, report = metrics.Meter(options.size), {}
+    print("| folder | pictures | content | style | SSIM |\n| --- | --- | --- | --- | --- |")
+    for folder in options.out_dir:
+        scores = metrics.measure_folder(meter, contents, styles, Path(folder),
+                                        lambda files: progress(files, "pictures"))
+        total = metrics.mean(scores)
+        print(f"| {folder} | {len(scores)} | {total.content:.2f} | {total.style:.2f} | "
+              f"{total.ssim:.2f} |", flush=True)
+        report[folder] = {"mean": total._asdict(),
+                          "pictures": {name: one._asdict() for name, one in scores.items()}}
+    if options.json:
+        with atomic(options.json) as beside:
+            beside.write_text(json.dumps(report, indent=2) + "\n")

@@ -1,0 +1,54 @@
+"""adain prepare: shrink a collection of pictures once, for training."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+from adain.commands import check_paths, progress
+from adain.errors import ImageError, OptionError
+from adain.files.bad_files import BadFiles
+from adain.jobs.prepare import plan, prepare, usable_cores
+
+
+def parser() -> argparse.ArgumentParser:
+    root = argparse.ArgumentParser(prog="adain prepare",
+                                   description=__doc__.partition(":")[0] + ".")
+    root.add_argument("source", help="folder of pictures; subfolders count")
+    root.add_argument("target", help="folder for the JPEGs, of the same tree; pictures that it has "
+                                     "already are left as they are")
+    root.add_argument("--size", type=int, default=512,
+                      help="shorter side in pixels, train.py's --image-size (default %(default)s)")
+    root.add_argument("--workers", type=int, help="processes (default: as many as cores)")
+    return root
+
+
+def main(arguments: list[str] | None = None) -> None:
+    options = parser().parse_args(arguments)
+    workers = options.workers or usable_cores()
+    if options.size < 16 or workers < 1:
+        raise OptionError("--size must be at least 16 and --workers 1; received "
+                          f"{options.size} and {workers}.")
+    check_paths(vars(options))
+    source, target = Path(options.source), Path(options.target)
+    if target.resolve().is_relative_to(source.resolve()):
+        raise OptionError(f"{target} lies in {source}: name a folder outside of it.")
+    jobs = plan(source, target)
+    missing = [job for job in jobs if not job[1].is_file()]
+    dropped = BadFiles(target / "dropped.txt")
+    started, bad = time.perf_counter(), 0
+    steps = prepare(missing, options.size, workers)
+    for (file, error), _ in zip(steps, progress(missing, "pictures")):
+        if error is not None:
+            bad += 1
+            dropped.add(file, error)
+    seconds = time.perf_counter() - started
+    count = len(missing)
+    print(f"{count - bad} pictures in {seconds:.1f} s -> {target} ({count / seconds:.1f} a "
+          f"second, {count / seconds / workers:.1f} a process); "
+          f"{len(jobs) - count} were there already, {bad} dropped"
+          + (f": {dropped.path} says why" if bad else ""))
+    if bad == len(jobs):
+        raise ImageError(f"none of the {bad} pictures in {source} can be read.")
+    dropped.check()

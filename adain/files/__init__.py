@@ -1,0 +1,1 @@
+"""Pictures and arrays on disk: found, read, written whole or not at all."""

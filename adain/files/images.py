@@ -1,0 +1,117 @@
+"""Pictures as uint8 RGB arrays (rows, columns, 3): read, written, resized.
+
+Whatever a file holds, what comes out is upright sRGB; see image_reader and image_writer, whose
+names callers find here.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image
+
+from adain.files.atomic import atomic, atomic_file
+from adain.files.formats import READ_SUFFIXES
+from adain.files.reader import MAX_PIXELS, CheckSize, Picture, convert, open_picture
+from adain.files.writer import (
+    FORMATS,
+    JPEG_QUALITY,
+    NO_LIMIT,
+    WRITE_SUFFIXES,
+    Format,
+    check_writable_format,
+    writable_format,
+    write,
+)
+
+__all__ = ["FORMATS", "JPEG_QUALITY", "MAX_PIXELS", "NO_LIMIT", "READ_SUFFIXES", "WRITE_SUFFIXES",
+           "CheckSize", "Format", "Picture", "atomic", "atomic_file", "check_writable_format",
+           "fill_transparent", "open_picture", "read", "resize", "resize_shorter_side",
+           "shape_of_shorter_side", "to_array", "writable_format", "write"]
+
+
+def read(source: str | Path | BinaryIO, shorter_side: int | None = None,
+         max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """Return a picture file as uint8 RGB (rows, columns, 3), upright and in sRGB.
+
+    Transparent parts take the colours of the visible ones around them. Arguments and errors are
+    those of open_picture().
+    """
+    picture = open_picture(source, max_pixels, shorter_side)
+    return fill_transparent(picture.rgb, picture.opacity)
+
+
+def to_array(image: Image.Image) -> np.ndarray:
+    """Return a Pillow image as read() returns a file."""
+    picture = convert(image)
+    return fill_transparent(picture.rgb, picture.opacity)
+
+
+def fill_transparent(rgb: np.ndarray, opacity: np.ndarray | None) -> np.ndarray:
+    """Return the picture with new colours where it is fully transparent: those of what is near.
+
+    What a file stores there is arbitrary, often black, and convolutions would mix it into the
+    visible edges. Visible pixels stay as they are, and so does a picture without any.
+    rgb: uint8 (rows, columns, 3); opacity: uint8 (rows, columns), or None for all opaque.
+    Method: means of visible pixels at half, quarter, ... resolution, the finest that has any
+    (the pull-push algorithm of Gortler et al. 1996, "The Lumigraph").
+    """
+    if opacity is None or opacity.min(initial=255) > 0 or not opacity.any():
+        return rgb
+    import cv2
+
+    rows, columns = opacity.shape
+    colours = np.empty(((rows + 1) // 2, (columns + 1) // 2, 3), np.float32)
+    weight = np.empty(colours.shape[:2], np.float32)
+    for top in range(0, rows, 256):  # in bands: as floats a picture takes four times the memory
+        band, half = opacity[top:top + 256].astype(np.float32), slice(top // 2, top // 2 + 128)
+        colours[half] = _halve(rgb[top:top + 256] * band[..., None])
+        weight[half] = _halve(band)
+    nearby = np.rint(_fill(colours, weight)).astype(np.uint8)
+    filled = rgb.copy()
+    np.copyto(filled, cv2.resize(nearby, (columns, rows)), where=opacity[..., None] == 0)
+    return filled
+
+
+def _fill(colours: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Return float32 colours for every pixel; those that come in are multiplied by the weight."""
+    import cv2
+
+    means = colours / np.where(weight > 0, weight, 1)[..., None]
+    if not weight.all():
+        coarse = _fill(_halve(colours), _halve(weight))
+        np.copyto(means, cv2.resize(coarse, weight.shape[::-1]), where=weight[..., None] == 0)
+    return means
+
+
+def _halve(array: np.ndarray) -> np.ndarray:
+    """Return the means of 2 x 2 pixels; an odd last row or column counts twice."""
+    import cv2
+
+    rows, columns = array.shape[:2]
+    array = cv2.copyMakeBorder(array, 0, rows % 2, 0, columns % 2, cv2.BORDER_REPLICATE)
+    return cv2.resize(array, ((columns + 1) // 2, (rows + 1) // 2), interpolation=cv2.INTER_AREA)
+
+
+def resize(image: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    """Return the picture in another size: area means when it shrinks (no aliasing), else cubic."""
+    import cv2
+
+    if image.shape[:2] == (rows, columns):
+        return image
+    shrinks = rows <= image.shape[0] and columns <= image.shape[1]
+    return cv2.resize(image, (columns, rows),
+                      interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
+
+
+def resize_shorter_side(image: np.ndarray, size: int) -> np.ndarray:
+    """Return the picture with its shorter side `size` pixels long and its aspect kept."""
+    return resize(image, *shape_of_shorter_side(*image.shape[:2], size))
+
+
+def shape_of_shorter_side(rows: int, columns: int, size: int) -> tuple[int, int]:
+    """Return the rows and columns of a picture whose shorter side becomes `size` pixels long."""
+    scale = size / min(rows, columns)
+    return max(size, round(rows * scale)), max(size, round(columns * scale))

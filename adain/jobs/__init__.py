@@ -1,0 +1,1 @@
+"""Many pictures: names of results, how they are made, overlapping reading and writing."""

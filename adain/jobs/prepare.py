@@ -1,0 +1,82 @@
+"""Shrink a collection of pictures once, for training: adain prepare SOURCE TARGET
+
+Full pictures of paintings have some 10 megapixels, and decoding them takes longer than a training
+step does. What training reads is a picture whose shorter side is --image-size (512).
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from pathlib import Path
+
+from adain.errors import ImageError, OptionError
+from adain.files import find, images
+from adain.jobs import naming
+from adain.networks.keras.devices import usable_cores
+from adain.training.picture_cache import read
+
+JPEG_SUFFIXES = (".jpg", ".jpeg")
+
+
+def plan(source: Path, target: Path) -> list[tuple[Path, Path]]:
+    """Return each picture below a folder and where its small copy goes.
+
+    That is the same place in the tree, a JPEG. The ending of another format stays in the name:
+    a.png and a.jpg of one folder must not meet.
+    """
+    files = find.list_below(source, leave_out=[target]).files
+    names = [file.relative_to(source) for file in files]
+    wanted = [(name.parent, name.stem, name.suffix) if name.suffix.lower() in JPEG_SUFFIXES
+              else (name.parent, name.name, ".jpg") for name in names]
+    return list(zip(files, naming.unique_places(target, wanted, list(map(str, names)))))
+
+
+def shrink(file: Path, result: Path, size: int) -> ImageError | None:
+    """Write a picture with its shorter side `size`, or as it is where that is smaller already.
+
+    Returns why training could not use the file, if so; a result that cannot be written is raised.
+    """
+    try:
+        image = read(file, size)
+    except ImageError as error:
+        return error
+    if min(image.shape[:2]) > size:
+        images.write(result, images.resize_shorter_side(image, size))
+    elif _is_jpeg(file):
+        with images.atomic(result) as beside:
+            shutil.copyfile(file, beside)
+    else:
+        images.write(result, image)
+    return None
+
+
+def _is_jpeg(file: Path) -> bool:
+    with open(file, "rb") as picture:
+        return picture.read(3) == b"\xff\xd8\xff"
+
+
+def _shrink(job: tuple[Path, Path], size: int) -> ImageError | None:
+    return shrink(*job, size)
+
+
+def prepare(jobs: Sequence[tuple[Path, Path]], size: int = 512,
+            workers: int | None = None) -> Iterator[tuple[Path, ImageError | None]]:
+    """Shrink each picture to its place; give each file, and why it was dropped, if it was.
+
+    jobs: what plan() returns of the pictures that are still to do.
+    """
+    with ProcessPoolExecutor(workers or usable_cores()) as pool:
+        try:
+            # Chunks: handing over a single picture costs as much as shrinking a small one.
+            errors = pool.map(partial(_shrink, size=size), jobs, chunksize=8)
+            for (file, _), error in zip(jobs, errors):
+                yield file, error
+        except BrokenProcessPool:
+            raise OptionError("a worker process was killed, perhaps for lack of memory. The same "
+                              "command goes on where it was; use fewer --workers.") from None
+        finally:
+            pool.shutdown(cancel_futures=True)

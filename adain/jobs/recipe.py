@@ -1,0 +1,360 @@
+"""Recipe: how a result is made of its content and its styles; Painter: makes it.
+
+What the command's options say about a single result stands here, so that the command itself only
+parses, names and prints.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from adain.errors import ImageError, OptionError
+from adain.files import images
+from adain.files.find import STREAM
+from adain.files.images import Picture
+from adain.jobs.room import Claim, Size, content_size
+from adain.jobs.style_reader import LEAST_STYLE_BYTES, STYLE_BYTES, StyleReader
+from adain.networks.stats import ChannelStats, merge
+from adain.progress import open_fifo, read_stream
+from adain.transfer import color
+from adain.transfer import style_file as stylefile
+from adain.transfer.stylizer import Stylizer, check_alpha
+from adain.transfer.tiling import Progress
+
+if TYPE_CHECKING:
+    from adain.methods.johnson.network import StyleNetwork
+
+BITS = (8, 16)
+Shape = tuple[int, int]  # rows and columns
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How every result of a batch is made; all sizes in pixels.
+
+    style_weights: mixes the styles. masks: gives each style a region. keep_colors: see
+    adain.transfer.color. content_size: the content's shorter side; crop_size: its middle square.
+    coarse_size, passes: see Stylizer.stylize. concat: content and styles stand beside the result.
+    bits: of the result's values, 8 or 16.
+    """
+
+    style_weights: tuple[float, ...] | None = None
+    masks: tuple[Path, ...] | None = None
+    keep_colors: str | None = None
+    content_size: int | None = None
+    crop_size: int | None = None
+    coarse_size: int | None = None
+    passes: int = 1
+    concat: bool = False
+    bits: int = 8
+    max_pixels: int = images.MAX_PIXELS
+
+    def __post_init__(self) -> None:
+        for name in ("content_size", "crop_size", "coarse_size", "passes", "max_pixels"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise OptionError(f"--{name.replace('_', '-')} must be at least 1; "
+                                  f"received {value}.")
+        color.check_color_mode(self.keep_colors)
+        if self.style_weights is not None and self.masks is not None:
+            raise OptionError("--style-weights mixes styles everywhere, --mask gives each a region "
+                              "of its own: use one of the two (grey masks mix, too).")
+        if self.concat and self.bits == 16:
+            raise OptionError("--concat shows 8-bit pictures: leave out --bits 16.")
+
+    @property
+    def dtype(self) -> type:
+        """The type of the results' values."""
+        return np.uint16 if self.bits == 16 else np.uint8
+
+    def content_shape(self, rows: int, columns: int) -> Shape:
+        """Return the rows and columns of a content of this size, resized and cropped."""
+        if self.content_size is not None:
+            rows, columns = images.shape_of_shorter_side(rows, columns, self.content_size)
+        if self.crop_size is not None:
+            rows = columns = min(rows, columns, self.crop_size)
+        return rows, columns
+
+    @property
+    def needs_pictures(self) -> bool:
+        """Whether results need the styles' pictures, not only what those are encoded as."""
+        return self.keep_colors is not None or self.concat
+
+    @property
+    def one_result(self) -> bool:
+        """Whether all styles go into one result."""
+        return self.style_weights is not None or self.masks is not None
+
+    def check_styles(self, paths: Sequence[Path]) -> None:
+        """Raise OptionError for styles that cannot be used, or not as many as weights or masks."""
+        for path in paths:
+            if self.needs_pictures and path.suffix == stylefile.SUFFIX:
+                raise OptionError(f"{path} is an encoded style, without the picture that "
+                                  "--keep-colors and --concat need.")
+        count = len(paths)
+        for option, values in (("--style-weights", self.style_weights), ("--mask", self.masks)):
+            if values is not None and len(values) != count:
+                raise OptionError(f"{count} style{'s need' if count > 1 else ' needs'} {count} "
+                                  f"{option}; received {len(values)} "
+                                  f"({' '.join(map(str, values))}).")
+        if self.style_weights is not None:
+            merge([ChannelStats(0.0, 0.0)] * count, self.style_weights)  # refuses impossible ones
+
+
+class Style(NamedTuple):
+    """What a result is painted with: its name, the styles' files, and the strength."""
+
+    name: str
+    paths: tuple[Path, ...]
+    alpha: float = 1.0
+
+
+class Painter:
+    """Makes pictures by a recipe; every style is read when it is first needed.
+
+    format: that the results' names have; None where it is free, so that transparent pictures
+    become PNG files if their own name's format has no transparency. longest_side: that the results'
+    format allows, in pixels. The attribute room: bytes that contents and results may take together;
+    None for no limit.
+    """
+
+    def __init__(self, stylizer: Stylizer, recipe: Recipe, format: str | None = None,
+                 progress: Progress = iter, longest_side: int = images.NO_LIMIT) -> None:
+        self.stylizer, self.recipe, self._longest_side = stylizer, recipe, longest_side
+        self._format, self._progress = format, progress
+        self._masks = recipe.masks and [self.open(path, self._check_memory).rgb
+                                        for path in recipe.masks]
+        room = stylizer.room_for_pictures if stylizer else None
+        for_styles = STYLE_BYTES if room is None else min(
+            STYLE_BYTES, max(LEAST_STYLE_BYTES, room // 8))
+        self._styles = StyleReader(stylizer, self._read_style, for_styles)
+        self.room = None if room is None else max(0, room - 2 * for_styles)
+        self._told: set[Path] = set()  # of masks, that they are resized
+
+    def open(self, path: Path, check_size: images.CheckSize) -> Picture:
+        """Read a picture file, or standard input; check_size: see images.open_picture()."""
+        source = path
+        if str(path) == STREAM:
+            source = io.BytesIO(read_stream(sys.stdin.buffer))
+            source.name = "standard input"
+        elif path.is_fifo():
+            with open_fifo(path) as pipe:
+                source = io.BytesIO(read_stream(pipe))
+            source.name = str(path)
+        return images.open_picture(source, self.recipe.max_pixels, check_size=check_size)
+
+    def _read_style(self, path: Path) -> np.ndarray:
+        picture = self.open(path, self._check_memory)
+        return images.fill_transparent(picture.rgb, picture.opacity)
+
+    def prepare(self, style: Style) -> None:
+        """Read and encode a style that is not yet; in a thread of its own, before it is needed."""
+        for path in style.paths:
+            if self.recipe.needs_pictures:
+                self._styles.picture(path)
+            if self.recipe.keep_colors is None:
+                self._styles.encoded(path)
+
+    def encoded(self, style: Style, content: np.ndarray | None = None) -> list[ChannelStats]:
+        """Return the statistics of a style's files, mixed into one by the recipe's weights.
+
+        content: whose colours they take, where the recipe keeps colours.
+        """
+        found = [self._encoded_file(path, content) for path in style.paths]
+        weights = self.recipe.style_weights
+        return found if weights is None else [merge(found, weights)]
+
+    def _encoded_file(self, path: Path, content: np.ndarray | None) -> ChannelStats:
+        if self.recipe.keep_colors is None:
+            return self._styles.encoded(path)
+        return self.stylizer.encode_style(self._styles.picture(path), content,
+                                          self.recipe.keep_colors)
+
+    def read(self, path: Path, claim: Claim = lambda size: None) -> Picture:
+        """Return a content as the recipe wants it: resized, cropped, filled where transparent.
+
+        claim: is called with the memory that it and its results take before it is decoded.
+        """
+        def check_size(rows: int, columns: int) -> None:
+            self._check_enlarged(rows, columns)
+            shape = self.recipe.content_shape(rows, columns)
+            self._check_content((rows, columns), shape)
+            claim(self._size(rows * columns, math.prod(shape)))
+
+        picture = self.open(path, check_size)
+        layers = [images.fill_transparent(picture.rgb, picture.opacity), picture.opacity]
+        if self.recipe.content_size is not None:
+            layers = [layer if layer is None else
+                      images.resize_shorter_side(layer, self.recipe.content_size)
+                      for layer in layers]
+        if self.recipe.crop_size is not None:
+            layers = [layer if layer is None else middle_square(layer, self.recipe.crop_size)
+                      for layer in layers]
+        if layers[1] is None or self._format is not None:  # else it will be a PNG file
+            self._check_fits(*layers[0].shape[:2])
+        return picture._replace(rgb=layers[0], opacity=layers[1])
+
+    def _check_memory(self, rows: int, columns: int) -> None:
+        """Raise ImageError for the size of a picture that is too large for the memory."""
+        if self.stylizer is not None:
+            self.stylizer.tile_size_for(np.broadcast_to(np.uint8(0), (rows, columns, 3)))
+
+    def _check_content(self, stored: Shape, shape: Shape) -> None:
+        """Raise ImageError for a content that is too large; stored: its shape in the file."""
+        self._check_memory(*max(stored, shape, key=math.prod))
+
+    def _size(self, stored: int, pixels: int) -> Size:
+        """Return the memory of a content and its results; stored: the pixels of its file."""
+        return content_size(stored, pixels,
+                            self.recipe.bits // 8 * (3 if self.recipe.concat else 1))
+
+    def _check_enlarged(self, rows: int, columns: int) -> None:
+        (shorter, longer), size = sorted((rows, columns)), self.recipe.content_size
+        if size and size > shorter and size * size * longer // shorter > self.recipe.max_pixels:
+            raise ImageError(f"--content-size {size} makes {size} x {size * longer // shorter} "
+                             f"pixels of {shorter} x {longer}, the limit is "
+                             f"{self.recipe.max_pixels}; --max-pixels raises it.")
+
+    def _check_fits(self, rows: int, columns: int) -> None:
+        """Raise ImageError for the size of a result that its format cannot hold."""
+        if max(rows, columns) > self._longest_side:
+            raise ImageError(f"a result of {columns} x {rows} pixels is too large: its format "
+                             f"holds {self._longest_side} a side. Use --format png or tif.")
+
+    def paint(self, content: Picture, style: Style) -> Picture:
+        """Return the content in the style."""
+        recipe = self.recipe
+        if recipe.concat:
+            row = [content.rgb, *map(self._styles.picture, style.paths)]
+            sizes = self._sizes_in_row([*row, content.rgb])
+        self._tell_resized(content.rgb)
+        encoded = self.encoded(style, content.rgb)
+        result = self.stylizer.stylize(
+            content.rgb, encoded if self._masks else encoded[0], style.alpha, masks=self._masks,
+            passes=recipe.passes, coarse_size=recipe.coarse_size,
+            dtype=recipe.dtype, progress=self._progress)
+        result = color.restore_colors(result, content.rgb, recipe.keep_colors)
+        if recipe.concat:
+            return Picture(np.concatenate([images.resize(picture, *size) for picture, size
+                                           in zip([*row, result], sizes)], axis=1))
+        return content._replace(rgb=result)
+
+    def _sizes_in_row(self, pictures: Sequence[np.ndarray]) -> list[Shape]:
+        """Return the sizes that pictures get in a row as high as the last; ImageError if too large.
+        """
+        rows = pictures[-1].shape[0]
+        sizes = [(rows, max(1, round(picture.shape[1] * rows / picture.shape[0])))
+                 for picture in pictures]
+        columns = sum(width for _, width in sizes)
+        if rows * columns > self.recipe.max_pixels:
+            raise ImageError(f"--concat makes a row of {columns} x {rows} pixels, the limit is "
+                             f"{self.recipe.max_pixels}; --max-pixels raises it.")
+        self._check_fits(rows, columns)
+        return sizes
+
+    def _tell_resized(self, content: np.ndarray) -> None:
+        """Print once which masks are not of a content's size: they are stretched to it."""
+        for path, mask in zip(self.recipe.masks or (), self._masks or ()):
+            if mask.shape != content.shape and path not in self._told:
+                (rows, columns), (high, wide) = mask.shape[:2], content.shape[:2]
+                print(f"mask {path} is resized from {columns} x {rows} to the content's {wide} x "
+                      f"{high}", file=sys.stderr)
+                self._told.add(path)
+
+    def picture(self, style: Style) -> np.ndarray | None:
+        """Return the picture of a style, if it has one."""
+        if len(style.paths) != 1 or style.paths[0].suffix == stylefile.SUFFIX:
+            return None
+        return self._styles.picture(style.paths[0])
+
+    def write(self, path: Path, picture: Picture) -> Path:
+        """Write a result to its file, or to standard output; return where it is."""
+        if str(path) == STREAM:
+            file = io.BytesIO()
+            images.write(file, picture.rgb, opacity=picture.opacity, exif=picture.exif,
+                         format=self._format or "png")
+            write_to_stdout(file.getbuffer())
+            return path
+        if picture.opacity is not None and self._format is None:
+            path = self._transparent(path)
+        images.write(path, picture.rgb, opacity=picture.opacity, exif=picture.exif)
+        return path
+
+    def exists(self, path: Path) -> bool:
+        """Tell whether a result is there already."""
+        return path.is_file() or (self._format is None and self._transparent(path).is_file())
+
+    @staticmethod
+    def _transparent(path: Path) -> Path:
+        if str(path) == STREAM or images.writable_format(path).keeps_opacity:
+            return path
+        return path.with_suffix(".png")
+
+
+class StylePainter(Painter):
+    """Makes pictures with a network of one style; a recipe's styles mean nothing to it."""
+
+    def __init__(self, network: StyleNetwork, recipe: Recipe, format: str | None = None,
+                 longest_side: int = images.NO_LIMIT) -> None:
+        if recipe.keep_colors not in (None, "luminance"):
+            raise OptionError(f"a network of one style can keep colours by luminance; "
+                              f"received {recipe.keep_colors}.")
+        super().__init__(None, recipe, format, longest_side=longest_side)
+        self.network = network
+        self.room = network.max_memory and network.max_memory * 1_000_000
+
+    def _check_content(self, stored: Shape, shape: Shape) -> None:
+        self.network.check_size(*shape)
+
+    def _size(self, stored: int, pixels: int) -> Size:
+        size = super()._size(stored, pixels)
+        return size._replace(held=size.held + self.network.pixel_bytes * pixels)
+
+    def paint(self, content: Picture, style: Style) -> Picture:
+        made = self.network.stylize(content.rgb, self.recipe.dtype)
+        return content._replace(rgb=color.restore_colors(made, content.rgb,
+                                                         self.recipe.keep_colors))
+
+
+def write_to_stdout(content: memoryview) -> None:
+    """Write bytes to standard output; ImageError where it takes no more, on a full disk."""
+    try:
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise ImageError(f"standard output cannot be written: {error.strerror}.") from None
+
+
+def middle_square(image: np.ndarray, size: int) -> np.ndarray:
+    """Return the middle square of a picture, `size` pixels a side; ImageError if it is smaller."""
+    if min(image.shape[:2]) < size:
+        rows, columns = image.shape[:2]
+        raise ImageError(f"--crop-size {size} is larger than the picture, {columns} x {rows}; "
+                         "--content-size enlarges it.")
+    top, left = ((length - size) // 2 for length in image.shape[:2])
+    return image[top:top + size, left:left + size]
+
+
+def styles_of(paths: Sequence[Path], names: Sequence[str], alphas: Sequence[float],
+              recipe: Recipe) -> list[Style]:
+    """Return what to paint with: every file, or all of them at once, in every strength."""
+    for alpha in alphas:
+        check_alpha(alpha)
+    recipe.check_styles(paths)
+    groups = [("+".join(names), tuple(paths))] if recipe.one_result else [
+        (name, (path,)) for path, name in zip(paths, names)]
+    texts = {alpha: f"{alpha:g}" for alpha in alphas}
+    if len(set(texts.values())) < len(texts):  # they differ after six digits
+        texts = {alpha: repr(alpha) for alpha in alphas}
+    return [Style(name if len(texts) == 1 else f"{name}__alpha{text}", group, alpha)
+            for name, group in groups for alpha, text in texts.items()]

@@ -1,0 +1,90 @@
+"""Contact sheets: one picture that shows many."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from adain.errors import OptionError
+from adain.files import images
+from adain.jobs.pipeline import Job
+from adain.jobs.recipe import Painter, Picture, Style, middle_square
+from adain.jobs.room import Claim
+
+GAP = 4  # white pixels between cells
+SIZE = 256  # of a cell
+
+
+def sheet(rows: Sequence[Sequence[np.ndarray | None]], size: int = SIZE) -> np.ndarray:
+    """Return uint8 RGB with the middle square of each picture; None leaves a cell white.
+
+    rows: uint8 RGB pictures, as many in each row; size: of a cell, in pixels.
+    """
+    side = size + GAP
+    result = np.full((len(rows) * side - GAP, len(rows[0]) * side - GAP, 3), 255, np.uint8)
+    for down, row in enumerate(rows):
+        for across, picture in enumerate(row):
+            if picture is not None:
+                result[down * side:down * side + size, across * side:across * side + size] = (
+                    cell(picture, size))
+    return result
+
+
+def check_size(path: Path, jobs: Sequence[Job], max_pixels: int) -> None:
+    """Raise OptionError for jobs whose sheet the file's format cannot hold, or larger than that."""
+    kind = images.writable_format(path)
+    rows, columns = (count * (SIZE + GAP) - GAP for count in (
+        1 + len({job.content for job in jobs}), 1 + len({job.style for job in jobs})))
+    if max(rows, columns) > kind.longest_side or rows * columns > max_pixels:
+        raise OptionError(f"a sheet of {columns} x {rows} pixels is too large for {path}: "
+                          f"{kind.name} holds {kind.longest_side} a side, --max-pixels allows "
+                          f"{max_pixels} in all. Make several, or name a .png file.")
+
+
+def cell(picture: np.ndarray, size: int) -> np.ndarray:
+    """Return the middle square of a picture, `size` pixels a side."""
+    return images.resize(middle_square(picture, min(picture.shape[:2])), size, size)
+
+
+class Cells:
+    """Reads and writes for batch.run as a Painter does, but keeps small pictures for a sheet."""
+
+    def __init__(self, painter: Painter, size: int = SIZE) -> None:
+        self._painter, self._size = painter, size
+        self._contents: dict[Path, np.ndarray] = {}
+        self._styles: dict[Style, np.ndarray] = {}
+        self.results: dict[Path, np.ndarray] = {}
+
+    def read(self, path: Path, claim: Claim) -> Picture:
+        picture = self._painter.read(path, claim)
+        self._contents[path] = cell(picture.rgb, self._size)
+        return picture
+
+    def prepare(self, style: Style) -> None:
+        self._painter.prepare(style)
+        picture = None if style in self._styles else self._painter.picture(style)
+        if picture is not None:
+            self._styles[style] = cell(picture, self._size)
+
+    def write(self, path: Path, picture: Picture) -> Path:
+        self.results[path] = cell(picture.rgb, self._size)
+        return path
+
+    @staticmethod
+    def exists(path: Path) -> bool:
+        return False
+
+    def sheet(self, jobs: Sequence[Job]) -> np.ndarray:
+        """Return a row for each content and a column for each of the jobs' styles.
+
+        Above them stand the styles' pictures, where there are any.
+        """
+        styles = list(dict.fromkeys(job.style for job in jobs))
+        rows = [[None, *map(self._styles.get, styles)]] if self._styles else []
+        for content, picture in self._contents.items():
+            made = {job.style: self.results.get(job.out_path)
+                    for job in jobs if job.content == content}
+            rows.append([picture, *(made.get(style) for style in styles)])
+        return sheet(rows, self._size)

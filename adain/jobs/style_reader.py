@@ -1,0 +1,113 @@
+"""The styles of a batch: each is read when its first result needs it, and kept as two vectors.
+
+A museum of 79 000 paintings does not fit the memory, its vectors nearly do: 3 kB a painting with
+compact, 5 kB with vgg19. Pictures, a megabyte each, are kept only where results need them.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from adain.errors import ImageError, StyleError, WeightsError
+from adain.networks.stats import ChannelStats
+from adain.transfer import style_file as stylefile
+from adain.transfer.stylizer import Stylizer
+
+STYLE_BYTES = 256_000_000  # of vectors: all of WikiArt with compact
+LEAST_STYLE_BYTES = 4_000_000  # a thousand, though memory is short
+PICTURE_BYTES = 64_000_000  # some sixty, shrunk to 512 pixels
+_ENTRY_BYTES = 600  # of two arrays and their place in a dictionary, beside their values
+
+
+class StyleReader:
+    """Reads and encodes styles when they are asked for; may be used from several threads.
+
+    read: returns the picture in a file as uint8 RGB. limit: bytes of vectors, and as many of
+    pictures, that are kept; those used last stay.
+    """
+
+    def __init__(self, stylizer: Stylizer, read: Callable[[Path], np.ndarray],
+                 limit: int = STYLE_BYTES) -> None:
+        self._stylizer, self._read = stylizer, read
+        self._vectors = _Newest(limit, self._read_vectors)
+        self._pictures = _Newest(min(limit, PICTURE_BYTES), self._read_picture)
+        self._failed: dict[Path, str] = {}
+
+    def encoded(self, path: Path) -> ChannelStats:
+        """Return the style of a picture, or of a file by --save-style; StyleError if it is none."""
+        return self._vectors.get(path)
+
+    def picture(self, path: Path) -> np.ndarray:
+        """Return a style's picture in the size that it is encoded in; StyleError if it is none."""
+        return self._pictures.get(path)
+
+    def _read_vectors(self, path: Path) -> tuple[ChannelStats, int]:
+        if path.suffix == stylefile.SUFFIX:
+            style = self._checked(path, self._stylizer.encode_style)
+        else:
+            kept = self._pictures.peek(path)
+            style = self._stylizer.encode_style(self._shrunk(path) if kept is None else kept)
+        return style, style.mean.nbytes + style.std.nbytes + _ENTRY_BYTES
+
+    def _read_picture(self, path: Path) -> tuple[np.ndarray, int]:
+        picture = self._shrunk(path)
+        return picture, picture.nbytes
+
+    def _shrunk(self, path: Path) -> np.ndarray:
+        return self._checked(path, lambda path: self._stylizer.shrink_style(self._read(path)))
+
+    def _checked(self, path: Path, read: Callable[[Path], Any]) -> Any:
+        """Return read(path); what failed once is not tried again."""
+        if path not in self._failed:
+            try:
+                return read(path)
+            except MemoryError:  # there may be enough of it later
+                raise StyleError(path, f"{path} cannot be read: there is not enough memory "
+                                       "for it.") from None
+            except (ImageError, WeightsError) as error:
+                self._failed[path] = str(error)
+        raise StyleError(path, self._failed[path])
+
+
+class _Newest:
+    """Keeps what was used last, as long as `size` bytes suffice, but the newest always.
+
+    make: returns the value of a key, and its bytes; called by one thread at a time.
+    """
+
+    def __init__(self, size: int, make: Callable[[Path], tuple[Any, int]]) -> None:
+        self._left, self._make = size, make
+        self._kept: OrderedDict[Path, tuple[Any, int]] = OrderedDict()
+        self._lock, self._making = threading.Lock(), threading.Lock()
+
+    def peek(self, key: Path) -> Any | None:
+        """Return a value if it is kept."""
+        with self._lock:
+            if key not in self._kept:
+                return None
+            self._kept.move_to_end(key)
+            return self._kept[key][0]
+
+    def get(self, key: Path) -> Any:
+        """Return a value, made if it is not kept."""
+        value = self.peek(key)
+        if value is None:
+            with self._making:
+                value = self.peek(key)  # another thread may just have made it
+                if value is None:
+                    value = self._add(key, *self._make(key))
+        return value
+
+    def _add(self, key: Path, value: Any, size: int) -> Any:
+        with self._lock:
+            self._kept[key] = value, size
+            self._left -= size
+            while self._left < 0 and len(self._kept) > 1:
+                self._left += self._kept.popitem(last=False)[1][1]
+        return value

@@ -1,0 +1,1 @@
+"""Losses, flicker, speed and energy of what the methods make."""

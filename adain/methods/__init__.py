@@ -1,0 +1,1 @@
+"""The other methods that repaint a picture."""

@@ -1,0 +1,1 @@
+"""The iterative method of Gatys et al. 2016: optimise the pixels."""

@@ -1,0 +1,255 @@
+"""Iterative style transfer (Gatys, Ecker & Bethge 2016): optimise the pixels of one picture.
+
+Slow, and the measure of the others: no network is trained, nothing is approximated. Large pictures
+are painted coarse to fine (Gatys et al. 2017), and computed in tiles, see `gatys_loss`.
+
+VGG19 is shipped up to relu4_1, so conv5 is not available: the content is compared at relu4_1
+(the paper: relu4_2) and the style at relu1_1 .. relu4_1 (the paper: and relu5_1).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from adain.errors import AdaINError, OptionError, WeightsError
+from adain.files import images
+from adain.files.arrays import TEXT, array_names, parse_json, read_arrays
+from adain.methods.gatys.config import LEARNING_RATES, GatysConfig, Level, levels
+from adain.methods.gatys.evolution import Evolution
+from adain.methods.gatys.optimizers import LBFGS, OPTIMIZERS, Adam
+from adain.networks.keras.devices import choose_precision
+from adain.progress import StopRequest, duration
+from adain.transfer.stylizer import Picture, as_image
+from adain.transfer.tiling import pad, to_float, to_integers
+
+if TYPE_CHECKING:
+    from adain.methods.gatys.loss import Objective
+
+SAVE_SECONDS = 300  # between states, which are some 600 MB at 1920 x 1080; a stop saves one too
+LARGEST_STATE = 20_000_000_000  # bytes; L-BFGS keeps 24 pictures of 12 bytes a pixel
+
+
+@dataclass
+class State:
+    """Where a run is: all that the next iteration depends on."""
+
+    step: int
+    picture: np.ndarray  # float32 (rows, columns, 3), padded to multiples of 8
+    best: np.ndarray  # of lowest loss at this size
+    best_loss: float
+    optimizer: Adam | LBFGS
+
+
+def optimise(content: Picture, style: Picture, config: GatysConfig | None = None, *,
+             start: Picture | None = None, state_path: str | Path | None = None,
+             restore: bool = False, evolution: str | Path | None = None,
+             evolution_iter: int = 50, report_iter: int = 10,
+             report: Callable[[str], None] = print) -> np.ndarray:
+    """Return the picture of lowest loss: uint8 RGB, exactly as large as the content.
+
+    content, style: as Stylizer.stylize() takes them; of different sizes if you like.
+    start: a picture to start from, of any size, instead of config.start.
+    state_path: an .npz file, written every five minutes and on a stop, removed at the end; restore:
+        go on from it, exactly as if there had been no stop. OptionError when it is of other
+        pictures or settings.
+    evolution: a folder that gets a picture every evolution_iter iterations and, at the end, an
+        animation of them.
+    SIGINT (Ctrl-C) and SIGTERM end the run after the current iteration, with the best so far.
+    """
+    config = config or GatysConfig()
+    content, style = as_image(content), as_image(style)
+    start = None if start is None else as_image(start)
+    fingerprint = describe(content, style, start, config)
+    if restore and state_path is None:
+        raise OptionError("restore needs the state_path of the run to go on with.")
+    state = load(Path(state_path), fingerprint) if restore else None
+    frames = Evolution(evolution, evolution_iter, resumes=restore) if evolution else None
+    if state:
+        report(f"goes on at iteration {state.step} of {config.iterations}")
+
+    from adain.methods.gatys.loss import Objective, compiled  # starts TensorFlow
+
+    progress = Progress(config, report, report_iter)
+    plan = levels(*content.shape[:2], config.coarse_size, config.iterations)
+    saved = time.monotonic()
+    with StopRequest() as stop:
+        for index, level in enumerate(plan):
+            if state and state.step >= level.stop:
+                continue
+            size = level.rows, level.columns
+            objective = Objective(compiled(config), prepare(content, *size),
+                                  prepare(shrink_style(style, max(size), config.style_scale)))
+            if state is None or state.step == level.start:
+                state = enter(level, state, content if start is None else start, config,
+                              given=start is not None)
+            if frames and state.step == 0:
+                frames.add(0, crop(state.picture, level))
+            while state.step < level.stop and not stop.name:
+                progress.tell(state.step + 1, iterate(state, objective, level, config),
+                              plan[index:])
+                if frames:
+                    frames.add(state.step, crop(state.picture, level))
+                if state_path and time.monotonic() - saved > SAVE_SECONDS:
+                    save(Path(state_path), state, fingerprint)
+                    saved = time.monotonic()
+            if stop.name:
+                break
+    finished = state.step == config.iterations
+    if state_path and finished:
+        Path(state_path).unlink(missing_ok=True)
+    elif state_path:
+        save(Path(state_path), state, fingerprint)
+    result = images.resize(crop(state.best, level), *content.shape[:2])
+    if frames:
+        frames.finish(state.step, result)
+    if not finished:
+        report(f"{stop.name}: stopped at iteration {state.step} of {config.iterations}"
+               + (f"; {state_path} goes on from there." if state_path else "."))
+    return result
+
+
+def iterate(state: State, objective: Objective, level: Level,
+            config: GatysConfig) -> dict[str, float]:
+    """Advance the state by an iteration; return the losses before it."""
+    evaluation = objective(state.picture)
+    if not np.isfinite(evaluation.total):
+        raise AdaINError(f"the losses became {evaluation.losses} at iteration {state.step}; lower "
+                         "the learning rate or the style weight.")
+    if evaluation.total < state.best_loss:
+        state.best, state.best_loss = state.picture, evaluation.total
+    moved = state.optimizer.update(state.picture, evaluation.gradient,
+                                   learning_rate(config, level, state.step))
+    state.picture, state.step = np.clip(moved, 0, 1), state.step + 1
+    return evaluation.losses
+
+
+def prepare(image: np.ndarray, *size: int) -> np.ndarray:
+    """Return a picture as the networks see it: resized, padded, float32."""
+    return to_float(pad(images.resize(image, *(size or image.shape[:2]))))
+
+
+def shrink_style(style: np.ndarray, longer_side: int, style_scale: float) -> np.ndarray:
+    """Return the style with that part of the picture's longer side, but never enlarged."""
+    factor = min(1.0, longer_side * style_scale / max(style.shape[:2]))
+    return images.resize(style, *(max(1, round(side * factor)) for side in style.shape[:2]))
+
+
+def crop(picture: np.ndarray, level: Level) -> np.ndarray:
+    """Return a picture that was optimised at this level as uint8, without the padding."""
+    return to_integers(picture[:level.rows, :level.columns])
+
+
+def enter(level: Level, before: State | None, start: np.ndarray, config: GatysConfig,
+          given: bool) -> State:
+    """Return the state at the first iteration of a level: afresh, or from the level before."""
+    rows, columns = pad(np.empty((level.rows, level.columns))).shape
+    if before is not None:
+        picture = np.clip(images.resize(before.picture, rows, columns), 0, 1)
+    elif config.start == "noise" and not given:
+        generator = np.random.default_rng(config.seed)
+        picture = generator.uniform(0, 1, (rows, columns, 3)).astype(np.float32)
+    else:
+        picture = prepare(start, level.rows, level.columns)
+    return State(level.start, picture, picture, float("inf"), OPTIMIZERS[config.optimizer]())
+
+
+def learning_rate(config: GatysConfig, level: Level, step: int) -> float:
+    """Return the rate of a step: Adam's falls by half a cosine to a tenth within each level."""
+    rate = config.learning_rate or LEARNING_RATES[config.optimizer]
+    if config.optimizer != "adam":
+        return rate
+    progress = (step - level.start) / max(1, level.stop - level.start)
+    return rate * (0.1 + 0.9 * (1 + np.cos(np.pi * progress)) / 2)
+
+
+class Progress:
+    """Prints losses, pace and the time left, which larger levels take longer for."""
+
+    def __init__(self, config: GatysConfig, report: Callable[[str], None], every: int) -> None:
+        self.config, self.report, self.every = config, report, every
+        self._then, self._step, self._size = time.monotonic(), 0, (0, 0)
+
+    def tell(self, step: int, losses: dict[str, float], plan: list[Level]) -> None:
+        """Take in an iteration; plan: the current level and those to come."""
+        level = plan[0]
+        if self._size != (level.rows, level.columns):  # the first one also compiles
+            self._then, self._step, self._size = time.monotonic(), step, (level.rows, level.columns)
+        elif step % self.every == 0 or step == level.stop:
+            now = time.monotonic()
+            pace = (now - self._then) / (step - self._step)
+            self._then, self._step = now, step
+            left = sum((other.stop - max(step, other.start)) * other.rows * other.columns
+                       for other in plan) * pace / (level.rows * level.columns)
+            self.report(f"iteration {step}/{self.config.iterations}  "
+                        f"{level.columns} x {level.rows}  "
+                        + "  ".join(f"{name} {value:.4g}" for name, value in losses.items())
+                        + f"  {pace:.2f} s each  {duration(left)} left")
+
+
+# --- the state file ------------------------------------------------------------------------------
+
+def describe(content: np.ndarray, style: np.ndarray, start: np.ndarray | None,
+             config: GatysConfig) -> dict[str, Any]:
+    """Return what a state must agree with: hashes of the pictures, and every setting."""
+    pictures = {"content": content, "style": style, "start picture": start}
+    hashes = {name: None if picture is None else
+              hashlib.sha256(repr(picture.shape).encode() + picture.tobytes()).hexdigest()
+              for name, picture in pictures.items()}
+    settings = dataclasses.asdict(config) | {"precision": choose_precision(config.precision)}
+    return json.loads(json.dumps(hashes | settings))  # as it comes back from the file
+
+
+def save(path: Path, state: State, fingerprint: dict[str, Any]) -> None:
+    """Write the state: plain arrays, whole or not at all."""
+    arrays = {f"optimizer/{name}": array for name, array in state.optimizer.state().items()}
+    if np.isfinite(state.best_loss):  # not before the first iteration of a level
+        arrays["best_loss"] = np.float64(state.best_loss)
+    with images.atomic_file(path) as file:
+        np.savez(file, fingerprint=json.dumps(fingerprint), step=state.step,
+                 picture=state.picture, best=state.best, **arrays)
+
+
+def load(path: Path, fingerprint: dict[str, Any]) -> State:
+    """Return the state at `path`; OptionError unless it is of these pictures and settings."""
+    if not path.exists():
+        raise OptionError(f"there is no state {path} to go on from; leave out --restore.")
+    kind = "a readable state"
+    try:
+        found = parse_json(str(read_arrays(path, kind, {"fingerprint": TEXT})["fingerprint"]))
+    except ValueError as error:
+        raise WeightsError(f"{path} is not {kind}: {error}.") from None
+    different = [_difference(name, found.get(name), value) for name, value in fingerprint.items()
+                 if found.get(name) != value]
+    if different:
+        raise OptionError(f"{path} is of a run with {'; '.join(different)}. Use the same, or leave "
+                          "out --restore to start afresh.")
+    names = array_names(path, LARGEST_STATE) - {"fingerprint"}
+    scalars = {"step", "best_loss", "optimizer/step"}
+    stored = read_arrays(path, kind, {name: () if name in scalars else None for name in
+                                      {"step", "picture", "best", *names}}, limit=LARGEST_STATE)
+    optimizer = {name.removeprefix("optimizer/"): array for name, array in stored.items()
+                 if name.startswith("optimizer/")}
+    expected = {"adam": {"mean", "square", "step"},
+                "lbfgs": {"x", "gradient", "steps", "changes"}}[found["optimizer"]]
+    shape = stored["picture"].shape
+    pictures = [stored["best"], *(array for name, array in optimizer.items() if name != "step")]
+    if (optimizer.keys() not in (set(), expected) or len(shape) != 3 or shape[2] != 3
+            or any(array.shape[-3:] != shape for array in pictures)):
+        raise WeightsError(f"{path} is not {kind}: its arrays do not belong together.")
+    return State(int(stored["step"]), stored["picture"], stored["best"],
+                 float(stored.get("best_loss", np.inf)), OPTIMIZERS[found["optimizer"]](optimizer))
+
+
+def _difference(name: str, stored: Any, now: Any) -> str:
+    if name in ("content", "style", "start picture"):
+        return f"another {name}"
+    return f"{name} {stored} (now {now})"

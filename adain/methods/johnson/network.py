@@ -1,0 +1,215 @@
+"""One network per style (Johnson, Alahi & Fei-Fei 2016): a photograph in, the painting out.
+
+The network as data and as one function, its files, and its use on a CPU through OpenVINO;
+`johnson_training` makes such networks. Departures from the paper: instance normalisation
+(Ulyanov et al. 2016), upsampling + convolution instead of transposed convolution, which makes
+checkerboards, and reflect padding everywhere.
+
+Instance normalisation needs the statistics of the whole picture at every layer, so tiles would not
+give the same result, and pictures are computed whole: 0.6 GB a megapixel in float32, half of that
+in bfloat16.
+
+    adain pack CHECKPOINT_DIR FILE.npz     # a trained network as one small file
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from adain.errors import ImageError, OptionError, WeightsError
+from adain.files import images
+from adain.files.arrays import TEXT, parse_json, read_arrays
+from adain.networks import checkpoint
+from adain.networks.openvino.compiled import compile_graph
+from adain.networks.openvino.convolutions import upsample
+from adain.networks.stats import EPSILON
+from adain.transfer.stylizer import Picture, as_image
+from adain.transfer.tiling import pad, to_float, to_integers
+
+Arrays = dict[str, np.ndarray]
+METHOD = "johnson"  # as config.json names it
+FLOAT32_BYTES, BFLOAT16_BYTES = 600, 300  # of memory for each pixel, measured
+
+
+class Layer(NamedTuple):
+    """A convolution: kernel size, channels, and the step from one place to the next."""
+
+    size: int
+    inputs: int
+    outputs: int
+    stride: int = 1
+
+
+OUTPUT = "output"  # makes the picture; all others are followed by instance normalisation
+DOWN, RESIDUAL, UP = (("down1", "down2", "down3"), tuple(f"residual{n}" for n in range(1, 6)),
+                      ("up1", "up2"))
+LAYERS = {
+    "down1": Layer(9, 3, 32), "down2": Layer(3, 32, 64, 2), "down3": Layer(3, 64, 128, 2),
+    **{f"{block}{half}": Layer(3, 128, 128) for block in RESIDUAL for half in "ab"},
+    "up1": Layer(3, 128, 64), "up2": Layer(3, 64, 32), OUTPUT: Layer(9, 32, 3),
+}
+
+
+def forward(image: Any, layer: Callable, relu: Callable, add: Callable, upsample: Callable) -> Any:
+    """Return what the last convolution makes of pictures; its sigmoid is the result.
+
+    layer(name, x) is a convolution with its normalisation. Keras and OpenVINO both come here.
+    """
+    x = image
+    for name in DOWN:
+        x = relu(layer(name, x))
+    for name in RESIDUAL:  # without a ReLU after the sum (Gross & Wilber 2016), as the paper
+        x = add(x, layer(f"{name}b", relu(layer(f"{name}a", x))))
+    for name in UP:
+        x = relu(layer(name, upsample(x)))
+    return layer(OUTPUT, x)
+
+
+def shapes() -> dict[str, tuple[int, ...]]:
+    """Return the arrays that make a network, in order.
+
+    A normalised convolution has the mean and the deviation that its channels get, and no bias,
+    which normalisation would remove.
+    """
+    found = {}
+    for name, (size, inputs, outputs, _) in LAYERS.items():
+        found[f"{name}/kernel"] = (size, size, inputs, outputs)
+        for vector in ("bias",) if name == OUTPUT else ("mean", "std"):
+            found[f"{name}/{vector}"] = (outputs,)
+    return found
+
+
+# --- files ---------------------------------------------------------------------------------------
+
+def save(path: str | Path, arrays: Arrays, about: dict[str, Any]) -> None:
+    """Write a network as one .npz file: plain float16 arrays and its settings as text, 3.4 MB."""
+    halves = {name: array.astype(np.float16) for name, array in arrays.items()}
+    with images.atomic_file(path, WeightsError) as file:
+        np.savez_compressed(file, about=json.dumps({"method": METHOD, **about}), **halves)
+
+
+def load(path: str | Path) -> tuple[Arrays, dict[str, Any]]:
+    """Return (arrays in float32, settings) of a file by `save`, or of the newest checkpoint.
+
+    Raises WeightsError where the path is neither such a file nor a training folder.
+    """
+    path, kind = Path(path), "a network of one style"
+    checkpoint.refuse_file(path)
+    if path.is_dir():
+        found = checkpoint.load(path, METHOD)
+        path, about = found.path / "model.npz", found.config
+    else:
+        text = str(read_arrays(path, kind, {"about": TEXT})["about"])
+        try:
+            about = parse_json(text)
+        except ValueError as error:
+            raise WeightsError(f"{path} is not {kind}: its settings cannot be read, {error}."
+                               ) from None
+    name = about.get("style_name", "")
+    if not isinstance(name, str) or "\0" in name or len(name) > 255:
+        raise WeightsError(f"{path} is not {kind}: its style_name is no file's name.")
+    arrays = read_arrays(path, kind, shapes())
+    return {name: array.astype(np.float32) for name, array in arrays.items()}, about
+
+
+def export(folder: str | Path, path: str | Path) -> None:
+    """Write a training folder's newest network as one small file, see save()."""
+    arrays, about = load(folder)
+    save(path, arrays, {name: about.get(name) for name in ("step", "style_name", "options")})
+
+
+def is_network(path: str | Path) -> bool:
+    """Tell whether --checkpoint names such a network: a file, or a training folder of this method.
+
+    What is in it may still be refused by `load`.
+    """
+    path = Path(path)
+    checkpoint.refuse_file(path)
+    return checkpoint.method_of(path) == METHOD if path.is_dir() else path.suffix == ".npz"
+
+
+# --- use -----------------------------------------------------------------------------------------
+
+class StyleNetwork:
+    """A trained network, ready to stylise pictures on the CPU.
+
+    path: a training folder, or a file written by `save`.
+    precision: "auto", "float32" or "bfloat16"; auto is bfloat16 where the CPU is faster with it.
+    max_memory: megabytes that a picture may take; the default is what the machine has.
+    """
+
+    def __init__(self, path: str | Path, precision: str = "auto",
+                 max_memory: int | None = None) -> None:
+        if precision == "int8":
+            raise OptionError("int8 is for the models vgg19 and compact; a network of one style "
+                              "takes auto, float32 or bfloat16.")
+        arrays, self.about = load(path)
+        self._network = compile_graph(graph(arrays), precision)
+        self.device = f"CPU, {self._network.precision}"
+        self.pixel_bytes = (BFLOAT16_BYTES if self._network.precision == "bfloat16"
+                            else FLOAT32_BYTES)
+        self.max_memory = max_memory or _machine_memory()
+
+    @property
+    def style_name(self) -> str:
+        """The name of the picture that it was trained on, without ending."""
+        return Path(self.about.get("style_name", "")).stem or "style"
+
+    def check_size(self, rows: int, columns: int) -> None:
+        """Raise ImageError for the size of a picture that does not fit the memory."""
+        needed = rows * columns * self.pixel_bytes // 1_000_000
+        if self.max_memory is not None and needed > self.max_memory:
+            side = math.isqrt(self.max_memory * 1_000_000 // self.pixel_bytes
+                              * min(rows, columns) // max(rows, columns))
+            raise ImageError(f"a picture of {columns} x {rows} needs {needed} MB at once, the "
+                             f"limit is {self.max_memory}: instance normalisation forbids tiles. "
+                             f"--content-size {side} fits.")
+
+    def stylize(self, content: Picture, dtype: type = np.uint8) -> np.ndarray:
+        """Return the content in the network's style: RGB, exactly as large.
+
+        dtype: np.uint8 or np.uint16. ImageError for a picture that does not fit the memory.
+        """
+        image = as_image(content)
+        rows, columns = image.shape[:2]
+        self.check_size(rows, columns)
+        result = self._network(to_float(pad(image))[None])[0][0][:rows, :columns]
+        return to_integers(result, dtype)
+
+
+def _machine_memory() -> int | None:
+    """Return the megabytes of memory that this machine has, where Python can tell."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 1_000_000
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def graph(arrays: Arrays):
+    """Return an openvino.Model: float32 (1, rows, columns, 3) in [0, 1] -> the same, stylized."""
+    from adain.networks.openvino.runtime import op, openvino
+
+    def layer(name, x):
+        border = np.array([0, 0, LAYERS[name].size // 2, LAYERS[name].size // 2])
+        kernel = np.ascontiguousarray(arrays[f"{name}/kernel"].transpose(3, 2, 0, 1))
+        strides = [LAYERS[name].stride] * 2
+        x = op.convolution(op.pad(x, border, border, "reflect"), op.constant(kernel), strides,
+                           [0, 0], [0, 0], [1, 1])
+        if name == OUTPUT:
+            return op.add(x, column(arrays[f"{name}/bias"]))
+        x = op.mvn(x, np.array([2, 3]), True, EPSILON, "INSIDE_SQRT")
+        return op.add(op.multiply(x, column(arrays[f"{name}/std"])), column(arrays[f"{name}/mean"]))
+
+    def column(vector):
+        return op.constant(vector.reshape(1, -1, 1, 1))
+
+    image = op.parameter([1, -1, -1, 3], np.float32, name="image")
+    x = forward(op.transpose(image, np.array([0, 3, 1, 2])), layer, op.relu, op.add, upsample)
+    return openvino.Model([op.transpose(op.sigmoid(x), np.array([0, 2, 3, 1]))], [image])

@@ -1,0 +1,1 @@
+"""What is computed: statistics, architecture, weights, checkpoints, and engines that run it."""

@@ -1,0 +1,293 @@
+"""Checkpoints: folders step_0000100/ with model.npz, optimizer.npz and config.json.
+
+They are plain arrays and text: loading one runs no code and needs no framework. A checkpoint is
+written beside its name, flushed to the disk and renamed, so every folder of that name is complete,
+whenever the process or the machine stops.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from adain.errors import WeightsError
+from adain.files.arrays import TEXT_LIMIT, check_regular, is_number, parse_json, read_arrays
+from adain.networks import weights
+
+FORMAT = 1
+FILES = ("model.npz", "optimizer.npz", "config.json")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One complete checkpoint folder."""
+
+    path: Path
+    config: dict[str, Any]
+
+    @property
+    def step(self) -> int:
+        return self.config["step"]
+
+    @property
+    def model(self) -> str:
+        return self.config["options"]["model"]
+
+    @property
+    def method(self) -> str:
+        return self.config.get("method", "adain")
+
+    @property
+    def vgg_path(self) -> str | None:
+        """The VGG19 that it was trained with, where that is not the shipped one."""
+        return self.config["options"].get("vgg_path")
+
+    def encoder(self) -> weights.Weights:
+        """Return the encoder: the trained one, or the VGG19 that this decoder was trained with."""
+        if weights.preset(self.model).trains_encoder:
+            encoder = weights.read_npz(self.path / "model.npz", "encoder")
+            weights.check(encoder, "encoder", self.model, self.path)
+            return encoder
+        if self.vgg_path is not None:  # a checkpoint of a stranger's must not choose what is read
+            raise WeightsError(f"{self.path} was trained with the VGG19 in {self.vgg_path!r}, "
+                               "which is not read only because a checkpoint says so: name it with "
+                               "--vgg-path.")
+        return weights.load_encoder(self.model)
+
+    def decoder(self) -> weights.Weights:
+        decoder = weights.read_npz(self.path / "model.npz", "decoder")
+        weights.check(decoder, "decoder", self.model, self.path)
+        return decoder
+
+    def optimizer(self) -> list[np.ndarray]:
+        """Return the optimizer's variables in its own order."""
+        path = self.path / "optimizer.npz"
+        arrays = read_arrays(path, "a readable optimizer")
+        if sorted(arrays) != [f"{index:04d}" for index in range(len(arrays))]:
+            raise WeightsError(f"{path} is not a readable optimizer: its arrays are not numbered.")
+        return [arrays[name] for name in sorted(arrays)]
+
+    def check_whole(self, resume: bool) -> None:
+        """Raise WeightsError unless its arrays can be read; resume: also those of the optimizer."""
+        read_arrays(self.path / "model.npz", "a readable weights file")
+        if resume:
+            self.optimizer()
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """The networks of a preset that come with the package, to begin a run with."""
+
+    model: str
+
+    @property
+    def path(self) -> str:
+        return f"the shipped {self.model}"
+
+    def encoder(self) -> weights.Weights:
+        return weights.load_encoder(self.model)
+
+    def decoder(self) -> weights.Weights:
+        return weights.load_decoder(self.model)
+
+
+def name(step: int) -> str:
+    return f"step_{step:07d}"
+
+
+def save(folder: Path, config: dict[str, Any], encoder: weights.Weights | None,
+         decoder: weights.Weights, optimizer: list[np.ndarray], keep: int) -> Path:
+    """Write a checkpoint into `folder`, keep the newest `keep` and the best; return its path.
+
+    config needs "step" and "options"; encoder is None where it is frozen. A disk that is full is a
+    WeightsError, and the older checkpoints stay.
+    """
+    arrays = weights.to_arrays(decoder, "decoder")
+    if encoder is not None:
+        arrays |= weights.to_arrays(encoder, "encoder")
+    return write(folder, config, arrays, optimizer, keep)
+
+
+def write(folder: Path, config: dict[str, Any], arrays: dict[str, np.ndarray],
+          optimizer: list[np.ndarray], keep: int) -> Path:
+    """Write a checkpoint whose model.npz has these arrays; see `save`."""
+    path = folder / name(config["step"])
+    beside = folder / f".{path.name}.partial"
+    _clean(folder)
+    try:
+        beside.mkdir(parents=True)
+        np.savez(beside / "model.npz", **arrays)
+        np.savez(beside / "optimizer.npz",
+                 **{f"{index:04d}": array for index, array in enumerate(optimizer)})
+        (beside / "config.json").write_text(
+            json.dumps({"format": FORMAT, **config}, indent=2) + "\n")
+        for file in (*beside.iterdir(), beside):
+            _flush(file)
+        _remove(path)
+        beside.rename(path)
+        _flush(folder)
+    except OSError as error:
+        shutil.rmtree(beside, ignore_errors=True)
+        kept = list_all(folder)
+        raise WeightsError(f"checkpoint {path} cannot be written: {error.strerror or error}. "
+                           + (f"{kept[-1].name} is kept." if kept else "There is none before it.")
+                           ) from None
+    stay = {*list_all(folder)[-keep:], best(folder)}
+    for old in list_all(folder):
+        if old not in stay:
+            _remove(old)
+    return path
+
+
+def _flush(path: Path) -> None:
+    """Wait until a file or folder is on the disk; not all systems can do that for folders."""
+    if os.name != "posix" and path.is_dir():
+        return
+    descriptor = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove(path: Path) -> None:
+    """Remove a checkpoint so that no part of it is ever seen under its name."""
+    if path.is_dir():
+        hidden = path.with_name(f".{path.name}.removed.partial")
+        path.rename(hidden)
+        shutil.rmtree(hidden, ignore_errors=True)
+
+
+def _clean(folder: Path) -> None:
+    """Remove what a run that was killed while it saved or removed has left."""
+    for rest in folder.glob(".step_*.partial"):
+        shutil.rmtree(rest, ignore_errors=True)
+
+
+def best(folder: Path) -> Path | None:
+    """Return the checkpoint with the lowest validation loss, or None if none has one."""
+    losses = {}
+    for path in list_all(folder):
+        with suppress(WeightsError):
+            found = _read_config(path)
+            if found.config.get("validation"):
+                losses[path] = found.config["validation"]["loss"]
+    return min(losses, key=losses.get) if losses else None
+
+
+def list_all(folder: Path) -> list[Path]:
+    """Return the complete checkpoints in a folder, oldest first."""
+    return sorted(path for path in folder.glob("step_*") if (path / "config.json").is_file())
+
+
+def load(path: str | Path, method: str = "adain", resume: bool = False) -> Checkpoint:
+    """Return the checkpoint at `path`, or the newest one in that folder whose files are whole.
+
+    method: the one that it must be of. resume: its optimizer must be whole, too. What is passed
+    over is named on stderr.
+    """
+    found = _newest_whole(Path(path), resume)
+    if found.method != method:
+        raise WeightsError(f"{found.path} is not a checkpoint of the method {method}.")
+    if method == "adain" and found.model not in weights.PRESETS:
+        raise WeightsError(f"{found.path} is of an unknown model, {found.model!r}.")
+    return found
+
+
+def method_of(path: Path) -> str | None:
+    """Return the method of the newest readable checkpoint at `path`; None: there is none."""
+    for step in _candidates(path):
+        with suppress(WeightsError):
+            return _read_config(step).method
+    return None
+
+
+def refuse_file(path: Path) -> None:
+    """Raise WeightsError if a path names a file inside of a checkpoint instead of its folder."""
+    if path.name in FILES and path.is_file() and (path.parent / "config.json").is_file():
+        raise WeightsError(f"{path} is a file of a checkpoint: name its folder, {path.parent}.")
+
+
+def set_aside(folder: Path, step: int) -> None:
+    """Rename the checkpoints after `step`, which a run that resumes there found damaged.
+
+    Otherwise they would count among the newest, which are kept.
+    """
+    for path in list_all(folder):
+        if path.name > name(step):
+            aside = path.with_name(f"damaged_{path.name}")
+            shutil.rmtree(aside, ignore_errors=True)
+            path.rename(aside)
+
+
+def _candidates(path: Path) -> list[Path]:
+    """Return the checkpoint that a path names, or all in that folder, newest first."""
+    refuse_file(path)
+    if not path.is_dir():
+        raise WeightsError(f"checkpoint folder {path} does not exist.")
+    return [path] if (path / "config.json").exists() else list_all(path)[::-1]
+
+
+def _newest_whole(path: Path, resume: bool) -> Checkpoint:
+    candidates, damage = _candidates(path), None
+    if not candidates:
+        raise WeightsError(f"{path} has no checkpoint: no folder like {name(100)} with a "
+                           "config.json, as train.py writes them.")
+    for step in candidates:
+        try:
+            found = _read_config(step)
+            found.check_whole(resume)
+        except WeightsError as error:
+            damage = damage or error
+            continue
+        if damage:
+            print(f"{damage} {found.path}, the newest whole checkpoint, is used instead.",
+                  file=sys.stderr)
+        return found
+    if candidates == [path] and len(list_all(path.parent)) > 1:
+        raise WeightsError(f"{damage} There are others: --checkpoint {path.parent} takes the "
+                           "newest whole one.")
+    raise damage
+
+
+def _read_config(path: Path) -> Checkpoint:
+    """Return the checkpoint in a folder of its own; only config.json is read, and checked."""
+    file = path / "config.json"
+    try:
+        check_regular(file)
+        with file.open("rb") as opened:
+            config = parse_json(opened.read(TEXT_LIMIT + 1))
+        if config.get("format") != FORMAT:
+            raise ValueError("it is of another format")
+        _check_config(config)
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{file} is not readable: {error}.") from None
+    return Checkpoint(path, config)
+
+
+def _check_config(config: dict[str, Any]) -> None:
+    """Raise ValueError unless the entries that are used are there, and of their types."""
+    options, validation = config.get("options"), config.get("validation")
+    if not isinstance(options, dict) or not isinstance(options.get("model"), str):
+        raise ValueError("it has no options with a model")
+    if not isinstance(options.get("vgg_path"), str | None):
+        raise ValueError("vgg_path is no text")
+    if not isinstance(config.get("step"), int) or not is_number(config["step"], 0):
+        raise ValueError("step is no number")
+    if not is_number(config.get("seconds", 0), 0):
+        raise ValueError("seconds is no number")
+    if validation is not None and not (
+            isinstance(validation, dict) and is_number(validation.get("loss"))):
+        raise ValueError("validation has no loss")
+    for entry, kind in (("method", str), ("device", str), ("command", str | None),
+                        ("versions", dict), ("data", dict)):
+        if entry in config and not isinstance(config[entry], kind):
+            raise ValueError(f"{entry} is no {getattr(kind, '__name__', 'text')}")

@@ -1,0 +1,1 @@
+"""The networks and losses in Keras, for training and GPUs."""

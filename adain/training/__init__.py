@@ -1,0 +1,1 @@
+"""Fitting networks: settings, data, losses, steps, and what a run records."""

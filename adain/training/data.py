@@ -1,0 +1,260 @@
+"""Two folders -> an endless stream of (content, style) crops for training.
+
+Which files form pair number i, and where they are cropped, is a pure function of the seed and i.
+So a run that resumes at step n sees what an uninterrupted run would have seen from step n on, and
+no iterator state has to be saved.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from adain.errors import ImageError, OptionError
+from adain.files import find, images
+from adain.files.bad_files import BadFiles
+from adain.training import loader
+from adain.training.picture_cache import PictureCache
+from adain.transfer.color import lighten, rotate_hue, tint
+
+LIGHTEST = 0.4  # gamma: a value of 60 becomes one of 143
+TINTED_CONTRAST = (0.2, 1.2)
+
+
+class Place(NamedTuple):
+    """Where a crop is cut: which file, and the random numbers that choose the place in it."""
+
+    file: Path
+    randomness: tuple[int, ...]
+
+
+class Recoloring(NamedTuple):
+    """The shares of a folder's crops whose colours are changed at random."""
+
+    hue_rotation: float = 0.0  # turned by any angle
+    lightening: float = 0.0  # by a gamma of LIGHTEST to 1
+    tinting: float = 0.0  # to any mean colour, with a contrast of TINTED_CONTRAST
+
+
+UNCHANGED = Recoloring()
+
+
+class Pictures:
+    """The pictures of one folder, in an endless shuffled order; each epoch uses every file once.
+
+    A file that cannot be read is named in `bad_files`, remembered, and replaced by the next one.
+    fixed_crops: cut every picture at so many places only, whose crops recur; None: anywhere.
+    files: only these of the folder; None: all of them.
+    recoloring: which shares of the crops have their colours changed. cache: reads the pictures.
+    failure: the error that ended the stream, or None. Frameworks wrap it in errors of their own.
+    """
+
+    def __init__(self, path: str | Path, seed: int, image_size: int, crop_size: int,
+                 bad_files: BadFiles | None = None, fixed_crops: int | None = None,
+                 files: list[Path] | None = None, recoloring: Recoloring = UNCHANGED,
+                 cache: PictureCache | None = None) -> None:
+        self.files = find.list_below(path).files if files is None else files
+        self.path = Path(path)
+        self.failure: ImageError | None = None
+        self._seed, self._image_size, self._crop_size = seed, image_size, crop_size
+        self._bad_files, self._fixed_crops = bad_files or BadFiles(), fixed_crops
+        self._recoloring, self._cache = recoloring, cache or PictureCache()
+        self._bad: set[Path] = set()
+
+    def crop(self, index: int) -> np.ndarray:
+        """Return crop number `index` of the stream: uint8 RGB (crop_size, crop_size, 3)."""
+        return self.draw(index)[1]
+
+    def draw(self, index: int) -> tuple[Place, np.ndarray]:
+        """Return crop number `index` and its place; equal places have equal crops."""
+        for attempt in range(len(self.files)):
+            place = self.place(index, attempt)
+            if place.file in self._bad:
+                continue
+            try:
+                image = self._cache.read(place.file, self._image_size)
+            except ImageError as error:
+                self._bad.add(place.file)
+                self._bad_files.add(place.file, error)
+                continue
+            generator = np.random.default_rng(place.randomness)
+            crop = random_crop(image, self._crop_size, generator)
+            if generator.random() < self._recoloring.hue_rotation:
+                crop = rotate_hue(crop, generator.uniform(-np.pi, np.pi))
+            if generator.random() < self._recoloring.lightening:
+                crop = lighten(crop, generator.uniform(LIGHTEST, 1))
+            if generator.random() < self._recoloring.tinting:
+                crop = tint(crop, generator.uniform(0, 255, 3), generator.uniform(*TINTED_CONTRAST))
+            return place, crop
+        self.failure = ImageError(
+            f"none of the {len(self.files)} pictures in {self.path} can be read"
+            + (f"; {self._bad_files.path} says why." if self._bad_files.path else "."))
+        raise self.failure
+
+    def place(self, index: int, attempt: int = 0) -> Place:
+        """Return where crop number `index` is cut, if the files of earlier attempts were bad."""
+        epoch, turn = divmod(index + attempt, len(self.files))
+        number = int(_permutation(len(self.files), self._seed, epoch)[turn])
+        if self._fixed_crops is None:
+            return Place(self.files[number], (self._seed, index))
+        choice = int(np.random.default_rng((self._seed, index)).integers(self._fixed_crops))
+        return Place(self.files[number], (self._seed, number, choice))
+
+
+@lru_cache(maxsize=8)
+def _permutation(count: int, seed: int, epoch: int) -> np.ndarray:
+    return np.random.default_rng((seed, epoch, count)).permutation(count)
+
+
+def hold_out(files: list[Path], share: float, seed: int) -> tuple[list[Path], list[Path]]:
+    """Return the files to train on and those held out: a share of them, at least one of each."""
+    if not share:
+        return files, []
+    if len(files) < 2:
+        raise OptionError(f"--validation-split needs two pictures or more; {files[0].parent} has "
+                          f"{len(files)}.")
+    count = min(max(1, round(share * len(files))), len(files) - 1)
+    chosen = set(np.random.default_rng((seed, len(files))).permutation(len(files))[:count].tolist())
+    return ([file for number, file in enumerate(files) if number not in chosen],
+            [file for number, file in enumerate(files) if number in chosen])
+
+
+def random_crop(image: np.ndarray, size: int, generator: np.random.Generator) -> np.ndarray:
+    """Return a square crop at a random place; the picture must be at least that large."""
+    top, left = (int(generator.integers(side - size + 1)) for side in image.shape[:2])
+    return image[top:top + size, left:left + size]
+
+
+class PairSource:
+    """Pairs of a content and a style crop, by number.
+
+    style_crop_size: of the style crops, where it is not crop_size; a pair shows them resized to
+    that. held_out: the source of pairs that this one never gives, of `validation_split` of both
+    folders, all of crop_size; None where that is 0. recoloring: of the styles.
+    cache: reads the pictures. leave_out: files and folders that the training itself writes.
+    """
+
+    def __init__(self, content_path: str | Path, style_path: str | Path, seed: int = 0,
+                 image_size: int = 512, crop_size: int = 256, bad_files: BadFiles | None = None,
+                 fixed_crops: int | None = None, validation_split: float = 0.0,
+                 recoloring: Recoloring = UNCHANGED, style_crop_size: int | None = None,
+                 cache: PictureCache | None = None,
+                 leave_out: Sequence[str | Path] = ()) -> None:
+        for name, size in (("crop size", crop_size), ("style crop size", style_crop_size)):
+            if size is None:
+                continue
+            if size % 8 or size < 16:
+                raise OptionError(f"{name} must be a multiple of 8, 16 or more; received {size}.")
+            if image_size < size:
+                raise OptionError(f"image size {image_size} is smaller than {name} {size}.")
+        self.crop_size = crop_size
+        self._arrived: dict[int, float] = {}
+        # Two seeds: otherwise folders of equal length would always meet in the same pairs.
+        paths = {2 * seed: content_path, 2 * seed + 1: style_path}
+        files = [hold_out(find.list_below(path, leave_out=leave_out).files, validation_split,
+                          stream) for stream, path in paths.items()]
+
+        def pictures(part: int, fixed: int | None, styles: Recoloring = UNCHANGED,
+                     style_size: int | None = None) -> list[Pictures]:
+            return [Pictures(path, stream, image_size, size, bad_files, fixed, split[part], colors,
+                             cache)
+                    for (stream, path), split, size, colors in zip(
+                        paths.items(), files, (crop_size, style_size or crop_size),
+                        (UNCHANGED, styles))]
+
+        self.content, self.style = pictures(0, fixed_crops, recoloring, style_crop_size)
+        self.held_out: PairSource | None = None
+        if validation_split:
+            self.held_out = copy.copy(self)
+            self.held_out.content, self.held_out.style = pictures(1, 1)
+
+    def validation_pairs(self, batch_size: int, most: int = 64) -> np.ndarray | None:
+        """Return held-out pairs, uint8 (n, 2, crop_size, crop_size, 3), always the same.
+
+        As many as the longer of the two held-out lists has, at most `most`, in whole batches.
+        """
+        if self.held_out is None:
+            return None
+        held = self.held_out
+        count = min(max(len(held.content.files), len(held.style.files)), most)
+        count = max(batch_size, count - count % batch_size)
+        return np.stack([held.pair(index) for index in range(count)])
+
+    def arrived(self, index: int) -> float | None:
+        """Return and forget at what time.monotonic() a pair for dataset() was ready."""
+        return self._arrived.pop(index, None)
+
+    def mark_arrival(self, index: int) -> None:
+        self._arrived[index] = time.monotonic()
+
+    @property
+    def failure(self) -> ImageError | None:
+        """The error that ended the content or the style stream, or None."""
+        return self.content.failure or self.style.failure
+
+    def pair(self, index: int) -> np.ndarray:
+        """Return pair number `index`: uint8 (2, crop_size, crop_size, 3), content first."""
+        return self.stack(self.content.crop(index), self.style.crop(index))
+
+    def stack(self, content: np.ndarray, style: np.ndarray) -> np.ndarray:
+        """Return a pair of its crops."""
+        return np.stack([content, images.resize(style, self.crop_size, self.crop_size)])
+
+
+def dataset(source: PairSource, batch_size: int, start_step: int, stop_step: int, context=None):
+    """Return a tf.data.Dataset of the batches of steps start_step .. stop_step - 1.
+
+    Each is uint8 (batch_size, 2, crop_size, crop_size, 3). Pictures are decoded and resized by
+    Pillow and OpenCV in parallel threads, both of which release Python's lock while they work.
+    On other Keras backends than TensorFlow it is an iterator; see loader.in_threads.
+    """
+    shape = (2, source.crop_size, source.crop_size, 3)
+
+    def read_pair(index):
+        pair = source.pair(int(index))
+        source.mark_arrival(int(index))
+        return pair
+
+    if not loader.on_tensorflow():
+        return loader.in_threads(read_pair, batch_size, start_step, stop_step)
+    import tensorflow as tf
+
+    def load(index):
+        pair = tf.numpy_function(read_pair, [index], tf.uint8, stateful=False)
+        return tf.ensure_shape(pair, shape)
+
+    return batches(load, batch_size, start_step, stop_step, context)
+
+
+def batches(load: Callable, batch_size: int, start_step: int, stop_step: int, context=None):
+    """Return a tf.data.Dataset that loads the pairs of some steps, in parallel and in order.
+
+    context: a tf.distribute.InputContext, to load a worker's part only, in batches for a replica.
+    """
+    import tensorflow as tf
+
+    numbers = tf.data.Dataset.range(start_step * batch_size, stop_step * batch_size)
+    if context is not None:
+        part = batch_size // context.num_input_pipelines
+        numbers = numbers.batch(part).shard(context.num_input_pipelines,
+                                            context.input_pipeline_id).unbatch()
+        batch_size //= context.num_replicas_in_sync
+        if context.num_input_pipelines > 1:
+            load = _as_float16(load)
+    return (numbers
+            .map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+            .batch(batch_size, drop_remainder=True)
+            .prefetch(2))
+
+
+def _as_float16(load: Callable) -> Callable:
+    """Make pairs float16, which is exact from 0 to 255: Keras sums batches over the workers."""
+    import tensorflow as tf
+
+    return lambda index: tf.cast(load(index), tf.float16)

@@ -1,0 +1,114 @@
+"""Decoder channels that undo the encoder before they were ever trained: least squares, by layer.
+
+Each convolution of the decoder is to give back what went into the same convolution of the encoder.
+Over a few pictures, what comes in and what should come out are both known, so its kernel is the
+solution of a linear system. It takes a minute where gradient descent takes thousands of steps, and
+leaves no ReLU dead. A decoder with random weights loses most of its channels in the first steps:
+every feature has a mean of 1, so a step of Adam moves all outputs of a layer far the same way, and
+a ReLU that is 0 everywhere has no gradient to come back by.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from keras import ops
+
+from adain.networks.keras.model import Decoder, Encoder
+from adain.networks.keras.ops import reflect_pad, upsample
+
+PIXELS = 2**20  # of all pictures together that are enough
+SAMPLES = 40_000  # equations of each layer, about nine for each unknown of the largest
+RIDGE = 1e-2  # of the mean square of the inputs: keeps kernels small where the pictures say nothing
+
+
+def invert(encoder: Encoder, decoder: Decoder, pictures: np.ndarray, seed: int = 0) -> None:
+    """Set a decoder's weights so that it gives back the pictures an encoder has seen.
+
+    pictures: uint8 (n, rows, columns, 3). The decoder must take relu4_1 alone, have plain ReLUs
+    and mirror the encoder.
+    """
+    for step, x, target, generator in _layers(encoder, decoder, pictures, seed):
+        _set(decoder.convs[step], *least_squares(x, target, generator))
+
+
+def revive(encoder: Encoder, decoder: Decoder, pictures: np.ndarray, seed: int = 0) -> int:
+    """Give a trained decoder's dead channels new kernels; return how many there were.
+
+    They begin as those of invert(), in the size of the layer's other channels, and nothing reads
+    them yet: what the decoder makes of the pictures stays the same.
+    """
+    count, unread = 0, None
+    for step, x, target, generator in _layers(encoder, decoder, pictures, seed):
+        layer = decoder.convs[step]
+        kernel, bias = (np.array(ops.convert_to_numpy(variable))
+                        for variable in (layer.kernel, layer.bias))
+        if unread is not None:
+            kernel[:, :, unread] = 0
+            _set(layer, kernel, bias)
+        if step == decoder.plan[-1]:
+            break
+        largest = _each(layer, x).max(axis=(1, 2))
+        unread = largest.max(axis=0) <= 0
+        if unread.any():
+            wanted = target[..., unread]
+            size = (largest[:, ~unread].mean() if not unread.all() else 1) / max(
+                wanted.max(axis=(1, 2)).mean(), 1e-6)
+            kernel[..., unread], bias[unread] = least_squares(x, size * wanted, generator)
+            _set(layer, kernel, bias)
+            count += int(unread.sum())
+    return count
+
+
+def least_squares(x: np.ndarray, target: np.ndarray,
+                  generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Return kernel (3, 3, inputs, outputs) and bias of the convolution nearest to x -> target.
+
+    x, target: float32 (n, rows, columns, channels).
+    """
+    count, rows, columns, channels = x.shape
+    padded = ops.convert_to_numpy(reflect_pad(x))
+    chosen = generator.choice(count * rows * columns, min(SAMPLES, count * rows * columns),
+                              replace=False)
+    picture, row, column = np.unravel_index(chosen, (count, rows, columns))
+    patches = np.concatenate([padded[picture, row + down, column + right]
+                              for down in range(3) for right in range(3)], axis=1)
+    wanted = target[picture, row, column]
+    mean, wanted_mean = patches.mean(axis=0), wanted.mean(axis=0)
+    patches -= mean
+    system = patches.T @ patches
+    system[np.diag_indices_from(system)] += RIDGE * np.trace(system) / len(system)
+    kernel = np.linalg.solve(system.astype(np.float64), patches.T @ (wanted - wanted_mean))
+    bias = wanted_mean - mean @ kernel
+    return kernel.reshape(3, 3, channels, -1).astype(np.float32), bias.astype(np.float32)
+
+
+def _layers(encoder: Encoder, decoder: Decoder, pictures: np.ndarray, seed: int):
+    """Yield the decoder's convolutions in order: name, input, wanted output, random generator.
+
+    The input is computed with the weights that the layers before have by then.
+    """
+    generator = np.random.default_rng(seed)
+    x, wanted = pictures.astype(np.float32) / 255, {}
+    for step in encoder.plan:
+        if step == "pool":
+            x = _each(encoder.pool, x)
+        else:
+            wanted[step] = x
+            x = _each(encoder.convs[step], x)
+    for step in decoder.plan:
+        if step == "upsample":
+            x = _each(upsample, x)
+            continue
+        yield step, x, wanted.pop(step), generator
+        x = _each(decoder.convs[step], x)
+
+
+def _set(layer, kernel: np.ndarray, bias: np.ndarray) -> None:
+    layer.kernel.assign(kernel)
+    layer.bias.assign(bias)
+
+
+def _each(function, pictures: np.ndarray) -> np.ndarray:
+    """Return the function of one picture after the other: all at once would need gigabytes."""
+    return np.concatenate([ops.convert_to_numpy(ops.cast(function(picture[None]), "float32"))
+                           for picture in pictures])

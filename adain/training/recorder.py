@@ -1,0 +1,266 @@
+"""What a training run records: summaries, validation, previews, checkpoints."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import ops
+
+from adain import __version__
+from adain.errors import AdaINError, ImageError, WeightsError
+from adain.files import images
+from adain.networks import checkpoint
+from adain.networks.keras.devices import describe_device
+from adain.networks.keras.model import get_weights
+from adain.progress import duration
+from adain.training.config import TrainConfig
+from adain.training.events import EventWriter
+from adain.training.history import History
+
+Batches = Callable[[int, int], Iterable]
+
+
+@dataclasses.dataclass
+class Watch:
+    """What a run looks at besides its training pairs.
+
+    previews: uint8 pairs (n, 2, rows, columns, 3) that are stylized at step 1 and every checkpoint;
+    validation: such pairs that are never trained on, or None; arrivals(index): the time.monotonic()
+    at which a training pair was ready, or None; command: what was typed. data: what the pairs
+    come from, see resume.describe_pictures.
+    """
+
+    previews: np.ndarray
+    validation: np.ndarray | None = None
+    arrivals: Callable[[int], float | None] | None = None
+    command: str | None = None
+    data: dict[str, dict] = dataclasses.field(default_factory=dict)
+
+
+class Recorder(keras.callbacks.Callback):
+    """Records a run while fit() runs; once `stop` is set, saves and ends it.
+
+    config: the model's, which is not asked at each step: Keras would fetch all weights from JAX.
+    events: None on all but the first of several machines, which write nothing. batches: what the
+    run is fed from, to find the batch again that led to losses that are not numbers.
+    """
+
+    def __init__(self, config: TrainConfig, folder: Path, events: EventWriter | None,
+                 watch: Watch, batches: Batches, first_step: int, seconds_before: float,
+                 report: Callable[[str], None]) -> None:
+        super().__init__()
+        self.config = config
+        self.folder, self.events, self.watch, self.report = folder, events, watch, report
+        self.batches = batches
+        self.history = History(folder, first_step) if events else None
+        self.step = self.saved_step = first_step
+        self.stop: str | None = None  # the name of the signal that asked for it
+        self.losses: dict[str, float] = {}
+        self._unchecked: tuple[int, dict] | None = None  # a step and its logs
+        self._seconds_before, self._started = seconds_before, time.monotonic()
+        self._summary = (first_step, self._started)
+        self._step_began = self._waited = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of training, with those of the runs that this one resumed."""
+        return round(self._seconds_before + time.monotonic() - self._started, 1)
+
+    def end_soon(self, signal_name: str) -> None:
+        self.stop = signal_name
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        self._step_began = time.monotonic()
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        config, self.step = self.config, self.step + 1
+        before = time.monotonic()
+        self.check()
+        self._unchecked = self.step, logs
+        self.measure_wait(time.monotonic() - before)
+        stop = self.stop is not None
+        last = self.step == config.max_iter or stop
+        saves = last or self.step % config.save_iter == 0
+        if stop:
+            self.report(f"{self.stop}: saving at step {self.step}")
+        # Before each save too: validation uses the same running means.
+        if saves or self.step % config.summary_iter == 0:
+            self.check()
+            self.summarise()
+        if saves:
+            self.save()
+        elif self.step == 1:
+            self.preview()
+        if stop:
+            self.model.stop_training = True
+
+    def check(self) -> None:
+        """Fetch the losses of the newest step that was not checked; fail() unless finite.
+
+        Usually one step late: the device has the next step to work on while they are fetched.
+        """
+        if self._unchecked is None:
+            return
+        (step, logs), self._unchecked = self._unchecked, None
+        self.losses = scalars(logs)
+        # All of them: the ReLUs of VGG19 can turn a picture of NaN into a finite total loss.
+        if not all(np.isfinite(value) for value in self.losses.values()):
+            self.fail(f"the losses became {self.losses}", step)
+
+    def measure_wait(self, busy: float) -> None:
+        """Add up the time from a step's begin until the last of its pairs was there.
+
+        busy: seconds for which the device worked on the step before even then.
+        """
+        if self.watch.arrivals is None:
+            return
+        size = self.config.batch_size
+        times = [self.watch.arrivals(index)
+                 for index in range((self.step - 1) * size, self.step * size)]
+        arrived = max((time for time in times if time is not None), default=0.0)
+        self._waited += max(0.0, arrived - self._step_began - busy)
+
+    def summarise(self) -> None:
+        """Log and print the means since the last summary."""
+        config, now = self.config, time.monotonic()
+        (step, then), self._summary = self._summary, (self.step, now)
+        if step == self.step:
+            return
+        per_step = (now - then) / (self.step - step)
+        rate = float(ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        speed = config.batch_size / per_step
+        waited, self._waited = self._waited / (now - then), 0.0
+        if self.events:
+            values = {("loss/total" if name == "loss" else f"loss/{name}"): value
+                      for name, value in self.losses.items()}
+            self.events.scalars(self.step, {**values, "learning_rate": rate,
+                                            "images_per_second": speed,
+                                            "share_of_time_waited_for_data": waited})
+            self.history.append(self.step, seconds=self.seconds, losses=self.losses,
+                                learning_rate=rate, images_per_second=round(speed, 3),
+                                waited=round(waited, 4))
+        left = (config.max_iter - self.step) * per_step
+        self.report(f"step {self.step}/{config.max_iter}  total {self.losses['loss']:.4g}  "
+                    f"content {self.losses['content']:.4g}  style {self.losses['style']:.4g}  "
+                    f"{speed:.1f} images/s  {duration(left)} left"
+                    + (f"  waited {waited:.0%} for data" if waited > 0.1 else ""))
+        self.model.reset_metrics()
+
+    def validate(self) -> dict[str, float] | None:
+        """Return the losses on the held-out pairs, total by the config's final weights."""
+        pairs, config = self.watch.validation, self.config
+        # Workers validate together, but a signal may have reached this one alone.
+        if pairs is None or (self.stop and self.model.workers > 1):
+            return None
+        if self.model.workers > 1:
+            pairs = pairs.astype(np.float16)  # exact; Keras cannot add up uint8 over workers
+        values = scalars(self.model.evaluate(pairs, batch_size=config.batch_size, verbose=0,
+                                             return_dict=True))
+        self.model.reset_metrics()
+        # Not the total that training has, whose style weight may still rise with the step.
+        values["loss"] = (config.content_weight * values["content"]
+                          + config.style_weight * values["style"]
+                          + config.tv_weight * values["tv"]
+                          + config.structure_weight * values.get("structure", 0.0))
+        if self.events:
+            self.events.scalars(self.step, {f"validation/{name}": values[name]
+                                            for name in ("loss", "content", "style", "tv")})
+            self.history.append(self.step, seconds=self.seconds, validation=values)
+            self.report(f"step {self.step}  validation: total {values['loss']:.4g}  "
+                        f"content {values['content']:.4g}  style {values['style']:.4g}")
+        return values
+
+    def save(self) -> None:
+        """Write a checkpoint and a preview named by its step."""
+        model, transfer = self.model, self.model.transfer
+        encoder = None if transfer.encoder is model.vgg else get_weights(transfer.encoder)
+        decoder = get_weights(transfer.decoder)
+        optimizer = [ops.convert_to_numpy(v) for v in model.optimizer.variables]
+        # A finite loss can have a gradient that is not: the step would be saved as a good one.
+        for kernel, bias in (*(encoder or {}).values(), *decoder.values()):
+            if not (np.isfinite(kernel).all() and np.isfinite(bias).all()):
+                self.fail("weights became infinite or NaN", self.step)
+        config = {"step": self.step, "seconds": self.seconds, "losses": self.losses,
+                  "validation": self.validate(), "options": dataclasses.asdict(self.config),
+                  "data": self.watch.data, "command": self.watch.command,
+                  "device": describe_device(),
+                  "versions": {"adain": __version__, "keras": keras.__version__,
+                               keras.backend.backend(): _backend_version()}}
+        if not self.events:
+            return
+        try:
+            checkpoint.save(self.folder, config, encoder, decoder, optimizer, self.config.keep)
+        except WeightsError as error:
+            raise WeightsError(f"{error} Make room, then run the same command to go on."
+                               + self._command()) from None
+        self.saved_step = self.step
+        self.preview()
+        self._summary = (self.step, time.monotonic())  # saving is no training time
+
+    def preview(self) -> None:
+        """Write content | style | stylized of the preview pairs."""
+        if not self.events:
+            return
+        strip = self.model.preview(self.watch.previews)
+        images.write(self.folder / "previews" / f"{checkpoint.name(self.step)}.jpg", strip)
+        self.events.image(self.step, "content_style_stylized", strip)
+
+    def fail(self, reason: str, step: int) -> None:
+        """Save the batch of a step and raise AdaINError."""
+        saved = checkpoint.list_all(self.folder)
+        good = f"the last good checkpoint is {saved[-1]}" if saved else "there is no checkpoint yet"
+        path = self.folder / f"failed_{checkpoint.name(step)}.npz"
+        raise AdaINError(f"{reason} at step {step}; {good}; {self._keep_batch(path, step)}. "
+                         "Lower --learning-rate or --style-weight, or use --precision float32.")
+
+    def _keep_batch(self, path: Path, step: int) -> str:
+        batch = next(iter(self.batches(step - 1, step)))
+        batch = batch[0] if isinstance(batch, tuple) else batch
+        arrays = batch if isinstance(batch, dict) else {"pairs": batch}
+        try:
+            with images.atomic_file(path) as file:
+                np.savez(file, **{name: ops.convert_to_numpy(array)
+                                  for name, array in arrays.items()})
+        except ImageError as error:
+            return f"its batch is lost: {str(error).rstrip('.')}"
+        return f"its batch is in {path}"
+
+    def _command(self) -> str:
+        return f"\n  {self.watch.command}" if self.watch.command else ""
+
+
+def scalars(logs: dict[str, tuple]) -> dict[str, float]:
+    """Return a TrainingModel's logs as floats; with several machines they are arrays of one."""
+    (losses,) = logs["losses"]
+    return {name: float(np.mean(ops.convert_to_numpy(value))) for name, value in losses.items()}
+
+
+def _backend_version() -> str:
+    return getattr(sys.modules.get(keras.backend.backend()), "__version__", "unknown")
+
+
+def say_start(folder: Path, resumed: checkpoint.Checkpoint | None, max_iter: int,
+              report: Callable[[str], None]) -> int:
+    """Return the step that a run begins at, and tell where it resumes or that it is done."""
+    step = resumed.step if resumed else 0
+    if step >= max_iter:
+        report(f"{folder} is already at step {step} of {max_iter}: nothing to do.")
+    elif resumed:
+        report(f"resumes {resumed.path} at step {step}")
+    return step
+
+
+def say_end(step: int, max_iter: int, command: str | None, use: str,
+            report: Callable[[str], None]) -> None:
+    """Tell how to go on with a run that was stopped, or how to use what it made."""
+    if step >= max_iter:
+        report(f"done: {use}")
+    else:
+        report(f"stopped at step {step}{', saved' if step else ''}; run the same command to go on"
+               + (f":\n  {command}" if command else "."))

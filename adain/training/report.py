@@ -1,0 +1,173 @@
+"""A page about a training run: adain report CHECKPOINT_DIR
+
+Writes report.md with the results after several iterations side by side, a table of time and speed,
+loss curves, device, versions and command; report.png and report_losses.png are its pictures.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from adain.errors import OptionError
+from adain.files import images
+from adain.networks import checkpoint
+from adain.progress import duration
+from adain.training import history
+
+INK, GRID, PAPER = (40, 40, 40), (225, 225, 225), (255, 255, 255)
+COLORS = {"total": (31, 90, 160), "content": (60, 140, 60), "style": (190, 90, 20),
+          "validation": (180, 30, 90)}
+
+
+def spread(items: list, count: int) -> list:
+    """Return at most `count` items: the first, the last and evenly chosen ones between."""
+    if len(items) <= count:
+        return items
+    return [items[round(index * (len(items) - 1) / (count - 1))] for index in range(count)]
+
+
+def strips(folder: Path) -> dict[int, Path]:
+    """Return the preview strips of a run by step."""
+    return {int(path.stem.removeprefix("step_")): path
+            for path in sorted((folder / "previews").glob("step_*.jpg"))}
+
+
+def comparison(previews: dict[int, Path]) -> Image.Image:
+    """Return content and style, then the result after each step, a column each, with headings."""
+    opened = {step: images.read(path) for step, path in previews.items()}
+    last = opened[max(opened)]
+    size = last.shape[1] // 3  # a strip has the columns content, style, stylized
+    opened = {step: strip for step, strip in opened.items() if strip.shape == last.shape}
+    columns = [("content", last[:, :size]), ("style", last[:, size:2 * size]),
+               *((f"{step}", strip[:, 2 * size:]) for step, strip in sorted(opened.items()))]
+    return with_headings(columns)
+
+
+def with_headings(columns: list[tuple[str, np.ndarray]]) -> Image.Image:
+    """Return pictures of one size side by side, each below its heading."""
+    gap, head = 4, 24
+    rows, size = columns[0][1].shape[:2]
+    page = Image.new("RGB", (len(columns) * (size + gap) - gap, rows + head), PAPER)
+    draw = ImageDraw.Draw(page)
+    for index, (title, column) in enumerate(columns):
+        left = index * (size + gap)
+        page.paste(Image.fromarray(np.ascontiguousarray(column)), (left, head))
+        draw.text((left + size / 2, head / 2), title, INK, font(13), anchor="mm")
+    return page
+
+
+def curves(lines: list[dict[str, Any]], width: int = 900, height: int = 260) -> Image.Image:
+    """Return one plot above the other of total, content and style loss over the steps.
+
+    The vertical axis is logarithmic; validation losses are drawn as dots.
+    """
+    names = {"total": "loss", "content": "content", "style": "style"}
+    page = Image.new("RGB", (width, height * len(names)), PAPER)
+    for row, (title, name) in enumerate(names.items()):
+        training = [(line["step"], line["losses"][name]) for line in lines if "losses" in line]
+        held_out = [(line["step"], line["validation"][name]) for line in lines
+                    if "validation" in line]
+        plot = Image.new("RGB", (width, height), PAPER)
+        _draw_plot(ImageDraw.Draw(plot), plot.size, title, training, held_out)
+        page.paste(plot, (0, row * height))
+    return page
+
+
+def _draw_plot(draw: ImageDraw.ImageDraw, size: tuple[int, int], title: str,
+               training: list[tuple[int, float]], held_out: list[tuple[int, float]]) -> None:
+    left, top, right, bottom = 70, 28, size[0] - 20, size[1] - 30
+    draw.text((left, 14), f"{title} loss", INK, font(14), anchor="lm")
+    points = [(step, value) for step, value in training + held_out if value > 0]
+    if not points:
+        return
+    lowest, highest = (extreme(value for _, value in points) for extreme in (min, max))
+    # A flat curve still needs an axis of some height.
+    low, high = math.log10(lowest) - 0.02, math.log10(highest) + 0.02
+    first, last = min(step for step, _ in points), max(step for step, _ in points)
+
+    def place(step: float, value: float) -> tuple[float, float]:
+        return (left + (right - left) * (step - first) / max(last - first, 1),
+                bottom - (bottom - top) * (math.log10(value) - low) / (high - low))
+
+    for share in (0, 0.25, 0.5, 0.75, 1):
+        step, value = first + share * (last - first), 10 ** (low + share * (high - low))
+        x, y = place(step, value)
+        draw.line([(left, y), (right, y)], GRID)
+        draw.text((left - 6, y), f"{value:.3g}", INK, font(12), anchor="rm")
+        draw.text((x, bottom + 12), f"{round(step)}", INK, font(12), anchor="mm")
+    line = [place(step, value) for step, value in training if value > 0]
+    if len(line) > 1:
+        draw.line(line, COLORS[title], 2)
+    for step, value in held_out:
+        if value > 0:
+            x, y = place(step, value)
+            draw.ellipse([x - 4, y - 4, x + 4, y + 4], COLORS["validation"])
+    if held_out:
+        draw.text((right, 14), "dots: held-out pictures", COLORS["validation"], font(12),
+                  anchor="rm")
+
+
+def font(size: int) -> ImageFont.ImageFont:
+    return ImageFont.load_default(size)
+
+
+def table(lines: list[dict[str, Any]], steps: list[int]) -> str:
+    """Return a Markdown table of time, speed and losses, measured nearest to these steps."""
+    measured = [line for line in lines if "losses" in line]
+    validated = {line["step"]: line["validation"]["loss"] for line in lines if "validation" in line}
+    rows = ["| iterations | training time | seconds | images/s | waited for data | content loss "
+            "| style loss | validation loss |", "| --: " * 8 + "|"]
+    chosen = {min(measured, key=lambda line: abs(line["step"] - step))["step"] for step in steps}
+    for line in measured:
+        if line["step"] in chosen:
+            held_out = validated.get(line["step"])
+            rows.append(
+                f"| {line['step']} | {duration(line['seconds'])} | {line['seconds']:.0f} "
+                f"| {line['images_per_second']:.1f} | {line['waited']:.0%} "
+                f"| {line['losses']['content']:.4g} | {line['losses']['style']:.4g} "
+                f"| {'' if held_out is None else f'{held_out:.4g}'} |")
+    return "\n".join(rows)
+
+
+def write(folder: Path, columns: int = 6) -> Path:
+    """Write the report into a run's folder and return its path."""
+    found = checkpoint.load(folder)
+    lines = history.read(folder)
+    if not any("losses" in line for line in lines):
+        raise OptionError(f"{folder} has no {history.NAME} with losses: train.py writes it.")
+    previews = strips(folder)
+    steps = spread(list(previews) or [line["step"] for line in lines if "losses" in line], columns)
+    options, best = found.config["options"], checkpoint.best(folder)
+    parts = [f"# Training of `{found.model}`, {found.step} iterations"]
+    if previews:
+        images.write(folder / "report.png",
+                     np.asarray(comparison({step: previews[step] for step in steps})))
+        parts += ["![content, style, and the result after these iterations](report.png)",
+                  f"*Content, style, and the result after {', '.join(map(str, steps))} "
+                  "iterations.*"]
+    images.write(folder / "report_losses.png", np.asarray(curves(lines)))
+    parts += [table(lines, steps), "![loss curves](report_losses.png)",
+              "\n".join(_facts(found, best)),
+              "```\n" + (found.config.get("command") or "(command not recorded)") + "\n```",
+              "| option | |\n| --- | --- |\n" + "\n".join(
+                  f"| {name} | {value} |" for name, value in options.items())]
+    path = folder / "report.md"
+    with images.atomic_file(path) as file:
+        file.write(("\n\n".join(parts) + "\n").encode())
+    return path
+
+
+def _facts(found: checkpoint.Checkpoint, best: Path | None) -> list[str]:
+    config = found.config
+    versions = ", ".join(f"{name} {version}"
+                         for name, version in config.get("versions", {}).items())
+    facts = [f"* device: {config.get('device', 'unknown')}", f"* versions: {versions}",
+             f"* training time: {duration(config.get('seconds', 0))}"]
+    if best:
+        facts.append(f"* lowest validation loss: `{best.name}`")
+    return facts

@@ -1,0 +1,1 @@
+"""One picture: encode, AdaIN, decode, in tiles; colours; styles as files."""

@@ -1,0 +1,315 @@
+"""Stylizer: load the networks once, encode a style once, stylise many pictures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property, partial
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from adain import memory
+from adain.errors import ImageError, OptionError
+from adain.files import images
+from adain.networks import engine as engines
+from adain.networks.architecture import DEFAULT_PRESET, STRIDE, depths_of, preset, radius
+from adain.networks.stats import ChannelStats
+from adain.networks.weights import load_decoder, load_encoder, load_ranges
+from adain.transfer import color, tiling
+from adain.transfer import style_file as stylefile
+
+SMALLEST_TILE = 64  # pixels: smaller ones are nearly all halo
+_RESERVED = 1.2  # reserved memory of a tile, for each byte that it uses: measured
+DTYPES = (np.uint8, np.uint16, np.float32)  # of results
+Picture = str | Path | Image.Image | np.ndarray
+
+
+class Stylizer:
+    """Repaints pictures in the style of others.
+
+    model: "vgg19" (the published system) or "compact" (ten times faster), as shipped.
+    checkpoint: a folder written by train.py, used instead; it knows its own model.
+    vgg_path, decoder_path: published weights for the model vgg19: a Keras VGG19 notop .h5 or the
+        authors' vgg_normalised.t7, and their decoder.t7.
+    engine: "openvino" (CPU) or "keras" (any device that its backend finds, such as a GPU).
+    precision: "auto", "float32", "bfloat16" or "int8"; auto is bfloat16 where the CPU is faster
+        with it, int8 is for the shipped networks and faster still, nearly as exact.
+    tile_size: pictures larger than this many pixels a side are computed in tiles, which bounds
+        the memory and does not change the result in float32. max_memory: megabytes that the
+        process may take, about; chooses the tile size for each picture. Where neither is given,
+        tiles are smaller than usual if limits of the process, its container or the machine leave
+        less memory (engine "openvino").
+    style_size: styles are shrunk to this shorter side; smaller ones stay. None: never shrink.
+
+    May be used from several threads, which take turns at computing.
+
+    >>> stylizer = Stylizer()
+    >>> style = stylizer.encode_style("painting.jpg")
+    >>> pictures = [stylizer.stylize(photo, style, alpha=0.8) for photo in photos]
+    """
+
+    def __init__(self, model: str | None = None, *, checkpoint: str | Path | None = None,
+                 vgg_path: str | Path | None = None, decoder_path: str | Path | None = None,
+                 engine: str = "openvino", precision: str = "auto",
+                 tile_size: int | None = None, max_memory: int | None = None,
+                 style_size: int | None = 512) -> None:
+        if tile_size is not None and (tile_size < STRIDE or tile_size % STRIDE):
+            raise OptionError(f"tile size must be a multiple of {STRIDE}; received {tile_size}.")
+        if tile_size is not None and max_memory is not None:
+            raise OptionError("tile size and max memory exclude each other: give one of them.")
+        if style_size is not None and style_size < 1:
+            raise OptionError(f"style size must be at least 1 pixel; received {style_size}.")
+        if checkpoint is not None:
+            encoder, decoder, self.model = _from_checkpoint(checkpoint, model, vgg_path,
+                                                            decoder_path)
+        else:
+            self.model = model or DEFAULT_PRESET
+            encoder, decoder = _from_files(self.model, vgg_path, decoder_path)
+        self.style_size, self.tile_size, self.max_memory = style_size, tile_size, max_memory
+        self._halo = tiling.stride_multiple(2 * radius(depths_of(encoder)))
+        plan = preset(self.model)
+        # Known before networks start, which take their part.
+        self._limits = list(self._find_limits(engine))
+        try:  # before anything is started that would be short of memory
+            self.tile_size_for(np.zeros((1, 1, 3), np.uint8))
+        except ImageError as error:  # not even the smallest
+            raise OptionError(str(error)) from None
+        memory.reserve_little()
+        shipped = not (checkpoint or vgg_path or decoder_path)
+        ranges = load_ranges(self.model) if precision == "int8" and shipped else None
+        self.engine = engines.create(engine, encoder, decoder, plan.adain_layers, precision,
+                                     plan.negative_slope, ranges)
+        self.channels = self.engine.channels
+        self._encoder = encoder
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """What tells this stylizer's style files from those of other networks."""
+        return stylefile.fingerprint(self._encoder)
+
+    def encode_style(self, style: Picture, content: Picture | None = None,
+                     keep_colors: str | None = None) -> ChannelStats:
+        """Return the style of a picture: all that stylize() needs of it, two short vectors.
+
+        style: a path, a Pillow image, or an array as in stylize(); or a .npz that save_style()
+        wrote. keep_colors: gives the style the colours of this content first, see
+        adain.transfer.color.
+        """
+        color.check_color_mode(keep_colors)
+        if isinstance(style, (str, Path)) and Path(style).suffix == stylefile.SUFFIX:
+            _check_has_colors(style, keep_colors)
+            return stylefile.load(style, self.fingerprint, self.channels)
+        image = self.shrink_style(as_image(style))
+        if keep_colors is not None:
+            image = color.recolor_style(image, as_image(content), keep_colors)
+        return tiling.measure(self.engine, image, self.tile_size_for(image))
+
+    def shrink_style(self, image: np.ndarray) -> np.ndarray:
+        """Return a style picture in the size that it is encoded in."""
+        if self.style_size is None or min(image.shape[:2]) <= self.style_size:
+            return image
+        return images.resize_shorter_side(image, self.style_size)
+
+    def save_style(self, path: str | Path, style: Picture | ChannelStats) -> None:
+        """Write a style as a .npz file of a few kilobytes, which encode_style() reads back."""
+        if Path(path).suffix != stylefile.SUFFIX:
+            raise OptionError(f"an encoded style is a {stylefile.SUFFIX} file; received {path}.")
+        stylefile.save(path, self._encoded(style), self.fingerprint)
+
+    def stylize(self, content: Picture, style: Picture | ChannelStats | Sequence,
+                alpha: float = 1.0, *, masks: Sequence[Picture] | None = None,
+                keep_colors: str | None = None, passes: int = 1, coarse_size: int | None = None,
+                dtype: type = np.uint8, progress: tiling.Progress = iter) -> np.ndarray:
+        """Return the content in the style: RGB, exactly as large as the content.
+
+        content: a path, a Pillow image, or an array (rows, columns), (rows, columns, 3) or
+        (rows, columns, 4) of uint8, or of floats in [0, 1]; a fourth channel is dropped.
+        style: the same, or what encode_style() returned; with masks a list of them.
+        alpha: strength, from 0 (the content, as the networks reproduce it) to 1.
+        masks: one picture for each style: white where it applies, grey for a part of it; black in
+            all of them leaves the content as it is. Others' sizes are scaled to the content's.
+        keep_colors: "coral", "histogram" or "luminance" keeps the content's colours, see
+            adain.transfer.color; the style must then be a picture, as its own colours are changed.
+        passes: stylise the result again, so many times in all.
+        coarse_size: first stylise at this shorter side, enlarge, then stylise that at full size:
+            on large pictures strokes keep the size that they have on one of coarse_size.
+        dtype: np.uint8, np.uint16, or np.float32 for about [0, 1], not clipped.
+        progress: is given the list of tiles of each pass and yields them, like tqdm.
+        Raises ImageError for a picture that cannot be used, OptionError for the rest.
+        """
+        check_alpha(alpha)
+        if passes < 1:
+            raise OptionError(f"passes must be at least 1; received {passes}.")
+        if coarse_size is not None and coarse_size < 1:
+            raise OptionError(f"coarse size must be at least 1 pixel; received {coarse_size}.")
+        if np.dtype(dtype) not in DTYPES:
+            raise OptionError(f"dtype must be one of {', '.join(kind.__name__ for kind in DTYPES)};"
+                              f" received {np.dtype(dtype)}.")
+        image = as_image(content)
+        encoded = partial(self._encoded, content=image, keep_colors=keep_colors)
+        target = encoded(style) if masks is None else self._regions(style, masks, encoded)
+        size = image.shape[:2]
+        if coarse_size is not None and min(size) > coarse_size:
+            coarse = self._stylize(images.resize_shorter_side(image, coarse_size), target, alpha,
+                                   passes, np.uint8, progress)
+            start, passes = images.resize(coarse, *size), 1
+        else:
+            start = image
+        result = self._stylize(start, target, alpha, passes, dtype, progress)
+        return color.restore_colors(result, image, keep_colors)
+
+    def _stylize(self, image, target, alpha, passes, dtype, progress):
+        if isinstance(target, tiling.Regions):
+            target = target._replace(masks=[images.resize(mask, *image.shape[:2])
+                                            for mask in target.masks])
+        for left in range(passes, 0, -1):
+            image = tiling.stylize(self.engine, image, target, alpha, self.tile_size_for(image),
+                                   dtype=dtype if left == 1 else np.uint8, progress=progress)
+        return image
+
+    def check_style(self, style: ChannelStats) -> None:
+        """Raise OptionError for the style of another model."""
+        if np.shape(style.mean) != (self.channels,):
+            raise OptionError(f"this style has {np.size(style.mean)} channels, the model "
+                              f"{self.model} has {self.channels}: encode it with this model.")
+
+    def tile_size_for(self, image: np.ndarray) -> int:
+        """Return the size of the tiles that a picture is computed in; ImageError for too little
+        memory."""
+        if self.tile_size is not None:
+            return self.tile_size
+        tile_size = self._tile_size_in_memory(image)
+        # A picture that needs no more than such a tile and its halo do is computed at once: the
+        # pass for its statistics is then not needed.
+        rows, columns = map(tiling.padded_length, image.shape[:2])
+        whole = rows * columns <= (tile_size + 2 * self._halo) ** 2
+        return max(rows, columns) if whole else tile_size
+
+    def _tile_size_in_memory(self, image: np.ndarray) -> int:
+        plan, margins = preset(self.model), 2 * self._halo
+        pixel_bytes = self._pixel_bytes
+        # The picture and its result, and one more copy while it is read or written.
+        pictures = 3 * image.nbytes
+        tile_size = plan.tile_size  # larger ones would take the room of other pictures
+        for size, start, name in self._limits:
+            side = math.isqrt(int(max(size - start - pictures, 0) / pixel_bytes)) - margins
+            if side < SMALLEST_TILE:
+                rows, columns = image.shape[:2]
+                subject = f"a picture of {columns} x {rows}" if image.size > 3 else "any picture"
+                needed = start + pictures + (SMALLEST_TILE + margins) ** 2 * pixel_bytes
+                raise ImageError(f"{subject} needs at least {math.ceil(needed / 1e6)} MB with the "
+                                 f"model {self.model}; {name} {size // 1_000_000}.")
+            tile_size = min(tile_size, side // STRIDE * STRIDE)
+        return tile_size
+
+    @property
+    def room_for_pictures(self) -> int | None:
+        """Bytes that limits leave beside the networks and a tile; None where there is no limit."""
+        plan = preset(self.model)
+        tile = ((self.tile_size or plan.tile_size) + 2 * self._halo) ** 2 * self._pixel_bytes
+        room = [size - start - tile for size, start, _ in self._limits]
+        return max(0, int(min(room))) if room else None
+
+    @property
+    def _pixel_bytes(self) -> float:
+        return preset(self.model).tile_bytes * (_RESERVED if memory.reserved_counts() else 1)
+
+    def _find_limits(self, engine: str) -> Iterator[tuple[int, int, str]]:
+        """Yield each limit in bytes, what of it is needed before the first pixel, and its name."""
+        plan = preset(self.model)
+        if self.max_memory is not None:
+            yield self.max_memory * 1_000_000, plan.base_bytes, "--max-memory is"
+        available = memory.available()
+        if engine == "openvino" and available is not None:
+            start = plan.start_bytes if memory.reserved_counts() else plan.base_bytes
+            yield available, start, ("limits of this process (ulimit), its container or the "
+                                     "machine leave")
+
+    def _encoded(self, style: Picture | ChannelStats, content: Picture | None = None,
+                 keep_colors: str | None = None) -> ChannelStats:
+        if isinstance(style, ChannelStats):
+            _check_has_colors("this one", keep_colors)
+            encoded = style
+        else:
+            encoded = self.encode_style(style, content, keep_colors)
+        self.check_style(encoded)
+        return encoded
+
+    def _regions(self, styles: Sequence, masks: Sequence[Picture],
+                 encoded: Callable[[Picture | ChannelStats], ChannelStats]) -> tiling.Regions:
+        if isinstance(styles, (str, Path, Image.Image, np.ndarray, ChannelStats)):
+            raise OptionError(f"{len(masks)} masks need a list of as many styles; received one "
+                              "style that is not in a list.")
+        if len(styles) != len(masks):
+            raise OptionError(f"{len(masks)} masks need as many styles; received {len(styles)}.")
+        import cv2
+
+        layers = []
+        for index, mask in enumerate(masks):
+            layer = cv2.cvtColor(as_image(mask), cv2.COLOR_RGB2GRAY)
+            if not layer.any():
+                name = mask if isinstance(mask, (str, Path)) else f"number {index + 1}"
+                raise ImageError(f"mask {name} is all black: its style would apply nowhere.")
+            layers.append(layer)
+        return tiling.Regions([encoded(style) for style in styles], layers)
+
+
+def check_alpha(alpha: float) -> None:
+    """Raise OptionError unless alpha is within [0, 1]."""
+    if not 0 <= alpha <= 1:
+        raise OptionError(f"alpha must be from 0 (content) to 1 (style); received {alpha}.")
+
+
+def _check_has_colors(encoded: str | Path, keep_colors: str | None) -> None:
+    """Raise OptionError where an encoded style should take the content's colours."""
+    if keep_colors is not None:
+        raise OptionError(f"keeping colours by {keep_colors} changes the picture of the style, but "
+                          f"{encoded} is encoded already: give the picture.")
+
+
+def as_image(picture: Picture) -> np.ndarray:
+    """Return a path, Pillow image or array as uint8 RGB (rows, columns, 3)."""
+    if isinstance(picture, (str, Path)):
+        return images.read(picture)
+    if isinstance(picture, Image.Image):
+        return images.to_array(picture)
+    array = np.asarray(picture)
+    if array.ndim == 2:
+        array = np.repeat(array[..., None], 3, axis=2)
+    if array.ndim != 3 or array.shape[2] not in (3, 4) or 0 in array.shape:
+        raise ImageError("an array must have shape (rows, columns), (rows, columns, 3) or "
+                         f"(rows, columns, 4), at least 1 x 1; received {array.shape}.")
+    array = array[..., :3]
+    if np.issubdtype(array.dtype, np.floating):
+        if not (array.min() >= 0 and array.max() <= 1):  # also refuses NaN
+            raise ImageError("an array of floats must be within [0, 1]; received "
+                             f"{array.min()} .. {array.max()}. Divide 8-bit values by 255.")
+        return tiling.to_integers(array)
+    if array.dtype != np.uint8:
+        raise ImageError(f"an array must be uint8 or floats in [0, 1]; received {array.dtype}.")
+    return array
+
+
+def _from_checkpoint(path, model, vgg_path, decoder_path):
+    from adain.networks import checkpoint as checkpoints
+
+    found = checkpoints.load(path)
+    if model is not None and model != found.model:
+        raise OptionError(f"{found.path} holds the model {found.model}; received --model {model}.")
+    if decoder_path is not None:
+        raise OptionError("--checkpoint brings its own decoder; leave out --decoder-path.")
+    encoder = load_encoder(found.model, vgg_path) if vgg_path else found.encoder()
+    return encoder, found.decoder(), found.model
+
+
+def _from_files(model, vgg_path, decoder_path):
+    if preset(model).trains_encoder and (vgg_path or decoder_path):
+        raise OptionError(f"--vgg-path and --decoder-path are for --model vgg19, not {model}.")
+    torch_encoder = vgg_path is not None and Path(vgg_path).suffix == ".t7"
+    if torch_encoder != (decoder_path is not None):
+        raise OptionError("vgg_normalised.t7 and decoder.t7 fit only each other: the shipped "
+                          "networks are normalised differently. Give both --vgg-path and "
+                          "--decoder-path, or neither.")
+    return load_encoder(model, vgg_path), load_decoder(model, decoder_path)

@@ -1,0 +1,1 @@
+"""Clips and cameras: read, stylized frame by frame, written."""

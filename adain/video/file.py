@@ -1,0 +1,91 @@
+"""Open a video file so that FFmpeg reads that file, in a container of the list below, and no other.
+
+FFmpeg goes by the content, not by the ending, and some contents are lists of other files or of
+addresses, which it would open. Pictures, which it takes for videos of one frame, are refused, too.
+"""
+
+from __future__ import annotations
+
+import codecs
+import os
+import stat
+from pathlib import Path
+
+from adain.errors import ImageError
+from adain.video.clips import import_av, reason
+
+# FFmpeg's names of the containers that find.VIDEO_SUFFIXES stand for.
+CONTAINERS = ("mov", "matroska", "avi", "mpeg", "mpegvideo", "mpegts", "asf", "flv", "ogg")
+_CHOICES = "MP4, MOV, Matroska, WebM, AVI, MPEG, ASF, FLV and Ogg"
+# Nothing is opened beside the file: the second line is about references inside of MOV files.
+_ALONE = {"format_whitelist": ",".join(CONTAINERS), "protocol_whitelist": "file",
+          "enable_drefs": "0", "use_absolute_path": "0"}
+_HEAD = 4096
+# Decoders count up to so many columns more than a frame has, times the rows of the tallest.
+_ALIGNED = 64 * 65536
+# What files with a video's ending are in truth: the place of a signature, it, and its meaning.
+_SIGNATURES = (
+    (0, b"GIF8", "a GIF picture"), (0, b"\xff\xd8\xff", "a JPEG picture"),
+    (0, b"\x89PNG", "a PNG picture"), (8, b"WEBP", "a WebP picture"),
+    (0, b"II*\0", "a TIFF picture"), (0, b"MM\0*", "a TIFF picture"),
+    *((4, b"ftyp" + brand, "an AVIF or HEIC picture")
+      for brand in (b"avif", b"avis", b"heic", b"heix", b"hevc", b"mif1", b"msf1")),
+    (8, b"WAVE", "sound (WAV)"), (0, b"ID3", "sound (MP3)"), (0, b"fLaC", "sound (FLAC)"),
+    (0, b"#EXTM3U", "a list of other files (M3U)"),
+    (0, b"ffconcat", "a list of other files (ffconcat)"),
+    (0, b"[playlist]", "a list of other files (PLS)"),
+    (0, b"PK\3\4", "a ZIP archive"), (0, b"%PDF", "a PDF document"))
+
+# How titles are read that are not UTF-8, as they should be: old programs wrote Latin-1, mostly.
+_LATIN_1 = "adain.latin_1"
+codecs.register_error(_LATIN_1, lambda error: (
+    error.object[error.start:error.end].decode("latin-1"), error.end))
+
+
+def decoder_options(max_pixels: int) -> dict[str, str]:
+    """Return what makes decoders refuse larger frames, about: containers can tell another size."""
+    return {"max_pixels": str(max_pixels + _ALIGNED)}
+
+
+def open_clip(path: str | Path, max_pixels: int):
+    """Return PyAV's container of a video file.
+
+    max_pixels: larger frames are not decoded to find out what the file holds.
+    Raises ImageError that says what the file really is.
+    """
+    av = import_av()
+    head = _head(path)
+    what = next((meaning for place, signature, meaning in _SIGNATURES
+                 if head[place:].startswith(signature)), None)
+    if what is not None:
+        raise ImageError(f"{path} is not a readable video: it is {what}.")
+    try:
+        # With "file:" a colon in a name is no protocol.
+        return av.open(f"file:{path}", options=decoder_options(max_pixels),
+                       container_options=_ALONE, metadata_errors=_LATIN_1)
+    except (av.FFmpegError, OSError) as error:
+        said = reason(error)
+        if _is_text(head):
+            said = "it is text"
+        elif isinstance(error, av.ArgumentError):  # what a format outside of the whitelist gives
+            said = f"it is none of {_CHOICES}"
+        raise ImageError(f"{path} is not a readable video: {said}.") from None
+
+
+def _head(path: str | Path) -> bytes:
+    try:
+        mode = os.stat(path).st_mode
+        if stat.S_ISDIR(mode):
+            raise ImageError(f"{path} is a folder, not a video.")
+        if not stat.S_ISREG(mode):
+            raise ImageError(f"{path} is no file; videos are read from files.")
+        with open(path, "rb") as file:
+            return file.read(_HEAD)
+    except FileNotFoundError:
+        raise ImageError(f"{path} does not exist.") from None
+    except OSError as error:
+        raise ImageError(f"{path} cannot be read: {error.strerror}.") from None
+
+
+def _is_text(head: bytes) -> bool:
+    return bool(head) and not any(byte < 32 and byte not in b"\t\n\f\r\x1b" for byte in head)

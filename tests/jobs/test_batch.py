@@ -1,0 +1,207 @@
+import re
+import subprocess
+import sys
+import threading
+from collections import Counter
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from conftest import ROOT
+
+from adain.errors import ImageError, OptionError
+from adain.files import images
+from adain.jobs import pipeline as batch
+from adain.jobs.room import Size
+
+
+def run(jobs, **changes):
+    """Run jobs whose pictures are words; return the outcomes and what was written."""
+    written = {}
+
+    def write(path, word):
+        written[path] = word
+        return path
+
+    steps = {"read": lambda path, claim: path.stem, "write": write, "exists": lambda path: False,
+             "stylize": lambda word, style: f"{word} in {style}", **changes}
+    return list(batch.run(jobs, **steps)), written
+
+
+JOBS = [batch.Job(Path(content), style, Path(f"{content}{style}"))
+        for content in "abc" for style in "xy"]
+
+
+def test_every_job_is_done_once():
+    outcomes, written = run(JOBS)
+    assert [outcome.status for outcome in outcomes] == [batch.DONE] * 6
+    assert written == {job.out_path: f"{job.content} in {job.style}" for job in JOBS}
+
+
+def test_a_content_is_read_once_for_all_its_styles():
+    read = []
+    run(JOBS, read=lambda path, claim: read.append(path) or "word")
+    assert read == [Path("a"), Path("b"), Path("c")]
+
+
+def test_reading_and_writing_overlap_with_computing():
+    ahead = threading.Event()
+
+    def read(path, claim):
+        if path == Path("b"):
+            ahead.set()
+        return "word"
+
+    def stylize(word, style):
+        assert ahead.wait(10), "the second content is not read while the first is computed"
+        return word
+
+    run(JOBS, read=read, stylize=stylize)
+
+
+@pytest.mark.parametrize("step", ["read", "stylize", "write", "exists"])
+@pytest.mark.parametrize("error, message", [
+    (ImageError("no picture"), "bx?: no picture"), (OptionError("too large"), "bx?: too large"),
+    (OSError(36, "File name too long"), "bx?: File name too long."),
+    (MemoryError(), "bx?: there is not enough memory for it."),
+    (cv2.error("std::bad_alloc"), "bx?: there is not enough memory for it.")])
+def test_a_bad_picture_fails_alone(step, error, message):
+    def fail(path, *rest):
+        if str(path).startswith("b"):
+            raise error
+        return {"write": path, "exists": False}.get(step, path)
+
+    outcomes, _ = run(JOBS, **{"read": lambda path, claim: str(path), step: fail})
+    failed = [outcome.job.content.name for outcome in outcomes if outcome.status == batch.FAILED]
+    assert failed == ["b", "b"] and len(outcomes) == 6
+    assert re.fullmatch(message, str(next(found.error for found in outcomes if found.error)))
+
+
+def test_a_bad_style_fails_the_results_that_need_it():
+    def prepare(style):
+        if style == "x":
+            raise ImageError("bad")
+
+    outcomes, written = run(JOBS, prepare=prepare)
+    assert [outcome.status for outcome in outcomes].count(batch.FAILED) == 3
+    assert sorted(map(str, written)) == ["ay", "by", "cy"]
+
+
+def test_styles_of_results_that_exist_are_not_prepared():
+    prepared = []
+    run(JOBS, prepare=prepared.append, exists=lambda path: path.name.endswith("x"))
+    assert prepared == ["y"] * 3
+
+
+def test_a_batch_that_is_stopped_reads_no_more():
+    read = []
+    jobs = [batch.Job(Path(f"{index}"), "x", Path(f"out{index}")) for index in range(20)]
+    outcomes = batch.run(jobs, lambda path, claim: read.append(path) or "word",
+                         lambda word, style: word, lambda path, word: path)
+    next(outcomes)
+    outcomes.close()
+    assert len(read) < 10
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError, BrokenPipeError])
+def test_anything_else_ends_the_batch(error):
+    def write(path, word):
+        raise error
+
+    with pytest.raises(error):
+        run(JOBS, write=write)
+
+
+def test_what_exists_is_not_made_again():
+    outcomes, written = run(JOBS, exists=lambda path: path == Path("ay"))
+    assert [outcome.status for outcome in outcomes].count(batch.EXISTS) == 1
+    assert Path("ay") not in written and len(written) == 5
+
+
+def test_pictures_in_memory_never_exceed_the_room():
+    """What is read ahead and written behind counts; a picture larger than the room is alone."""
+    now, most, sizes = Counter(), [], {"a": 30, "b": 30, "c": 200, "d": 30}
+    jobs = [batch.Job(Path(content), style, Path(f"{content}{style}"))
+            for content in sizes for style in "xyz"]
+
+    ahead, lock = threading.Event(), threading.Lock()
+
+    def count(name, size):
+        with lock:
+            now[name] += size
+            most.append(+now)
+
+    def read(path, claim):
+        claim(Size(sizes[path.name], 10))
+        count(path.name, sizes[path.name])
+        if path.name == "b":
+            ahead.set()
+        return path.name
+
+    def stylize(word, style):
+        assert word != "a" or ahead.wait(10), "there is room for the second content"
+        count(f"{word}{style}", 10)
+        return word
+
+    def write(path, word):
+        count(str(path), -10)
+        if path.name.endswith("z"):
+            count(path.name[0], -sizes[path.name[0]])
+        return path
+
+    outcomes, _ = run(jobs, read=read, stylize=stylize, write=write, room=100)
+    assert [outcome.status for outcome in outcomes] == [batch.DONE] * 12
+    assert all(sum(held.values()) <= 100 or {name[0] for name in held} == {"c"} for held in most)
+
+
+def test_a_picture_that_fails_gives_its_memory_back():
+    def read(path, claim):
+        claim(Size(100, 0))
+        if path.name == "a":
+            raise ImageError("no picture")
+        return path.name
+
+    def stylize(word, style):
+        if word == "b":
+            raise ImageError("no picture")
+        return word
+
+    outcomes, written = run(JOBS, read=read, stylize=stylize, room=100)
+    assert sorted(map(str, written)) == ["cx", "cy"] and len(outcomes) == 6
+
+
+def test_a_batch_that_is_stopped_does_not_wait_for_room():
+    def read(path, claim):
+        claim(Size(100, 0))
+        return "word"
+
+    outcomes = batch.run(JOBS, read, lambda word, style: word, lambda path, word: path, room=100)
+    next(outcomes)
+    outcomes.close()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_the_memory_of_a_picture_is_given_back_whichever_thread_had_it(tmp_path):
+    images.write(tmp_path / "a.bmp", np.zeros((3000, 4000, 3), np.uint8))
+    program = """if True:
+        import sys
+        from concurrent.futures import ThreadPoolExecutor
+        import adain.commands
+        from adain.files import images
+
+        def resident():
+            with open("/proc/self/statm") as file:
+                return int(file.read().split()[1]) * 4096
+
+        with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
+            reader.submit(lambda: None).result(), writer.submit(lambda: None).result()
+            before = resident()
+            picture = reader.submit(images.read, sys.argv[1]).result()
+            writer.submit(images.write, sys.argv[1], picture).result()
+            del picture
+            print(resident() - before)
+        """
+    done = subprocess.run([sys.executable, "-c", program, tmp_path / "a.bmp"], cwd=ROOT,
+                          capture_output=True, text=True, timeout=100)
+    assert int(done.stdout) < 30_000_000, done.stderr

@@ -1,0 +1,39 @@
+import time
+
+from adain.measuring import benchmark
+
+
+def test_actions_run_in_turn_and_the_median_leaves_out_the_warm_up():
+    calls, waits = [], iter([0.2, 0.01, 0.2, 0.03, 0.2, 0.01])  # every other one warms up
+
+    def action(name, wait=lambda: 0):
+        calls.append(name)
+        time.sleep(wait())
+
+    found = benchmark.in_turn({"a": lambda: action("a", lambda: next(waits)),
+                               "b": lambda: action("b")}, rounds=3, block=1, warm_up=1)
+    assert "".join(calls) == "aabb" * 3
+    assert 0.01 <= found["a"] < 0.03 and found["b"] < 0.01
+
+
+def test_one_picture_is_timed_in_each_precision():
+    actions = benchmark.one("compact")
+    assert "one compact, float32" in actions
+    assert all(action().shape == (512, 512, 3) for action in actions.values())
+
+
+def test_whole_commands_are_timed(tmp_path):
+    actions = benchmark.cold("compact", tmp_path, has_peer=False)
+    assert set(actions) == {"cold compact", "cold compact, the first start"}
+    for action in actions.values():
+        action()
+        assert benchmark.images.read(tmp_path / "result.jpg").shape == (600, 800, 3)
+        (tmp_path / "result.jpg").unlink()
+
+
+def test_a_folder_is_stylized_and_its_load_measured(tmp_path, monkeypatch):
+    monkeypatch.setattr(benchmark, "FOLDER", 2)
+    benchmark.images.write(tmp_path / "style.jpg", benchmark.picture(64, 64, 0))
+    found = benchmark.folder("compact", tmp_path)
+    assert len(list((tmp_path / "results").iterdir())) == 2
+    assert 0 < found["folder compact, cores busy"] <= 1.05

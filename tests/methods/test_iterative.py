@@ -1,0 +1,114 @@
+"""`stylize.py --model gatys`, in this process: its options, what it leaves, what it restores."""
+
+import sys
+
+import numpy as np
+import pytest
+from conftest import picture
+from PIL import Image
+
+pytest.importorskip("tensorflow")
+from test_gatys import stop_at_iteration
+
+from adain.commands import stylize
+from adain.errors import OptionError
+from adain.files import images
+from adain.methods.gatys.config import GatysConfig
+from adain.methods.gatys.method import optimise
+
+CONTENT, STYLE = picture(24, 32), picture(40, 24, seed=5)  # those of test_gatys
+CONFIG = GatysConfig(iterations=4, precision="float32")
+
+
+@pytest.fixture
+def place(tmp_path):
+    images.write(tmp_path / "content" / "a.png", CONTENT)
+    images.write(tmp_path / "style.png", STYLE)
+    return tmp_path
+
+
+def paint(place, *options, content="content/a.png", out_path="out.png"):
+    return stylize.main(list(map(str, (
+        "--model", "gatys", "--content-path", place / content, "--style-path", place / "style.png",
+        "--out-path", place / out_path, "--iterations", 4, "--precision", "float32", *options))))
+
+
+def expected(content=CONTENT, **changes):
+    config = GatysConfig(**{"iterations": 4, "precision": "float32", **changes})
+    return optimise(content, STYLE, config, report=lambda line: None)
+
+
+def test_layers_and_the_contents_size_are_chosen(place):
+    layers = {"content_layers": ("relu3_1", "relu2_1"), "style_layers": ("relu1_1",)}
+    assert paint(place, "--content-layers", *layers["content_layers"], "--style-layers",
+                 *layers["style_layers"], "--content-size", 20, "--crop-size", 16) == 0
+    small = images.resize_shorter_side(CONTENT, 20)[2:18, 5:21]
+    made = images.read(place / "out.png")
+    assert made.shape == (16, 16, 3)
+    np.testing.assert_array_equal(made, expected(small, **layers))
+
+
+def test_a_stopped_run_is_restored_though_its_best_picture_is_there(place):
+    stop_at_iteration(2, CONFIG, place / "out.state.npz")
+    images.write(place / "out.png", CONTENT)  # as Ctrl-C leaves one
+    with pytest.raises(OptionError, match="out.png exists; --overwrite"):
+        paint(place)
+    assert paint(place, "--restore") == 0
+    np.testing.assert_array_equal(images.read(place / "out.png"), expected())
+    with pytest.raises(OptionError, match="no state .* to go on from; leave out --restore"):
+        paint(place, "--restore")
+
+
+def test_a_restored_batch_leaves_what_is_finished(place, capsys):
+    images.write(place / "content" / "b.png", CONTENT)
+    images.write(place / "out" / "a__style.png", STYLE)
+    stop_at_iteration(2, CONFIG, place / "out" / "b__style.state.npz")
+    images.write(place / "content" / "c.png", CONTENT)
+    assert paint(place, "--restore", "--format", "png", content="content", out_path="out") == 0
+    assert "a__style.png exists already" in capsys.readouterr().out
+    np.testing.assert_array_equal(images.read(place / "out" / "a__style.png"), STYLE)
+    for name in "bc":
+        np.testing.assert_array_equal(images.read(place / "out" / f"{name}__style.png"), expected())
+
+
+def test_transparency_is_kept_and_a_bad_file_is_skipped(place, capsys):
+    opacity = np.zeros((24, 32), np.uint8)
+    opacity[:, 8:] = 255
+    Image.fromarray(np.dstack([CONTENT, opacity])).save(place / "content" / "b.png")
+    (place / "content" / "a.png").write_bytes(b"nothing")
+    assert paint(place, content="content", out_path="out") == 1
+    assert "a.png" in capsys.readouterr().err
+    with Image.open(place / "out" / "b__style.png") as made:
+        np.testing.assert_array_equal(np.asarray(made)[..., 3], opacity)
+
+
+def test_a_result_that_cannot_be_written_fails_alone(place, capsys):
+    images.write(place / "content" / "b.png", CONTENT)
+    (place / "out" / "a__style.png").mkdir(parents=True)
+    assert paint(place, "--overwrite", "--format", "png", content="content", out_path="out") == 1
+    assert "a__style.png cannot be written" in capsys.readouterr().err
+    assert images.read(place / "out" / "b__style.png").shape == CONTENT.shape
+
+
+@pytest.mark.parametrize("options, message", [
+    (["--style-layers", "relu9_1"], "style_layers must be some of relu1_1 .*; received relu9_1"),
+    (["--alpha", "0.5"], "gatys optimises pixels, for which there is no --alpha: leave it out"),
+    (["--mask", "m.png"], "no --mask"),
+    (["--bits", "16"], "no --bits"),
+    (["--tile-size", "64"], "no --tile-size")])
+def test_options_that_mean_nothing_to_it_are_refused(place, options, message):
+    with pytest.raises(OptionError, match=message):
+        paint(place, *options)
+    assert not (place / "out.png").exists()
+
+
+def test_what_must_be_installed_is_named(place, monkeypatch):
+    monkeypatch.setitem(sys.modules, "keras", None)  # as if it were not there
+    with pytest.raises(OptionError, match=r"gatys needs keras: pip install -e '.\[train\]'"):
+        paint(place)
+
+
+def test_its_options_mean_nothing_to_networks(place):
+    with pytest.raises(OptionError, match="compact is a network .* no --iterations: leave it out"):
+        stylize.main(["--model", "compact", "--content-path", str(place / "content"),
+                      "--style-path", str(place / "style.png"), "--iterations", "9"])

@@ -1,0 +1,64 @@
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from adain.training import loader
+
+
+def test_batches_come_in_order_whatever_the_threads_do():
+    slow = threading.Event()
+
+    def read(index):
+        if index == 6:
+            slow.wait(0.2)  # the others overtake it
+        return np.full(2, index)
+
+    found = list(loader.in_threads(read, 2, 3, 6))
+    assert [batch.tolist() for (batch,) in found] == [[[6, 6], [7, 7]], [[8, 8], [9, 9]],
+                                                      [[10, 10], [11, 11]]]
+
+
+def test_dicts_are_stacked_by_name():
+    (batch,), = loader.in_threads(lambda index: {"a": np.int8(index), "b": np.zeros(3)}, 4, 0, 1)
+    assert batch["a"].tolist() == [0, 1, 2, 3] and batch["b"].shape == (4, 3)
+
+
+def test_no_more_is_read_than_a_few_batches_ahead():
+    asked = []
+    batches = loader.in_threads(lambda index: asked.append(index) or np.zeros(1), 2, 0, 1000)
+    next(batches)
+    batches.close()
+    assert len(asked) <= 2 * (1 + loader.AHEAD)
+
+
+def test_what_a_reader_raises_ends_the_batches():
+    def read(index):
+        raise OSError(f"no {index}")
+
+    with pytest.raises(OSError, match="no 0"):
+        next(loader.in_threads(read, 2, 0, 2))
+
+
+def test_training_without_tensorflow(folders):
+    """Where JAX is installed, TensorFlow need not be."""
+    pytest.importorskip("jax")
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-c", "import sys; sys.modules['tensorflow'] = None; "
+               "from adain.commands.train import main; main()",
+               "--content-path", "content", "--style-path", "style", "--checkpoint", "run",
+               "--model", "compact", "--batch-size", "2", "--image-size", "32", "--crop-size",
+               "32", "--summary-iter", "1", "--picture-cache", "0.1", "--precision", "float32"]
+    # The last three: what JAX compiles need not be fast, and is compiled once for both runs.
+    environment = {**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": str(root),
+                   "JAX_DISABLE_MOST_OPTIMIZATIONS": "1", "JAX_COMPILATION_CACHE_DIR": "compiled",
+                   "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
+    for steps in ("2", "3"):
+        done = subprocess.run([*command, "--max-iter", steps], cwd=folders, env=environment,
+                              capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    assert "keras on jax" in done.stdout and "resumes run/step_0000002" in done.stdout

@@ -1,0 +1,260 @@
+"""What a night's training has to survive and to tell: real runs, small, on the CPU."""
+
+import dataclasses
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import ROOT, picture
+from PIL import Image
+
+pytest.importorskip("keras")
+pytest.importorskip("tensorflow")
+from test_trainer import CONFIG, arrays
+
+from adain.errors import AdaINError, OptionError
+from adain.networks import checkpoint
+from adain.training import data, history, recorder, trainer
+
+FAST = dataclasses.replace(CONFIG, image_size=16, crop_size=16, summary_iter=1)
+
+
+def train(folders, name="run", report=lambda line: None, feed=None, **options):
+    config = dataclasses.replace(FAST, **options)
+    source = data.PairSource(folders / "content", folders / "style", config.seed, config.image_size,
+                             config.crop_size, validation_split=config.validation_split)
+    watch = recorder.Watch(source.pair(0)[None], source.validation_pairs(config.batch_size),
+                           source.arrived, "the command")
+    feed = feed or (lambda first, last: data.dataset(source, config.batch_size, first, last))
+    return trainer.train(config, feed, watch, folders / name, report=report)
+
+
+KILLED = """
+import os, signal, sys
+sys.path[:0] = ["tests", "tests/training"]
+from pathlib import Path
+from test_recorder import train
+steps = int(sys.argv[2])
+
+def report(line):
+    if line.startswith(f"step {steps + 1}/"):  # one step after a checkpoint
+        os.kill(os.getpid(), signal.SIGKILL)
+
+train(Path(sys.argv[1]), "halves", report, max_iter=2 * steps, save_iter=steps)
+"""
+
+
+@pytest.mark.parametrize("steps", [2, pytest.param(100, marks=pytest.mark.slow)])
+def test_kill_and_resume_gives_the_weights_of_one_go(folders, steps):
+    done = subprocess.run([sys.executable, "-c", KILLED, folders, str(steps)], cwd=ROOT)
+    assert done.returncode == -signal.SIGKILL
+    assert checkpoint.load(folders / "halves").step == steps
+    options = {"max_iter": 2 * steps, "save_iter": steps}
+    train(folders, "halves", **options)
+    train(folders, "whole", **options)
+    for file in ("model.npz", "optimizer.npz"):
+        whole, halves = (arrays(checkpoint.load(folders / name).path / file)
+                         for name in ("whole", "halves"))
+        for key in whole:
+            np.testing.assert_array_equal(whole[key], halves[key], err_msg=key)
+    lines = history.read(folders / "halves")
+    assert [line["step"] for line in lines] == list(range(1, 2 * steps + 1))
+    losses = [[line["losses"]["loss"] for line in history.read(folders / name)]
+              for name in ("whole", "halves")]
+    assert losses[0] == losses[1]
+
+
+def test_sigterm_exits_0_and_prints_the_command_to_resume(folders):
+    command = [sys.executable, "train.py", "--content-path", folders / "content", "--style-path",
+               folders / "style", "--checkpoint", folders / "run", "--model", "compact",
+               "--batch-size", "1", "--image-size", "16", "--crop-size", "16", "--summary-iter",
+               "1", "--precision", "float32"]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               text=True)
+    for line in process.stdout:
+        if line.startswith("step 1/"):
+            process.send_signal(signal.SIGTERM)
+            break
+    out, err = process.communicate(timeout=100)
+    assert process.returncode == 0, err
+    step = checkpoint.load(folders / "run").step
+    assert f"SIGTERM: saving at step {step}" in out and f"stopped at step {step}" in out
+    assert f"  python train.py --content-path {folders / 'content'} --style-path" in out
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a pseudoterminal")
+def test_training_is_saved_when_its_terminal_is_closed(folders):
+    import fcntl
+    import pty
+    import termios
+
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "train.py", "--content-path", folders / "content", "--style-path",
+         folders / "style", "--checkpoint", folders / "run", "--model", "compact", "--batch-size",
+         "1", "--image-size", "16", "--crop-size", "16", "--summary-iter", "1", "--precision",
+         "float32"], cwd=ROOT, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(theirs, termios.TIOCSCTTY))  # its controlling terminal
+    os.close(theirs)
+    shown = b""
+    while b"step 1/" not in shown:
+        shown += os.read(ours, 4096)
+    os.close(ours)
+    assert process.wait(timeout=100) == 0
+    assert checkpoint.load(folders / "run").step > 0
+
+
+def test_validation_is_at_every_save_and_keeps_the_best(folders):
+    lines = []
+    train(folders, report=lines.append, validation_split=0.5, max_iter=6, save_iter=1, keep=1,
+          learning_rate=0.03)
+    found = {line["step"]: line["validation"] for line in history.read(folders / "run")
+             if "validation" in line}
+    assert list(found) == [1, 2, 3, 4, 5, 6]
+    for losses in found.values():
+        assert losses["loss"] == pytest.approx(
+            losses["content"] + FAST.style_weight * losses["style"])
+    best = min(found, key=lambda step: found[step]["loss"])
+    assert checkpoint.best(folders / "run").name == checkpoint.name(best)
+    assert {path.name for path in checkpoint.list_all(folders / "run")} == {
+        checkpoint.name(best), checkpoint.name(6)}
+    assert checkpoint.load(folders / "run").config["validation"] == found[6]
+    assert checkpoint.name(best) in lines[-1]
+
+
+def test_validation_does_not_change_the_training(folders):
+    """Nor the losses that are logged: they share their running means."""
+    train(folders, "with", validation_split=0.5)
+    source = data.PairSource(folders / "content", folders / "style", 0, 16, 16,
+                             validation_split=0.5)
+    train(folders, "without", feed=lambda first, last: data.dataset(source, 2, first, last))
+    left, right = ([line["losses"] for line in history.read(folders / name) if "losses" in line]
+                   for name in ("with", "without"))
+    assert left == right and len(left) == FAST.max_iter
+
+
+def test_validation_measures_style_transfer_while_training_reconstructs(folders):
+    model = trainer.build(dataclasses.replace(FAST, reconstruction_iter=10))
+    pairs = np.stack([[picture(16, 16, 0), picture(16, 16, 1)]])
+    content, style = map(np.asarray, model.split(pairs, model.own_style(pairs, training=False)))
+    assert (content != style).any()
+    during = recorder.scalars(model.evaluate(pairs, verbose=0, return_dict=True))["style"]
+    model.optimizer.iterations.assign(11)
+    after = recorder.scalars(model.evaluate(pairs, verbose=0, return_dict=True))["style"]
+    assert during == pytest.approx(after)
+
+
+def test_held_out_pictures_are_never_trained_on(tmp_path):
+    for index in range(20):
+        Image.new("RGB", (16, 16), (index * 10, 0, 0)).save(tmp_path / f"{index}.png")
+    source = data.PairSource(tmp_path, tmp_path, 0, 16, 16, validation_split=0.25)
+    trained = {int(source.content.crop(index)[0, 0, 0]) for index in range(60)}
+    pairs = source.validation_pairs(batch_size=2)
+    held = {int(value) for value in pairs[:, 0, 0, 0, 0]}
+    assert len(trained) == 15 and len(pairs) == 4 and not trained & held
+    again = data.PairSource(tmp_path, tmp_path, 0, 16, 16, validation_split=0.25)
+    np.testing.assert_array_equal(again.validation_pairs(2), pairs)
+    other = data.PairSource(tmp_path, tmp_path, 1, 16, 16, validation_split=0.25)
+    assert set(other.held_out.content.files) != set(source.held_out.content.files)
+
+
+def test_one_picture_cannot_be_split(tmp_path, folders):
+    (folders / "one").mkdir()
+    Image.new("RGB", (16, 16)).save(folders / "one" / "a.png")
+    with pytest.raises(OptionError, match="needs two pictures or more.* has 1"):
+        data.PairSource(folders / "one", folders / "style", 0, 16, 16, validation_split=0.1)
+
+
+@pytest.mark.parametrize("summary_iter", [1, 100])  # where losses are looked at one step late
+def test_a_loss_that_is_not_a_number_keeps_its_batch_and_names_the_last_good(folders,
+                                                                            summary_iter):
+    source = data.PairSource(folders / "content", folders / "style", 0, 16, 16)
+
+    def batches(first, last):
+        for step in range(first, last):
+            pairs = np.stack([source.pair(2 * step), source.pair(2 * step + 1)])
+            pairs = pairs.astype(np.float32)
+            if step == 2:
+                pairs[1] = np.nan
+            yield (pairs,)
+
+    with pytest.raises(AdaINError, match=r"at step 3; the last good checkpoint is .*step_0000002; "
+                                         r"its batch is in .*failed_step_0000003.npz"):
+        train(folders, feed=batches, summary_iter=summary_iter)
+    kept = arrays(folders / "run" / "failed_step_0000003.npz")["pairs"]
+    np.testing.assert_array_equal(kept[0], source.pair(4))
+    assert np.isnan(kept[1]).all()
+
+
+def test_losses_are_not_fetched_before_the_next_step_is_under_way(folders, monkeypatch):
+    """Or a GPU would have nothing to do meanwhile."""
+    fetched, scalars = [], recorder.scalars
+
+    def count(logs):
+        fetched.append(record.step)
+        return scalars(logs)
+
+    def keep(self, *arguments):
+        nonlocal record
+        record = self
+        begin(self, *arguments)
+
+    record, begin = None, recorder.Recorder.on_train_begin
+    monkeypatch.setattr(recorder.Recorder, "on_train_begin", keep)
+    monkeypatch.setattr(recorder, "scalars", count)
+    train(folders, max_iter=6, save_iter=6, summary_iter=3)
+    assert fetched == [2, 3, 3, 5, 6, 6]
+
+
+def test_weights_that_are_not_numbers_are_never_saved_as_good(folders):
+    """A finite loss can have a gradient that is not."""
+    model = trainer.build(FAST)
+    watch = recorder.Watch(np.stack([[picture(16, 16), picture(16, 16, 1)]]))
+    record = recorder.Recorder(FAST, folders / "run", None, watch,
+                               lambda first, last: [watch.previews], 0, 0.0, print)
+    record.set_model(model)
+    kernel = model.transfer.decoder.convs["conv1_1"].kernel
+    kernel.assign(kernel * np.nan)
+    record.step = 1
+    with pytest.raises(AdaINError, match="weights became infinite or NaN at step 1"):
+        record.save()
+    assert not checkpoint.list_all(folders / "run")
+
+
+def test_the_share_of_time_waited_for_data_is_logged(folders):
+    source = data.PairSource(folders / "content", folders / "style", 0, 16, 16)
+    pair, slow = source.pair, 0.4
+
+    def slow_pair(index):
+        import time
+        time.sleep(slow)
+        return pair(index)
+
+    lines = []
+    source.pair = slow_pair
+    config = dataclasses.replace(FAST, max_iter=8, save_iter=8, summary_iter=4, batch_size=1)
+    for name, delay in (("starved", 1.0), ("fed", 0.0)):
+        slow = delay
+        trainer.train(
+            config, lambda first, last: data.dataset(source, 1, first, last),
+            recorder.Watch(pair(0)[None], arrivals=source.arrived), folders / name,
+            report=lines.append)
+    shares = {name: history.read(folders / name)[-1]["waited"] for name in ("starved", "fed")}
+    assert shares["fed"] < 0.3 < shares["starved"] <= 1
+    assert any(re.search(r"waited \d+% for data", line) for line in lines)
+
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(folders / "fed" / "logs"))
+    events.Reload()
+    assert len(events.Scalars("share_of_time_waited_for_data")) == 2
+
+
+def test_the_first_preview_is_of_step_1(folders):
+    train(folders, max_iter=3, save_iter=3)
+    assert sorted(os.listdir(folders / "run" / "previews")) == [
+        "step_0000001.jpg", "step_0000003.jpg"]

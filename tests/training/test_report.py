@@ -1,0 +1,98 @@
+import json
+
+import numpy as np
+import pytest
+from conftest import picture, random_decoder
+from PIL import Image
+
+from adain.commands import report as command
+from adain.errors import OptionError, WeightsError
+from adain.files import images
+from adain.networks import checkpoint
+from adain.networks.architecture import PRESETS
+from adain.training import history, report
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A run of 400 steps with losses that fall and a validation loss that rises again."""
+    for step in (1, 100, 200, 300, 400):
+        strip = np.concatenate([picture(64, 128, 0), np.full((64, 64, 3), step // 2, np.uint8)], 1)
+        images.write(tmp_path / "previews" / f"{checkpoint.name(step)}.jpg", strip)
+    for step, loss in ((300, 4.0), (400, 5.0)):
+        checkpoint.save(tmp_path, {
+            "step": step, "options": {"model": "compact", "vgg_path": None}, "seconds": 7322.4,
+            "validation": {"loss": loss}, "device": "CPU (3 cores)", "versions": {"keras": "9.9"},
+            "command": "python train.py --seed 5"},
+            None, random_decoder(*PRESETS["compact"][:2]), [], keep=2)
+    record = history.History(tmp_path, 0)
+    for step in range(20, 401, 20):
+        losses = {"loss": 300 / step, "content": 100 / step, "style": 20000 / step}
+        record.append(step, seconds=step * 18.306, losses=losses, images_per_second=2.5,
+                      waited=0.25)
+        if step % 100 == 0:
+            record.append(step, validation={"loss": 4 + abs(step - 300) / 100, "content": 1.0,
+                                            "style": 300.0})
+    return tmp_path
+
+
+def test_the_page_has_pictures_table_curves_and_facts(folder):
+    path = report.write(folder, columns=3)
+    text = path.read_text()
+    assert "| 400 | 02:02:02 | 7322 | 2.5 | 25% | 0.25 | 50 | 5 |" in text
+    assert [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("| ")][
+        2:5] == ["20", "200", "400"]  # measured nearest to the previews of 1, 200 and 400
+    for fact in ("CPU (3 cores)", "keras 9.9", "python train.py --seed 5", "`step_0000300`"):
+        assert fact in text
+    page = np.asarray(Image.open(folder / "report.png"))
+    assert page.shape == (64 + 24, 5 * 68 - 4, 3)
+    for column, step in ((2, 1), (3, 200), (4, 400)):
+        assert abs(page[60, column * 68 + 30].astype(int) - step // 2).max() <= 3
+
+
+def test_a_falling_loss_is_a_falling_line(folder):
+    page = np.asarray(report.curves(history.read(folder), width=500, height=200)).astype(int)
+    assert page.shape == (600, 500, 3)
+    rows, columns = np.nonzero((page[:200] == report.COLORS["total"]).all(axis=-1))
+    left, right = rows[columns < 120].mean(), rows[columns > 400].mean()
+    assert right > left + 50
+
+
+@pytest.mark.parametrize("line", [
+    b"\xff\xfe", b"[" * 99_999, b"7", b'{"step": "x"}', b'{"step": 3, "losses": 4}',
+    b'{"step": 3, "losses": {"loss": 1}}', b'{"step": 3, "validation": {"loss": NaN}}'])
+def test_lines_of_the_history_that_cannot_be_read_are_counted_and_kept(folder, capsys, line):
+    path = folder / history.NAME
+    whole = history.read(folder)
+    path.write_bytes(line + b"\n" + path.read_bytes() + b'{"step": 421, "los')
+    assert history.read(folder) == whole
+    assert "1 lines that cannot be read are left out" in capsys.readouterr().err
+    assert report.write(folder).exists()
+    history.History(folder, 300)
+    assert path.read_bytes().startswith(line + b"\n")
+
+
+def test_history_after_the_resumed_step_goes(folder):
+    history.History(folder, 300)
+    assert max(line["step"] for line in history.read(folder)) == 300
+
+
+def test_a_line_that_was_cut_off_is_left_out(folder):
+    before = history.read(folder)
+    with (folder / "history.jsonl").open("a") as file:
+        file.write(json.dumps(before[-1])[:20])
+    assert history.read(folder) == before
+
+
+def test_folders_without_a_run_are_refused(tmp_path):
+    with pytest.raises(WeightsError, match="no checkpoint"):
+        command.main([str(tmp_path)])
+    checkpoint.save(tmp_path, {"step": 1, "options": {"model": "compact", "vgg_path": None}}, None,
+                    random_decoder(*PRESETS["compact"][:2]), [], keep=2)
+    with pytest.raises(OptionError, match="no history.jsonl"):
+        command.main([str(tmp_path)])
+
+
+@pytest.mark.parametrize("count, expected", [(2, [0, 9]), (4, [0, 3, 6, 9]), (20, list(range(10)))])
+def test_spread_has_first_and_last(count, expected):
+    assert report.spread(list(range(10)), count) == expected
