@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from adain.errors import AdaINError, ImageError, NetworkMemoryError, StyleError
+from adain.files.find import STREAM
 from adain.jobs.room import Claim, Room, Size
 
 AHEAD = 2  # pictures that are read, the current one with them, and that are being written
@@ -137,7 +138,7 @@ def one_picture(path: Path) -> Iterator[None]:
     except (StyleError, BrokenPipeError, NetworkMemoryError):
         raise
     except AdaINError as error:
-        if str(path) in str(error):
+        if str(path) in str(error) or str(path) == STREAM:  # "standard input is ..."
             raise
         raise type(error)(f"{path}: {error}") from None
     except OSError as error:
