@@ -13,7 +13,8 @@ from adain.commands import frame_progress, tell_error
 from adain.errors import ImageError, OptionError
 from adain.files import find
 from adain.jobs import naming
-from adain.jobs.recipe import Painter, Recipe, Style
+from adain.jobs.painter import Painter
+from adain.methods.recipe import Recipe, Style
 from adain.transfer.stylizer import Stylizer
 from adain.video.clips import MAX_FRAME_PIXELS, import_av
 from adain.video.steady import check_smoothing

@@ -9,8 +9,8 @@ from functools import partial
 
 from adain.commands import tell_error
 from adain.errors import AdaINError, OptionError
+from adain.jobs.painter import Painter
 from adain.jobs.pipeline import Job, one_picture
-from adain.jobs.recipe import Painter
 from adain.networks.architecture import CONTENT_LAYER, STYLE_LAYERS
 
 MODEL = "gatys"

@@ -26,7 +26,8 @@ from adain.errors import ImageError, OptionError, StyleError
 from adain.files import find, images
 from adain.jobs import naming
 from adain.jobs import pipeline as batch
-from adain.jobs.recipe import Painter, Recipe, Style, StylePainter, styles_of
+from adain.jobs.painter import Painter, StylePainter
+from adain.methods.recipe import Recipe, Style, styles_of
 from adain.networks.architecture import DEFAULT_PRESET
 from adain.transfer import style_file as stylefile
 from adain.transfer.stylizer import Stylizer

@@ -9,7 +9,7 @@ from adain import __version__
 from adain.commands import iterative
 from adain.errors import OptionError
 from adain.files import images
-from adain.jobs.recipe import BITS
+from adain.methods.recipe import BITS
 from adain.networks.architecture import DEFAULT_PRESET, PRESETS
 from adain.networks.engine import ENGINES, PRECISIONS
 from adain.transfer import color

@@ -9,9 +9,11 @@ import numpy as np
 
 from adain.errors import OptionError
 from adain.files import images
+from adain.files.images import Picture
+from adain.jobs.painter import Painter, middle_square
 from adain.jobs.pipeline import Job
-from adain.jobs.recipe import Painter, Picture, Style, middle_square
 from adain.jobs.room import Claim
+from adain.methods.recipe import Style
 
 GAP = 4  # white pixels between cells
 SIZE = 256  # of a cell

@@ -7,7 +7,7 @@ import pytest
 from conftest import picture
 
 from adain.errors import ImageError, StyleError
-from adain.jobs.style_reader import StyleReader
+from adain.methods.style_reader import StyleReader
 
 ENTRY = 3000  # bytes: about what the vectors of a style of compact take
 
