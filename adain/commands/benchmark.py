@@ -11,6 +11,7 @@ from pathlib import Path
 from adain.files.atomic import atomic
 from adain.measuring import benchmark
 from adain.networks.architecture import PRESETS
+from adain.networks.openvino.compiled import REPEATED
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -40,7 +41,7 @@ def main(arguments: list[str] | None = None) -> None:
         return
     has_peer = importlib.util.find_spec(benchmark.PEER) is not None
     actions = benchmark.one(options.model) | (benchmark.peer_one() if has_peer else {})
-    benchmark.in_turn(actions, 1, benchmark.REPEATED)
+    benchmark.in_turn(actions, 1, REPEATED)
     found = benchmark.in_turn(actions, max(1, options.repeat // benchmark.BLOCK), benchmark.BLOCK,
                               warm_up=2)
     with tempfile.TemporaryDirectory() as name:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from functools import cached_property, partial
 from typing import Protocol
 
@@ -32,15 +33,23 @@ class Engine(Protocol):
     """The two networks on some device.
 
     Pictures are float32 (rows, columns, 3) in [0, 1], rows and columns multiples of 8; statistics
-    float32 (channels,), those of all AdaIN layers in a row. One call at a time: where there are
-    several threads, hold the lock from a call until its result has been used.
+    float32 (channels,), those of all AdaIN layers in a row. Pictures that are returned belong to
+    the engine: use or copy them before its next call. Several threads share an engine through
+    `session`.
     """
 
     name: str
     device: str
     radius: int  # how far the encoder sees, in pixels, and the decoder again
     channels: int  # of all AdaIN layers
-    lock: threading.Lock
+
+    def session(self) -> AbstractContextManager:
+        """Return a context in which no other session computes, so that results stay valid.
+
+        >>> with engine.session():
+        ...     picture, _ = engine.transfer(image, style, alpha)
+        ...     result = to_integers(picture)
+        """
 
     def measure(self, image: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return weighted mean and variance of the features.
@@ -56,8 +65,7 @@ class Engine(Protocol):
 
         content: statistics to remove instead of the picture's own, where it is a tile of a larger
         picture; own: the share of its own in what is removed, where it is one of a sequence.
-        The result is about [0, 1], not clipped, and valid until the next call. The statistics that
-        were removed come second.
+        The result is about [0, 1], not clipped. The statistics that were removed come second.
         """
 
     def transfer_regions(self, image: np.ndarray, regions: np.ndarray, scales: np.ndarray,
@@ -118,7 +126,10 @@ class OpenVINOEngine:
         self._make_regions = partial(compiled, graphs.regions_graph, encoder, decoder)
         self._memory_is_short, self._last = memory.reserved_counts(), None
         self.radius, self.channels = radius(depths_of(encoder)), _channels(encoder, adain_layers)
-        self.lock = threading.Lock()
+        self._lock = threading.Lock()
+
+    def session(self) -> AbstractContextManager:
+        return self._lock
 
     @cached_property
     def _regions(self) -> CompiledGraph:
@@ -178,10 +189,13 @@ class KerasEngine:
         self._layers = tuple(adain_layers)
         self._cuts = np.cumsum([encoder[conv(name)][1].size for name in adain_layers])[:-1]
         self.radius, self.channels = radius(depths_of(encoder)), _channels(encoder, adain_layers)
-        self.lock = threading.Lock()
+        self._lock = threading.Lock()
         self._encoder = model.Encoder.from_weights(encoder, self._layers, slope, dtype=policy)
         self._decoder = model.Decoder.from_weights(decoder, self._layers, slope, dtype=policy)
         self.device = f"{describe_device()}, {policy.removeprefix('mixed_')}"
+
+    def session(self) -> AbstractContextManager:
+        return self._lock
 
     def measure(self, image: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return self._moments(self._encode(image), weights)

@@ -129,7 +129,7 @@ def measure(engine: Engine, image: np.ndarray, tile_size: int, mask: np.ndarray 
         weights[core] = 1 if mask is None else pad(mask[down.window(), across.window()])[core]
         area = float(weights.sum(dtype=np.float64))
         if area:
-            with engine.lock:
+            with engine.session():
                 statistics.add(area, *engine.measure(to_float(window), weights))
     return statistics.result()
 
@@ -161,7 +161,7 @@ def stylize(engine: Engine, image: np.ndarray, style: ChannelStats | Regions, al
     result = np.empty(image.shape, dtype)
     for tile in progress(plan):
         place = result[tile.down.core(), tile.across.core()]  # a view, without what was padded
-        with engine.lock:
+        with engine.session():
             window = transfer(tile)
             core = window[slice(*tile.down.core_in_window()), slice(*tile.across.core_in_window())]
             core = core[:place.shape[0], :place.shape[1]]

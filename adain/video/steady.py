@@ -96,7 +96,7 @@ class SteadyStylizer:
         """Return the stylised picture and the statistics that were removed."""
         tile_size = self._tile_size_for(image)
         if max(image.shape[:2]) <= tile_size:
-            with self._engine.lock:
+            with self._engine.session():
                 picture, removed = self._engine.transfer(image, self._style, self._alpha, mean,
                                                          share)
                 return tiling.to_integers(picture), removed

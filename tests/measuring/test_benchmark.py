@@ -1,5 +1,7 @@
+import json
 import time
 
+from adain.commands import benchmark as command
 from adain.measuring import benchmark
 
 
@@ -37,3 +39,14 @@ def test_a_folder_is_stylized_and_its_load_measured(tmp_path, monkeypatch):
     found = benchmark.folder("compact", tmp_path)
     assert len(list((tmp_path / "results").iterdir())) == 2
     assert 0 < found["folder compact, cores busy"] <= 1.05
+
+
+def test_the_command_prints_its_numbers_and_writes_them(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(benchmark, "FOLDER", 2)
+    monkeypatch.setattr(benchmark, "PEER", "no_peer")
+    monkeypatch.setattr(benchmark, "cold", lambda *_: {})  # tested above: it takes seconds
+    monkeypatch.setattr(command, "REPEATED", 2)
+    command.main(["--repeat", "1", "--json", str(tmp_path / "numbers.json")])
+    found = json.loads((tmp_path / "numbers.json").read_text())
+    assert "one compact, float32" in found and "folder compact, a picture" in found
+    assert len(capsys.readouterr().out.splitlines()) == len(found)
