@@ -18,7 +18,7 @@ OPTIONS = ("iterations", "optimizer", "content_layers", "style_layers", "style_w
            "start", "evolution", "evolution_iter", "restore")
 # What optimise() has no use for; the sizes of contents, formats and so on it shares.
 REFUSED = ("alpha", "style_weights", "masks", "keep_colors", "style_size", "coarse_size", "passes",
-           "smoothing", "save_style", "bits", "concat", "sheet", "json", "checkpoint",
+           "refine", "smoothing", "save_style", "bits", "concat", "sheet", "json", "checkpoint",
            "decoder_path", "engine", "tile_size", "max_memory")
 
 

@@ -16,7 +16,7 @@ import random
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from adain.jobs import pipeline as batch
 from adain.jobs.painter import Painter, StylePainter
 from adain.methods.recipe import Recipe, Style, styles_of
 from adain.networks.architecture import DEFAULT_PRESET
+from adain.progress import StopRequest
 from adain.transfer import style_file as stylefile
 from adain.transfer.stylizer import Stylizer
 
@@ -94,13 +95,30 @@ def main(arguments: list[str] | None = None) -> int:
     stylizer = make_stylizer(options)
 
     with stop_between() as between:
-        painter = Painter(stylizer, recipe, options.format, lambda tiles: between(
-            progress(tiles, "tiles") if len(jobs) == 1 else tiles), longest_side(options, jobs))
+        def shown(steps: Sequence) -> Iterable:
+            if len(jobs) > 1:
+                return between(steps)
+            if isinstance(steps, range):
+                return until_stopped(progress(steps, "iterations"), len(steps))
+            return between(progress(steps, "tiles"))
+
+        painter = Painter(stylizer, recipe, options.format, shown, longest_side(options, jobs))
         if options.save_style and jobs:
             stylizer.save_style(options.save_style, painter.encoded(jobs[0].style)[0])
         counts, bad = paint(options, jobs, painter, between)
     return tell(options, jobs, counts, unreadable + bad, started,
                 f"{stylizer.model}, {stylizer.engine.name} on {stylizer.engine.device}")
+
+
+def until_stopped(steps: Iterable[int], count: int) -> Iterator[int]:
+    """Yield the iterations of --refine until a signal to stop: then the result is the best so far.
+    """
+    for step in steps:
+        if StopRequest.came():
+            print(f"stopped at iteration {step} of {count}: the result is the best so far",
+                  file=sys.stderr)
+            return
+        yield step
 
 
 def one_style(options: argparse.Namespace, recipe: Recipe, started: float) -> int:

@@ -47,7 +47,7 @@ class Painter:
         room = stylizer.room_for_pictures if stylizer else None
         for_styles = STYLE_BYTES if room is None else min(
             STYLE_BYTES, max(LEAST_STYLE_BYTES, room // 8))
-        self._styles = StyleReader(stylizer, self._read_style, for_styles)
+        self._styles = StyleReader(stylizer, self._read_style, for_styles, recipe.refine > 0)
         self.room = None if room is None else max(0, room - 2 * for_styles)
         self._told: set[Path] = set()  # of masks, that they are resized
 
@@ -88,7 +88,7 @@ class Painter:
         if self.recipe.keep_colors is None:
             return self._styles.encoded(path)
         return self.stylizer.encode_style(self._styles.picture(path), content,
-                                          self.recipe.keep_colors)
+                                          self.recipe.keep_colors, self.recipe.refine > 0)
 
     def read(self, path: Path, claim: Claim = lambda size: None) -> Picture:
         """Return a content as the recipe wants it: resized, cropped, filled where transparent.
@@ -151,7 +151,7 @@ class Painter:
         encoded = self.encoded(style, content.rgb)
         result = self.stylizer.stylize(
             content.rgb, encoded if self._masks else encoded[0], style.alpha, masks=self._masks,
-            passes=recipe.passes, coarse_size=recipe.coarse_size,
+            passes=recipe.passes, coarse_size=recipe.coarse_size, refine=recipe.refine,
             dtype=recipe.dtype, progress=self._progress)
         result = color.restore_colors(result, content.rgb, recipe.keep_colors)
         if recipe.concat:

@@ -26,8 +26,8 @@ class Recipe:
 
     style_weights: mixes the styles. masks: gives each style a region. keep_colors: see
     adain.transfer.color. content_size: the content's shorter side; crop_size: its middle square.
-    coarse_size, passes: see Stylizer.stylize. concat: content and styles stand beside the result.
-    bits: of the result's values, 8 or 16.
+    coarse_size, passes, refine: see Stylizer.stylize. concat: content and styles stand beside the
+    result. bits: of the result's values, 8 or 16.
     """
 
     style_weights: tuple[float, ...] | None = None
@@ -37,6 +37,7 @@ class Recipe:
     crop_size: int | None = None
     coarse_size: int | None = None
     passes: int = 1
+    refine: int = 0
     concat: bool = False
     bits: int = 8
     max_pixels: int = images.MAX_PIXELS
@@ -47,6 +48,8 @@ class Recipe:
             if value is not None and value < 1:
                 raise OptionError(f"--{name.replace('_', '-')} must be at least 1; "
                                   f"received {value}.")
+        if self.refine < 0:
+            raise OptionError(f"--refine must be at least 0; received {self.refine}.")
         color.check_color_mode(self.keep_colors)
         if self.style_weights is not None and self.masks is not None:
             raise OptionError("--style-weights mixes styles everywhere, --mask gives each a region "

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,9 @@ class StyleReader:
     """
 
     def __init__(self, stylizer: Stylizer, read: Callable[[Path], np.ndarray],
-                 limit: int = STYLE_BYTES) -> None:
+                 limit: int = STYLE_BYTES, refine: bool = False) -> None:
         self._stylizer, self._read = stylizer, read
+        self._encode = partial(stylizer.encode_style, refine=refine)
         self._vectors = _Newest(limit, self._read_vectors)
         self._pictures = _Newest(min(limit, PICTURE_BYTES), self._read_picture)
         self._failed: dict[Path, str] = {}
@@ -49,10 +51,10 @@ class StyleReader:
 
     def _read_vectors(self, path: Path) -> tuple[ChannelStats, int]:
         if path.suffix == stylefile.SUFFIX:
-            style = self._checked(path, self._stylizer.encode_style)
+            style = self._checked(path, self._encode)
         else:
             kept = self._pictures.peek(path)
-            style = self._stylizer.encode_style(self._shrunk(path) if kept is None else kept)
+            style = self._encode(self._shrunk(path) if kept is None else kept)
         return style, style.mean.nbytes + style.std.nbytes + _ENTRY_BYTES
 
     def _read_picture(self, path: Path) -> tuple[np.ndarray, int]:

@@ -76,6 +76,9 @@ class Engine(Protocol):
         sum; scales, shifts: float32 (regions, channels). The result is as that of transfer().
         """
 
+    def release_memory(self) -> None:
+        """Let go of what is kept for the next call, other networks need it now."""
+
 
 def create(name: str, encoder: Weights, decoder: Weights, adain_layers: Sequence[str],
            precision: str = "auto", slope: float = 0.0, ranges: Ranges | None = None) -> Engine:
@@ -159,6 +162,10 @@ class OpenVINOEngine:
                          shifts: np.ndarray) -> np.ndarray:
         return self._next(self._regions)(image[None], regions, scales, shifts)[0][0]
 
+    def release_memory(self) -> None:
+        for network in (self._statistics.result(), self._transfer.result()):
+            network.release_memory()
+
     def _next(self, network: CompiledGraph) -> CompiledGraph:
         """Return a network that is about to run; under limits none other keeps its activations."""
         if self._memory_is_short and self._last not in (None, network):
@@ -219,6 +226,9 @@ class KerasEngine:
             shares = np.moveaxis(_shrink(regions, scale(name)), 0, -1)
             features[index] = features[index] * (shares @ factor) + shares @ offset
         return self._decode(features)
+
+    def release_memory(self) -> None:
+        pass  # TensorFlow and others keep what they have
 
     def _encode(self, image: np.ndarray) -> list[np.ndarray]:
         return [np.asarray(level, np.float32)

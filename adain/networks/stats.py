@@ -78,6 +78,11 @@ def affine(content: ChannelStats, target: ChannelStats) -> tuple[Any, Any]:
     return scale, target.mean - content.mean * scale
 
 
+def join(first: ChannelStats, second: ChannelStats) -> ChannelStats:
+    """Return the statistics of both, their channels one after the other."""
+    return ChannelStats(*(np.concatenate(pair, axis=-1) for pair in zip(first, second)))
+
+
 class StatsAccumulator:
     """Channel statistics of a picture that is seen tile by tile, combined in float64.
 

@@ -38,16 +38,19 @@ def is_style(path: str | Path) -> bool:
     return {"mean", "std", "encoder"} <= array_names(path, MAX_BYTES)
 
 
-def load(path: str | Path, encoder: str, channels: int) -> ChannelStats:
+def load(path: str | Path, encoder: str, channels: int, more: int = 0) -> ChannelStats:
     """Return the style in a file; WeightsError if it is not of the network that is used.
 
-    encoder: that network's fingerprint; channels: how many means and deviations it has.
+    encoder: that network's fingerprint; channels: how many means and deviations it has; more: how
+    many may follow, of a style that was encoded for refined pictures.
     """
     kind = "an encoded style"
     found = str(read_arrays(path, kind, {"encoder": TEXT})["encoder"])
     if found != encoder:
         raise WeightsError(f"{path} was encoded by another network ({found[:32]!r}, this one is "
                            f"{encoder}): encode the painting again with this --model.")
+    if read_arrays(path, kind, {"mean": None})["mean"].shape == (channels + more,):
+        channels += more
     arrays = read_arrays(path, kind, {"mean": (channels,), "std": (channels,)})
     if arrays["std"].min() < 0:
         raise WeightsError(f"{path} is not {kind}: std has negative values.")

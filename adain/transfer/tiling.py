@@ -114,6 +114,13 @@ class Regions(NamedTuple):
     masks: Sequence[np.ndarray]
 
 
+def channels(style: ChannelStats | Regions, place: slice) -> ChannelStats | Regions:
+    """Return some of a style's channels."""
+    if isinstance(style, Regions):
+        return style._replace(styles=[channels(each, place) for each in style.styles])
+    return ChannelStats(style.mean[..., place], style.std[..., place])
+
+
 def measure(engine: Engine, image: np.ndarray, tile_size: int, mask: np.ndarray | None = None,
             progress: Progress = iter) -> ChannelStats:
     """Return the channel statistics of a whole picture (pass 1).

@@ -1,0 +1,119 @@
+"""L-BFGS on a picture, in place: as in `methods.gatys.optimizers`, for pictures of any size.
+
+Arrays of 27 megapixels have 0.3 GB in float32, so temporary ones are parts, and what is remembered
+is float16: steps and changes of the gradient only have to be known to three digits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+_PART = 1 << 20  # numbers that are computed with at a time
+_CURVATURE = 1e-6  # of least cosine between a step and the change of the gradient
+
+
+class Descent:
+    """Limited-memory BFGS (Nocedal 1980), steps of length 1, no line search, pixels in [0, 1].
+
+    history: pairs of steps and changes of the gradient that are remembered.
+    first_step: how far the first step moves a pixel, as a root mean square: nothing is known of
+        the curvature yet.
+    """
+
+    def __init__(self, history: int = 10, first_step: float = 0.01) -> None:
+        self._history, self._first_step = history, first_step
+        # (step, change of the gradient, their scalar product)
+        self._pairs: list[tuple[Kept, Kept, float]] = []
+        self._step: Kept | None = None
+        self._gradient: Kept | None = None
+
+    def move(self, x: np.ndarray, gradient: np.ndarray) -> None:
+        """Change x, float32, by a step; the gradient is overwritten."""
+        if self._step is not None:
+            self._remember(gradient.reshape(-1))
+        self._gradient = Kept(gradient.size, gradient.reshape(-1).__getitem__)
+        if self._pairs:
+            self._times_inverse_hessian(gradient)
+        else:
+            gradient *= self._first_step / max(np.sqrt(dot(gradient, gradient) / x.size), 1e-30)
+        pixels, step = x.reshape(-1), gradient.reshape(-1)
+        for place in parts(x.size):
+            moved = np.clip(pixels[place] - step[place], 0, 1)
+            step[place] = moved - pixels[place]
+            pixels[place] = moved
+        self._step = Kept(x.size, step.__getitem__)
+
+    def undo(self, x: np.ndarray) -> np.ndarray:
+        """Return what x was before the last step."""
+        before = x.copy()
+        if self._step is not None:
+            self._step.add_to(before, -1.0)
+        return before
+
+    def _remember(self, gradient: np.ndarray) -> None:
+        """Take in the last step, and how it changed the gradient; forget the gradient before."""
+        before, self._pairs = self._gradient, self._pairs[1 - self._history or len(self._pairs):]
+        change = Kept(gradient.size, lambda place: gradient[place] - before[place])
+        curvature = sum(float(np.vdot(self._step[place], gradient[place] - before[place]))
+                        for place in parts(gradient.size))
+        self._gradient = None
+        # Only pairs of positive curvature keep the estimate positive definite.
+        if curvature > _CURVATURE * np.sqrt(self._step.square * change.square):
+            self._pairs.append((self._step, change, curvature))
+        self._step = None
+
+    def _times_inverse_hessian(self, direction: np.ndarray) -> None:
+        """The two-loop recursion (Nocedal & Wright 2006, algorithm 7.4), in place."""
+        factors = []
+        for step, change, curvature in reversed(self._pairs):
+            factors.append(step.dot(direction) / curvature)
+            change.add_to(direction, -factors[-1])
+        _, change, curvature = self._pairs[-1]
+        direction *= np.float32(curvature / change.square)
+        for (step, change, curvature), factor in zip(self._pairs, reversed(factors)):
+            step.add_to(direction, factor - change.dot(direction) / curvature)
+
+
+class Kept:
+    """A vector remembered in float16, scaled so that small numbers survive that.
+
+    part: returns the numbers at a slice. Indexed by one, a Kept returns them as float32.
+    """
+
+    def __init__(self, size: int, part: Callable[[slice], np.ndarray]) -> None:
+        largest, self.square = 1e-30, 0.0
+        for place in parts(size):
+            found = part(place)
+            largest = max(largest, float(found.max()), -float(found.min()))
+            self.square += float(np.vdot(found, found))
+        self._scale = np.float32(largest / 1024)
+        self._values = np.empty(size, np.float16)
+        for place in parts(size):
+            self._values[place] = part(place) / self._scale
+
+    def __getitem__(self, place: slice) -> np.ndarray:
+        return self._values[place] * self._scale
+
+    def add_to(self, array: np.ndarray, factor: float) -> None:
+        """Add this times a factor to an array."""
+        flat = array.reshape(-1)
+        for place in parts(array.size):
+            flat[place] += self[place] * np.float32(factor)
+
+    def dot(self, array: np.ndarray) -> float:
+        """Return the scalar product with an array."""
+        flat = array.reshape(-1)
+        return sum(float(np.vdot(self[place], flat[place])) for place in parts(array.size))
+
+
+def dot(left: np.ndarray, right: np.ndarray) -> float:
+    """Return the scalar product of two arrays of float32; the parts' ones are added in float64."""
+    left, right = left.reshape(-1), right.reshape(-1)
+    return sum(float(np.vdot(left[place], right[place])) for place in parts(left.size))
+
+
+def parts(size: int) -> Iterator[slice]:
+    for start in range(0, size, _PART):
+        yield slice(start, start + _PART)

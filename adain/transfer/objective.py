@@ -1,0 +1,201 @@
+"""What `refine` minimises: the loss of a picture and its slope, in tiles of bounded memory.
+
+The content's loss compares activations, the style's only channel statistics, as the statistics
+loss of Huang & Belongie (2017, equation 13). So pass 1 over the tiles measures statistics, pass 2
+computes each tile's slope with them; the sum is exactly that of the whole picture.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from functools import cached_property, partial
+from typing import NamedTuple
+
+import numpy as np
+
+from adain.networks.architecture import CONTENT_LAYER, STYLE_LAYERS, VGG19_DEPTHS, radius, scale
+from adain.networks.openvino import gradients, graphs
+from adain.networks.openvino.compiled import CompiledGraph, compile_options
+from adain.networks.stats import ChannelStats
+from adain.networks.weights import load_encoder
+from adain.transfer import tiling
+
+SMALLEST = 32  # pixels a side, see gradients
+
+
+class LossWeights(NamedTuple):
+    """How much each loss counts, in the units of `losses` and `GatysConfig`."""
+
+    content: float = 1.0
+    style: float = 1e-2
+    tv: float = 10.0
+
+
+class Perception:
+    """VGG19 as far as relu4_1, with its graphs; each is compiled when it is first needed.
+
+    Measures statistics for `tiling`, as an Engine does, and has sessions as it has.
+    """
+
+    radius = radius(VGG19_DEPTHS)
+
+    def __init__(self, precision: str = "auto", vgg_path: str | None = None) -> None:
+        self._weights = load_encoder("vgg19", vgg_path)
+        self._options = compile_options("auto" if precision == "int8" else precision)
+        self.widths = gradients.widths(self._weights)
+        self.channels = sum(self.widths)
+        self._lock = threading.RLock()
+        self._last: CompiledGraph | None = None
+
+    def session(self) -> AbstractContextManager:
+        """Return a context in which no other session computes; it may be entered again."""
+        return self._lock
+
+    @cached_property
+    def bfloat16(self) -> bool:
+        """Whether it computes in bfloat16, in half of the memory."""
+        return self._statistics.precision == "bfloat16"
+
+    @cached_property
+    def _statistics(self) -> CompiledGraph:
+        return self._compiled(graphs.statistics_graph, STYLE_LAYERS)
+
+    @cached_property
+    def _content(self) -> CompiledGraph:
+        return self._compiled(graphs.activations_graph, [CONTENT_LAYER])
+
+    @cached_property
+    def _picture(self) -> CompiledGraph:
+        return self._compiled(gradients.picture_graph)
+
+    @cached_property
+    def _tile(self) -> CompiledGraph:
+        return self._compiled(gradients.tile_graph)
+
+    def _compiled(self, make: Callable, *arguments) -> CompiledGraph:
+        return CompiledGraph(partial(make, self._weights, *arguments), self._options)
+
+    def _next(self, network: CompiledGraph) -> CompiledGraph:
+        """Return a network that is about to run; one at a time has memory for activations."""
+        if self._last not in (None, network):
+            self._last.release_memory()
+        self._last = network
+        return network
+
+    def measure(self, image: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        mean, variance = self._next(self._statistics)(image[None], weights[None])
+        return mean.copy(), variance.copy()
+
+    def content(self, image: np.ndarray) -> np.ndarray:
+        """Return the content layer's activations, float32 (1, rows / 8, columns / 8, channels)."""
+        return self._next(self._content)(image[None])[0].copy()
+
+    def picture(self, *inputs: np.ndarray) -> list[np.ndarray]:
+        """Call gradients.picture_graph; the outputs are valid until the next call."""
+        return self._next(self._picture).repeat(*inputs)
+
+    def tile(self, *inputs: np.ndarray) -> list[np.ndarray]:
+        """Call gradients.tile_graph; the outputs are valid until the next call."""
+        return self._next(self._tile)(*inputs)
+
+    def release_memory(self) -> None:
+        """Let go of the memory of activations, until the next call."""
+        if self._last is not None:
+            self._last.release_memory()
+            self._last = None
+
+
+class Region(NamedTuple):
+    """Where a style applies: float32 (rows, columns) from 0 to 1, or None for everywhere."""
+
+    target: ChannelStats
+    mask: np.ndarray | None
+
+
+class Objective:
+    """The loss of pictures of one size: call it with one, float32 (rows, columns, 3).
+
+    content: float32 in [0, 1]; its sides are multiples of 8, and at least SMALLEST.
+    regions: the statistics wanted; a single one without a mask, or some with masks.
+    """
+
+    def __init__(self, vgg: Perception, content: np.ndarray, regions: Sequence[Region],
+                 weights: LossWeights, tile_size: int) -> None:
+        self._vgg, self._regions, self._weights = vgg, regions, weights
+        self._plan = tiling.tiles(*content.shape[:2], tile_size,
+                                  tiling.stride_multiple(vgg.radius))
+        self._tile_size, self._pixels = tile_size, content.shape[0] * content.shape[1]
+        self._whole = len(self._plan) == 1 and regions[0].mask is None
+        kind = np.float32 if self._whole else np.float16
+        self._content = [vgg.content(content[window(tile)]).astype(kind) for tile in self._plan]
+        self._areas = [self._pixels if region.mask is None else
+                       float(region.mask.sum(dtype=np.float64)) for region in regions]
+
+    def __call__(self, picture: np.ndarray, gradient: np.ndarray) -> float:
+        """Return the loss; write how it changes with the pixels into `gradient`."""
+        loss = self._weights.tv * total_variation(picture, gradient, self._weights.tv)
+        if self._whole:
+            content, style, slope = self._vgg.picture(
+                picture[None], self._content[0], *self._regions[0].target,
+                np.float32(self._weights.content), np.float32(self._weights.style))
+            gradient += slope[0]
+            return loss + self._weights.content * float(content) + (
+                self._weights.style * float(style))
+        style, scales, shifts = self._slopes(picture)
+        number = self._pixels // scale(CONTENT_LAYER)**2 * self._vgg.widths[-1]
+        squares = 0.0
+        for tile, content in zip(self._plan, self._content):
+            place = window(tile)
+            core = np.zeros(picture[place].shape[:2], np.float32)
+            inside = slice(*tile.down.core_in_window()), slice(*tile.across.core_in_window())
+            core[inside] = 1
+            masks = np.stack([core if region.mask is None else core * region.mask[place]
+                              for region in self._regions])
+            found = self._vgg.tile(picture[place][None], content.astype(np.float32), core, masks,
+                                   scales, shifts, np.float32(2 * self._weights.content / number))
+            squares += float(found[0])
+            gradient[place] += found[1][0]
+        return loss + style + self._weights.content * squares / number
+
+    def _slopes(self, picture: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        """Return the weighted style loss, and (regions, channels) scales and shifts of its slope.
+
+        A region counts as much as it has of the picture: in each, content and style are in the
+        balance that they would have in a picture of its own.
+        """
+        loss, scales, shifts = 0.0, [], []
+        blocks = np.repeat([scale(name)**2 for name in STYLE_LAYERS], self._vgg.widths)
+        for region, area in zip(self._regions, self._areas):
+            own = tiling.measure(self._vgg, picture, self._tile_size, region.mask)
+            mean_error, std_error = (ours.astype(np.float64) - wanted for ours, wanted
+                                     in zip(own, region.target))
+            weight = self._weights.style * area / self._pixels
+            loss += weight * float(np.sum(mean_error**2) + np.sum(std_error**2))
+            share = 2 * weight * blocks / area
+            scales.append(share * std_error / own.std)
+            shifts.append(share * mean_error - own.mean * scales[-1])
+        return loss, np.float32(scales), np.float32(shifts)
+
+
+def window(tile: tiling.Tile) -> tuple[slice, slice]:
+    return tile.down.window(), tile.across.window()
+
+
+def total_variation(picture: np.ndarray, gradient: np.ndarray, weight: float) -> float:
+    """Return losses.total_variation_loss(); write its gradient times a weight into `gradient`."""
+    gradient[:] = 0
+    total = 0.0
+    for axis in (0, 1):
+        number = (picture.shape[axis] - 1) * picture.size // picture.shape[axis]
+        for start in range(0, picture.shape[0] - (axis == 0), 256):  # rows at a time: less memory
+            rows = slice(start, start + 256 + (axis == 0))
+            difference = np.diff(picture[rows], axis=axis)
+            total += float(np.vdot(difference, difference)) / number
+            difference *= np.float32(2 * weight / number)
+            along = gradient[rows]
+            later, earlier = (along[1:], along[:-1]) if axis == 0 else (along[:, 1:], along[:, :-1])
+            later += difference
+            earlier -= difference
+    return total

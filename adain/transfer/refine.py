@@ -1,0 +1,163 @@
+"""Optimise the pixels of a stylized picture, from where one pass of a network ends.
+
+Gatys, Ecker & Bethge (2016) optimise from the content or from noise. Here strokes and colours are
+there already, so a tenth of the iterations reaches their losses. Another departure: the style is
+compared by channel means and deviations instead of Gram matrices. So it is two vectors, as it is
+for the networks, and alpha, mixtures and masks are the same arithmetic.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+
+from adain.errors import ImageError
+from adain.networks.architecture import STRIDE
+from adain.networks.stats import ChannelStats, interpolate
+from adain.transfer import tiling
+from adain.transfer.descent import Descent, dot
+from adain.transfer.objective import SMALLEST, LossWeights, Objective, Perception, Region
+
+# Bytes. Steps and changes of the gradient, both float16, for each of the picture's numbers.
+_PAIR_BYTES, _HISTORY_BYTES, _HISTORY = 4, 400_000_000, 10
+# The networks; all that is taken where nothing else is said.
+_BASE_BYTES, _USUAL_BYTES = 300_000_000, 2_400_000_000
+_TILE_BYTES = 3500  # for each pixel of a tile and its halo, in float32; half of it in bfloat16
+_PICTURE_BYTES = 56  # for each pixel of the picture, beside the history
+_ROWS = 256  # that are converted at a time: less memory
+_SMALLEST_TILE = 96  # pixels: smaller ones are nearly all halo
+HALO = tiling.stride_multiple(Perception.radius)
+
+
+class Refiner:
+    """Refines pictures: VGG19 and how much memory it may take.
+
+    precision: "auto", "float32" or "bfloat16", see Stylizer; tile_size: of larger pictures, which
+    changes no result; None: by the size of the picture. limit: bytes that may be taken; None: any.
+    Several threads may use it, which take turns.
+    """
+
+    def __init__(self, precision: str = "auto", tile_size: int | None = None,
+                 limit: int | None = None) -> None:
+        self._vgg, self._tile_size, self._limit = Perception(precision), tile_size, limit
+
+    def measure(self, image: np.ndarray) -> ChannelStats:
+        """Return the statistics of a style: uint8 (rows, columns, 3)."""
+        with self._vgg.session():
+            return tiling.measure(self._vgg, image, self._tile_size_for(image))
+
+    def refine(self, picture: np.ndarray, content: np.ndarray,
+               style: ChannelStats | tiling.Regions, alpha: float, iterations: int,
+               dtype: type = np.uint8, progress: tiling.Progress = iter) -> np.ndarray:
+        """Return the picture after the iterations.
+
+        Args:
+            picture: float32 (rows, columns, 3), what a network made of the content. May be
+                overwritten: there is no memory to spare for large ones.
+            content: uint8, as large.
+            style: statistics by measure(); or Regions of such.
+            alpha: how far the wanted statistics are from the content's (0) to the style's (1).
+            dtype: of the result: np.uint8, np.uint16, or np.float32 in [0, 1].
+            progress: is given the iterations and yields them; where it ends early, so do they.
+        """
+        x = pad(picture)
+        del picture
+        np.clip(x, 0, 1, out=x)
+        x = _optimise(self._vgg, x, content, style, alpha, iterations,
+                      self._tile_size_for(content), progress)
+        x = x[:content.shape[0], :content.shape[1]]
+        if isinstance(style, tiling.Regions):
+            x = _cover(x, content, style.masks)
+        if dtype == np.float32:
+            return x
+        result = np.empty(x.shape, dtype)
+        for start in range(0, len(x), _ROWS):
+            rows = slice(start, start + _ROWS)
+            result[rows] = tiling.to_integers(x[rows], dtype)
+        return result
+
+    def _tile_size_for(self, image: np.ndarray) -> int:
+        return self._tile_size or tile_size(*image.shape[:2], self._vgg.bfloat16, self._limit)
+
+
+def _optimise(vgg: Perception, x: np.ndarray, content: np.ndarray,
+              style: ChannelStats | tiling.Regions, alpha: float, iterations: int, tile_size: int,
+              progress: tiling.Progress) -> np.ndarray:
+    """Return x, padded, after the iterations, or before one that made the loss larger or NaN.
+
+    Of the last one's step the loss is not computed: that would take as long as another iteration.
+    """
+    with vgg.session():
+        wanted = tiling.to_float(pad(content))
+        regions = [Region(interpolate(tiling.measure(vgg, wanted, tile_size, mask), target, alpha),
+                          mask) for target, mask in _targets(style)]
+        objective = Objective(vgg, wanted, regions, LossWeights(), tile_size)
+        del wanted
+        gradient, best, least = np.empty_like(x), None, math.inf
+        descent = Descent(history(x.size))
+        for step in progress(range(iterations)):
+            loss = objective(x, gradient)
+            if not math.isfinite(loss + dot(gradient, gradient)):
+                print(f"refining stopped at iteration {step}, whose loss is {loss}: the best "
+                      "picture before is kept", file=sys.stderr)
+                best = descent.undo(x) if best is None else best
+                break
+            if loss < least:
+                best, least = None, loss  # it is x
+            elif best is None:
+                best = descent.undo(x)
+            descent.move(x, gradient)
+        vgg.release_memory()
+    return x if best is None else best
+
+
+def _cover(refined: np.ndarray, content: np.ndarray, masks: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the picture where masks are white, the content where all are black, as tiling does."""
+    for start in range(0, len(refined), _ROWS):
+        rows = slice(start, start + _ROWS)
+        share = np.minimum(sum(tiling.to_float(mask[rows]) for mask in masks), 1)[..., None]
+        refined[rows] = share * refined[rows] + (1 - share) * tiling.to_float(content[rows])
+    return refined
+
+
+def pad(image: np.ndarray) -> np.ndarray:
+    """Return (rows, columns, ...) mirrored down and right to multiples of 8, SMALLEST at least."""
+    border = [(0, max(SMALLEST, tiling.stride_multiple(side)) - side) for side in image.shape[:2]]
+    if not np.any(border):
+        return image
+    return np.pad(image, border + [(0, 0)] * (image.ndim - 2), mode="symmetric")
+
+
+def _targets(style: ChannelStats | tiling.Regions) -> list[tuple[ChannelStats, np.ndarray | None]]:
+    if isinstance(style, tiling.Regions):
+        return [(each, tiling.to_float(pad(mask))) for each, mask in zip(style.styles, style.masks)]
+    return [(style, None)]
+
+
+def history(numbers: int) -> int:
+    """Return how many steps are remembered of a picture with so many numbers."""
+    return max(1, min(_HISTORY, _HISTORY_BYTES // (_PAIR_BYTES * numbers)))
+
+
+def tile_size(rows: int, columns: int, bfloat16: bool, limit: int | None = None) -> int:
+    """Return the size of the tiles that a picture is refined in: all of it, where it fits.
+
+    limit: bytes that may be taken, where they are limited. ImageError where they do not suffice.
+    """
+    numbers, margins = 3 * rows * columns, 2 * HALO
+    pixel_bytes = _TILE_BYTES / 2 if bfloat16 else _TILE_BYTES
+    pictures = (_BASE_BYTES + rows * columns * _PICTURE_BYTES
+                + history(numbers) * numbers * _PAIR_BYTES)
+    usual = max(_USUAL_BYTES - pictures, (_SMALLEST_TILE + margins)**2 * pixel_bytes)
+    room = usual if limit is None else min(limit - pictures, usual)
+    side = math.isqrt(int(max(room, 0) / pixel_bytes))
+    if side < _SMALLEST_TILE + margins:
+        needed = pictures + (_SMALLEST_TILE + margins)**2 * pixel_bytes
+        raise ImageError(f"to refine a picture of {columns} x {rows} takes {needed / 1e6:.0f} MB, "
+                         f"the limit is {limit // 1_000_000}.")
+    padded = [max(SMALLEST, tiling.stride_multiple(side)) for side in (rows, columns)]
+    whole = padded[0] * padded[1] <= side**2
+    return max(padded) if whole else (side - margins) // STRIDE * STRIDE
