@@ -1,4 +1,8 @@
-"""The errors a user can cause. The commands print them as one line; anything else is a bug."""
+"""The errors a user can cause. The commands print them as one line; anything else is a bug.
+
+Messages name parameters in backquotes, `max_memory` or `bits=16`: adain.commands prints the options
+that set them instead, --max-memory and --bits 16.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +29,7 @@ class WeightsError(AdaINError):
     """A weights file or checkpoint that is missing, unreadable or of the wrong shape."""
 
 
-class OptionError(AdaINError):
+class OptionError(AdaINError, ValueError):
     """An option, argument or combination of them that makes no sense."""
 
 

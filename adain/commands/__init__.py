@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import re
 import signal
 import sys
 import warnings
@@ -25,6 +26,9 @@ from adain.progress import StopRequest
 PATH_OPTIONS = ("content_path", "style_path", "masks", "out_path", "save_style", "sheet",
                 "evolution", "checkpoint", "vgg_path", "decoder_path", "log_path", "continue_from")
 PATH_ARGUMENTS = ("source", "target")
+_FLAGS = {"masks": "mask"}  # where an option is not called as the parameter that it sets
+# `name` or `name=value` in a message of the library.
+_PARAMETER = re.compile(r"(?<![^\s(])`([a-z][a-z0-9_]*)(?:=([^`]*))?`")
 
 
 def run(main: Callable[[], int | None], at_once: bool = False) -> None:
@@ -74,13 +78,23 @@ def check_paths(options: Mapping[str, Any]) -> None:
     for name in (*PATH_OPTIONS, *PATH_ARGUMENTS):
         given = options.get(name)
         for path in given if isinstance(given, list) else [given]:
-            flag = name if name in PATH_ARGUMENTS else (
-                f"--{name.replace('masks', 'mask').replace('_', '-')}")
+            option = name if name in PATH_ARGUMENTS else flag(name)
             if path == "":
-                raise OptionError(f"{flag} is empty: name a file or folder.")
+                raise OptionError(f"{option} is empty: name a file or folder.")
             if path is not None and find.is_address(path):
-                raise OptionError(f"{flag} {path} is an address; only files and folders are read "
+                raise OptionError(f"{option} {path} is an address; only files and folders are read "
                                   "and written: download it first.")
+
+
+def flag(parameter: str) -> str:
+    """Return the option that sets a parameter of the library."""
+    return "--" + _FLAGS.get(parameter, parameter).replace("_", "-")
+
+
+def with_flags(message: str) -> str:
+    """Return a message of the library with the options' names: `bits=16` becomes --bits 16."""
+    return _PARAMETER.sub(
+        lambda found: flag(found[1]) + (f" {found[2]}" if found[2] else ""), message)
 
 
 def tell_error(error: AdaINError) -> None:
@@ -88,7 +102,7 @@ def tell_error(error: AdaINError) -> None:
 
     What a terminal would take for a command, in a file's name or content, is printed in ASCII.
     """
-    text = f"{type(error).__name__}: {error}"
+    text = f"{type(error).__name__}: {with_flags(str(error))}"
     print("".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1]
                   for char in text), file=sys.stderr)
 

@@ -20,7 +20,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from adain.commands import check_paths, clips, iterative, progress, run, stop_between, tell_error
+from adain.commands import (
+    check_paths,
+    clips,
+    iterative,
+    progress,
+    run,
+    stop_between,
+    tell_error,
+    with_flags,
+)
 from adain.commands.stylize_options import NOT_FOR_ONE_STYLE, NOT_FOR_VIDEOS, parser, refuse
 from adain.errors import ImageError, OptionError, StyleError
 from adain.files import find, images
@@ -291,7 +300,7 @@ def as_json(outcome: batch.Outcome) -> dict:
     found = {"content": str(job.content), "styles": [str(path) for path in job.style.paths],
              "alpha": job.style.alpha, "out": str(outcome.out_path), "status": outcome.status,
              "seconds": round(outcome.seconds, 3)}
-    return found | {"error": str(outcome.error)} if outcome.error else found
+    return found | {"error": with_flags(str(outcome.error))} if outcome.error else found
 
 
 def summary(counts: Counter) -> str:

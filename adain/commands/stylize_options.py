@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from adain import __version__
-from adain.commands import iterative
+from adain.commands import flag, iterative
 from adain.errors import OptionError
 from adain.files import images
 from adain.methods.recipe import BITS
@@ -138,5 +138,4 @@ def refuse(root: argparse.ArgumentParser, options: argparse.Namespace, names: tu
     """Raise OptionError for the first of these options that is not left at the parser's default."""
     for name in names:
         if getattr(options, name) != root.get_default(name):
-            flag = name.replace("masks", "mask").replace("_", "-")
-            raise OptionError(f"{subject}, for which there is no --{flag}: leave it out.")
+            raise OptionError(f"{subject}, for which there is no {flag(name)}: leave it out.")

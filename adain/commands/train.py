@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from adain import __version__
-from adain.commands import check_paths, run
+from adain.commands import check_paths, run, with_flags
 from adain.errors import OptionError
 from adain.files.bad_files import BadFiles
 from adain.networks.architecture import PRESETS
@@ -354,7 +354,7 @@ def say(line: str) -> None:
     Where nobody can read it any more, as in a terminal that was closed, training goes on without.
     """
     try:
-        print(line, flush=True)
+        print(with_flags(line), flush=True)
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

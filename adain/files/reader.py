@@ -80,7 +80,7 @@ def _decode(file: BinaryIO, name: str | Path, max_pixels: int, shorter_side: int
         if columns * rows > max_pixels:
             raise ImageError(f"{name} is refused: it has {columns} x {rows} = {columns * rows} "
                              f"pixels, the limit is {max_pixels}; "
-                             f"raise it with --max-pixels {columns * rows}.")
+                             f"raise it with `max_pixels={columns * rows}`.")
         check_size(rows, columns)
 
     try:

@@ -99,7 +99,7 @@ def name_results(results: Sequence[tuple[Path, Path, str]], out_path: str | Path
     """
     if is_file_name(out_path):
         if len(results) != 1:
-            raise OptionError(f"--out-path {out_path} names one result, but there are "
+            raise OptionError(f"`out_path={out_path}` names one result, but there are "
                               f"{len(results)}: name a folder.")
         return [Path(out_path)]
     names = _content_names({content: folder for content, folder, _ in results})

@@ -131,15 +131,15 @@ class Painter:
     def _check_enlarged(self, rows: int, columns: int) -> None:
         (shorter, longer), size = sorted((rows, columns)), self.recipe.content_size
         if size and size > shorter and size * size * longer // shorter > self.recipe.max_pixels:
-            raise ImageError(f"--content-size {size} makes {size} x {size * longer // shorter} "
+            raise ImageError(f"`content_size={size}` makes {size} x {size * longer // shorter} "
                              f"pixels of {shorter} x {longer}, the limit is "
-                             f"{self.recipe.max_pixels}; --max-pixels raises it.")
+                             f"{self.recipe.max_pixels}; `max_pixels` raises it.")
 
     def _check_fits(self, rows: int, columns: int) -> None:
         """Raise ImageError for the size of a result that its format cannot hold."""
         if max(rows, columns) > self._longest_side:
             raise ImageError(f"a result of {columns} x {rows} pixels is too large: its format "
-                             f"holds {self._longest_side} a side. Use --format png or tif.")
+                             f"holds {self._longest_side} a side. Use `format=png` or tif.")
 
     def paint(self, content: Picture, style: Style) -> Picture:
         """Return the content in the style."""
@@ -167,8 +167,8 @@ class Painter:
                  for picture in pictures]
         columns = sum(width for _, width in sizes)
         if rows * columns > self.recipe.max_pixels:
-            raise ImageError(f"--concat makes a row of {columns} x {rows} pixels, the limit is "
-                             f"{self.recipe.max_pixels}; --max-pixels raises it.")
+            raise ImageError(f"`concat` makes a row of {columns} x {rows} pixels, the limit is "
+                             f"{self.recipe.max_pixels}; `max_pixels` raises it.")
         self._check_fits(rows, columns)
         return sizes
 
@@ -251,7 +251,7 @@ def middle_square(image: np.ndarray, size: int) -> np.ndarray:
     """Return the middle square of a picture, `size` pixels a side; ImageError if it is smaller."""
     if min(image.shape[:2]) < size:
         rows, columns = image.shape[:2]
-        raise ImageError(f"--crop-size {size} is larger than the picture, {columns} x {rows}; "
-                         "--content-size enlarges it.")
+        raise ImageError(f"`crop_size={size}` is larger than the picture, {columns} x {rows}; "
+                         "`content_size` enlarges it.")
     top, left = ((length - size) // 2 for length in image.shape[:2])
     return image[top:top + size, left:left + size]

@@ -77,6 +77,6 @@ def prepare(jobs: Sequence[tuple[Path, Path]], size: int = 512,
                 yield file, error
         except BrokenProcessPool:
             raise OptionError("a worker process was killed, perhaps for lack of memory. The same "
-                              "command goes on where it was; use fewer --workers.") from None
+                              "command goes on where it was; use fewer `workers`.") from None
         finally:
             pool.shutdown(cancel_futures=True)

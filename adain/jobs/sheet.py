@@ -41,7 +41,7 @@ def check_size(path: Path, jobs: Sequence[Job], max_pixels: int) -> None:
         1 + len({job.content for job in jobs}), 1 + len({job.style for job in jobs})))
     if max(rows, columns) > kind.longest_side or rows * columns > max_pixels:
         raise OptionError(f"a sheet of {columns} x {rows} pixels is too large for {path}: "
-                          f"{kind.name} holds {kind.longest_side} a side, --max-pixels allows "
+                          f"{kind.name} holds {kind.longest_side} a side, `max_pixels` allows "
                           f"{max_pixels} in all. Make several, or name a .png file.")
 
 

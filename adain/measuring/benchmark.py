@@ -138,7 +138,7 @@ def _run(command: list[str], **environment: str) -> None:
 def report(options: argparse.Namespace) -> None:
     """Measure all methods, and write the page."""
     if options.watts <= 0 or options.tariff < 0:
-        raise OptionError("--watts must be above 0 and --tariff not below; received "
+        raise OptionError("`watts` must be above 0 and `tariff` not below; received "
                           f"{options.watts:g} and {options.tariff:g}.")
     folder = Path(options.report)
     [style, *others] = find.pictures(options.style_path)

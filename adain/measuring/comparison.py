@@ -90,7 +90,7 @@ def make_plan(folder: Path, contents: list[Path], style: Path, network: Path | N
         learned = johnson.load(network)[1]["style_name"]
         if Path(learned).stem != style.stem:
             raise OptionError(f"{network} has learnt {learned}, the comparison's style is "
-                              f"{style.name}: give --style-path that picture, or no --johnson.")
+                              f"{style.name}: give `style_path` that picture, or no `johnson`.")
     plan = Plan(folder, tuple(contents), style, network, quick)
     for index, (path, stem) in enumerate(zip(contents, naming.unique_names(contents))):
         picture = fill(images.read(path), *DISPLAY)

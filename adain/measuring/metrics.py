@@ -51,7 +51,7 @@ class Meter:
 
     def __init__(self, size: int = 512) -> None:
         if size < 16:
-            raise OptionError(f"--size must be at least 16; received {size}.")
+            raise OptionError(f"`size` must be at least 16; received {size}.")
         self._size = size
         self._network = compile_graph(activations_graph(load_encoder("vgg19"), STYLE_LAYERS),
                                       "float32")

@@ -46,16 +46,15 @@ class Recipe:
         for name in ("content_size", "crop_size", "coarse_size", "passes", "max_pixels"):
             value = getattr(self, name)
             if value is not None and value < 1:
-                raise OptionError(f"--{name.replace('_', '-')} must be at least 1; "
-                                  f"received {value}.")
+                raise OptionError(f"`{name}` must be at least 1; received {value}.")
         if self.refine < 0:
-            raise OptionError(f"--refine must be at least 0; received {self.refine}.")
+            raise OptionError(f"`refine` must be at least 0; received {self.refine}.")
         color.check_color_mode(self.keep_colors)
         if self.style_weights is not None and self.masks is not None:
-            raise OptionError("--style-weights mixes styles everywhere, --mask gives each a region "
-                              "of its own: use one of the two (grey masks mix, too).")
+            raise OptionError("`style_weights` mixes styles everywhere, `masks` gives each a "
+                              "region of its own: use one of the two (grey masks mix, too).")
         if self.concat and self.bits == 16:
-            raise OptionError("--concat shows 8-bit pictures: leave out --bits 16.")
+            raise OptionError("`concat` shows 8-bit pictures: leave out `bits=16`.")
 
     @property
     def dtype(self) -> type:
@@ -85,12 +84,12 @@ class Recipe:
         for path in paths:
             if self.needs_pictures and path.suffix == stylefile.SUFFIX:
                 raise OptionError(f"{path} is an encoded style, without the picture that "
-                                  "--keep-colors and --concat need.")
+                                  "`keep_colors` and `concat` need.")
         count = len(paths)
-        for option, values in (("--style-weights", self.style_weights), ("--mask", self.masks)):
+        for option, values in (("style_weights", self.style_weights), ("masks", self.masks)):
             if values is not None and len(values) != count:
                 raise OptionError(f"{count} style{'s need' if count > 1 else ' needs'} {count} "
-                                  f"{option}; received {len(values)} "
+                                  f"`{option}`; received {len(values)} "
                                   f"({' '.join(map(str, values))}).")
         if self.style_weights is not None:
             merge([ChannelStats(0.0, 0.0)] * count, self.style_weights)  # refuses impossible ones

@@ -100,7 +100,7 @@ DEFAULT_PRESET = "vgg19"
 def preset(name: str) -> Preset:
     """Return the preset of that name; OptionError lists the names there are."""
     if name not in PRESETS:
-        raise OptionError(f"model must be one of {', '.join(PRESETS)}; received {name}.")
+        raise OptionError(f"`model` must be one of {', '.join(PRESETS)}; received {name}.")
     return PRESETS[name]
 
 

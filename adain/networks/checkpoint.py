@@ -59,7 +59,7 @@ class Checkpoint:
         if self.vgg_path is not None:  # a checkpoint of a stranger's must not choose what is read
             raise WeightsError(f"{self.path} was trained with the VGG19 in {self.vgg_path!r}, "
                                "which is not read only because a checkpoint says so: name it with "
-                               "--vgg-path.")
+                               "`vgg_path`.")
         return weights.load_encoder(self.model)
 
     def decoder(self) -> weights.Weights:
@@ -253,7 +253,7 @@ def _newest_whole(path: Path, resume: bool) -> Checkpoint:
                   file=sys.stderr)
         return found
     if candidates == [path] and len(list_all(path.parent)) > 1:
-        raise WeightsError(f"{damage} There are others: --checkpoint {path.parent} takes the "
+        raise WeightsError(f"{damage} There are others: `checkpoint={path.parent}` takes the "
                            "newest whole one.")
     raise damage
 

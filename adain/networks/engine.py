@@ -87,18 +87,18 @@ def create(name: str, encoder: Weights, decoder: Weights, adain_layers: Sequence
     slope: the ReLUs' negative slope. ranges: what the precision "int8" needs, see `convolutions`.
     """
     if precision not in PRECISIONS:
-        raise OptionError(f"precision must be one of {', '.join(PRECISIONS)}; "
+        raise OptionError(f"`precision` must be one of {', '.join(PRECISIONS)}; "
                           f"received {precision}.")
     if name not in ENGINES:
-        raise OptionError(f"engine must be one of {', '.join(ENGINES)}; received {name}.")
+        raise OptionError(f"`engine` must be one of {', '.join(ENGINES)}; received {name}.")
     if precision == "int8":
         if name != "openvino":
-            raise OptionError(f"precision int8 needs the engine openvino; received {name}.")
+            raise OptionError(f"`precision=int8` needs `engine=openvino`; received {name}.")
         if ranges is None:
-            raise OptionError("precision int8 is for the networks that ship, whose ranges are "
+            raise OptionError("`precision=int8` is for the networks that ship, whose ranges are "
                               "known; use auto, float32 or bfloat16 with others.")
         if cpu.lacks_int8():
-            raise OptionError("precision int8 needs a CPU with VNNI instructions, which this one "
+            raise OptionError("`precision=int8` needs a CPU with VNNI instructions, which this one "
                               "lacks: use auto.")
         return OpenVINOEngine(encoder, decoder, adain_layers, precision, slope, ranges)
     engine = OpenVINOEngine if name == "openvino" else KerasEngine
@@ -188,7 +188,7 @@ class KerasEngine:
         try:
             from adain.networks.keras import model
         except ModuleNotFoundError as error:
-            raise OptionError(f"--engine keras needs {error.name}: "
+            raise OptionError(f"`engine=keras` needs {error.name}: "
                               "pip install -e '.[train]'") from None
         from adain.networks.keras.devices import describe_device
 

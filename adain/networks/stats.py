@@ -53,7 +53,7 @@ def merge(styles: Sequence[ChannelStats], weights: Sequence[float]) -> ChannelSt
         raise OptionError(f"{len(styles)} styles need as many weights; received {len(weights)}.")
     total = float(sum(weights))
     if not 0 < total < math.inf or min(weights) < 0:
-        raise OptionError("style weights must be >= 0, not all 0, and their sum finite; "
+        raise OptionError("`style_weights` must be >= 0, not all 0, and their sum finite; "
                           f"received {' '.join(map(str, weights))}.")
     shares = [weight / total for weight in weights]
     return ChannelStats(

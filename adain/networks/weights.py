@@ -91,7 +91,7 @@ def check(weights: Weights, part: str, model: str, source: str | Path) -> None:
         if kernel.shape != expected or bias.shape != expected[-1:]:
             fitting = [name for name, other in PRESETS.items()
                        if kernel.shape == (3, 3, *channels(layer, other.widths))]
-            hint = f" Use --model {fitting[0]}." if fitting and kernel.shape != expected else ""
+            hint = f" Use `model={fitting[0]}`." if fitting and kernel.shape != expected else ""
             raise WeightsError(f"{source}: the {part}'s {layer} has kernel {kernel.shape} and bias "
                                f"{bias.shape}, preset {model} expects {expected} and "
                                f"{expected[-1:]}.{hint}")
@@ -228,5 +228,5 @@ def _read_vgg(path: Path) -> Weights:
         weights = dict(zip(VGG19_LAYERS, found[1:]))
         check(weights, "encoder", "vgg19", path)
         return _fold_pixel_map(weights, matrix[0, 0], offset)
-    raise WeightsError(f"--vgg-path takes a Keras VGG19 notop .h5 file or the authors' "
+    raise WeightsError(f"`vgg_path` takes a Keras VGG19 notop .h5 file or the authors' "
                        f"vgg_normalised.t7; received {path}.")

@@ -69,50 +69,45 @@ class TrainConfig:
                               ("reconstruction_iter", 0), ("style_weight_ramp", 0),
                               ("seed", 0), ("cached_crops", 0)):
             if not getattr(self, name) >= minimum:
-                raise OptionError(f"{flag(name)} must be at least {minimum}; "
+                raise OptionError(f"`{name}` must be at least {minimum}; "
                                   f"received {getattr(self, name)}.")
         layers = self.style_layer_weights
         if len(layers) != len(STYLE_LAYERS) or min(layers) < 0 or not max(layers) > 0:
-            raise OptionError("--style-layer-weights must be one number from 0 up for each of "
+            raise OptionError("`style_layer_weights` must be one number from 0 up for each of "
                               f"{', '.join(STYLE_LAYERS)}, not all 0; received "
                               f"{' '.join(map(str, layers))}.")
         if self.gram and self.cached_crops:
-            raise OptionError("--cached-crops keeps means and deviations, which --gram does not "
+            raise OptionError("`cached_crops` keeps means and deviations, which `gram` does not "
                               "use: leave out one of the two.")
         if self.style_crop_size and not self.cached_crops:
-            raise OptionError("--style-crop-size needs --cached-crops, which keep the styles' "
-                              "statistics: add --cached-crops 1 or more.")
+            raise OptionError("`style_crop_size` needs `cached_crops`, which keep the styles' "
+                              "statistics: add `cached_crops=1` or more.")
         if self.style_crop_size and preset(self.model).trains_encoder:
-            raise OptionError("--style-crop-size is for --model vgg19, whose encoder is not "
-                              f"trained: leave it out for --model {self.model}.")
+            raise OptionError("`style_crop_size` is for `model=vgg19`, whose encoder is not "
+                              f"trained: leave it out for `model={self.model}`.")
         if not 0 <= self.validation_split < 1:
-            raise OptionError("--validation-split must be from 0 to below 1; "
+            raise OptionError("`validation_split` must be from 0 to below 1; "
                               f"received {self.validation_split}.")
         for name in ("hue_rotation", "lightening", "tinting"):
             if not 0 <= getattr(self, name) <= 1:
-                raise OptionError(f"--{name.replace('_', '-')} must be from 0 to 1; "
+                raise OptionError(f"`{name}` must be from 0 to 1; "
                                   f"received {getattr(self, name)}.")
         if not 0 <= self.identity_share < 1:
-            raise OptionError("--identity-share must be from 0 to below 1; "
+            raise OptionError("`identity_share` must be from 0 to below 1; "
                               f"received {self.identity_share}.")
         if not self.learning_rate > 0:
-            raise OptionError(f"--learning-rate must be above 0; received {self.learning_rate}.")
+            raise OptionError(f"`learning_rate` must be above 0; received {self.learning_rate}.")
         for name, choices in (("content_target", CONTENT_TARGETS), ("optimizer", OPTIMIZERS),
                               ("initialization", INITIALIZATIONS), ("lr_schedule", SCHEDULES),
                               ("jit", JIT)):
             if getattr(self, name) not in choices:
-                raise OptionError(f"{flag(name)} must be one of {', '.join(choices)}; "
+                raise OptionError(f"`{name}` must be one of {', '.join(choices)}; "
                                   f"received {getattr(self, name)}.")
         if self.initialization == "inversion" and preset(self.model).trains_encoder:
-            raise OptionError(f"--initialization inversion undoes a frozen encoder; that of "
-                              f"--model {self.model} is trained: use random.")
+            raise OptionError(f"`initialization=inversion` undoes a frozen encoder; that of "
+                              f"`model={self.model}` is trained: use random.")
 
     @property
     def jit_compile(self) -> bool | str:
         """Return `jit` as Keras' compile() takes it."""
         return {"auto": "auto", "on": True, "off": False}[self.jit]
-
-
-def flag(name: str) -> str:
-    """Return the option that sets a field."""
-    return "--" + name.replace("_", "-")

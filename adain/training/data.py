@@ -117,7 +117,7 @@ def hold_out(files: list[Path], share: float, seed: int) -> tuple[list[Path], li
     if not share:
         return files, []
     if len(files) < 2:
-        raise OptionError(f"--validation-split needs two pictures or more; {files[0].parent} has "
+        raise OptionError(f"`validation_split` needs two pictures or more; {files[0].parent} has "
                           f"{len(files)}.")
     count = min(max(1, round(share * len(files))), len(files) - 1)
     chosen = set(np.random.default_rng((seed, len(files))).permutation(len(files))[:count].tolist())
@@ -146,13 +146,13 @@ class PairSource:
                  recoloring: Recoloring = UNCHANGED, style_crop_size: int | None = None,
                  cache: PictureCache | None = None,
                  leave_out: Sequence[str | Path] = ()) -> None:
-        for name, size in (("crop size", crop_size), ("style crop size", style_crop_size)):
+        for name, size in (("crop_size", crop_size), ("style_crop_size", style_crop_size)):
             if size is None:
                 continue
             if size % 8 or size < 16:
-                raise OptionError(f"{name} must be a multiple of 8, 16 or more; received {size}.")
+                raise OptionError(f"`{name}` must be a multiple of 8, 16 or more; received {size}.")
             if image_size < size:
-                raise OptionError(f"image size {image_size} is smaller than {name} {size}.")
+                raise OptionError(f"`image_size={image_size}` is smaller than `{name}={size}`.")
         self.crop_size = crop_size
         self._arrived: dict[int, float] = {}
         # Two seeds: otherwise folders of equal length would always meet in the same pairs.

@@ -61,7 +61,7 @@ def is_first() -> bool:
 def check_batch(strategy: Any, batch_size: int) -> None:
     """Raise OptionError unless every replica gets an equal part of a batch."""
     if strategy is not None and batch_size % strategy.num_replicas_in_sync:
-        raise OptionError(f"--batch-size must be a multiple of the {strategy.num_replicas_in_sync} "
+        raise OptionError(f"`batch_size` must be a multiple of the {strategy.num_replicas_in_sync} "
                           f"devices that share it; received {batch_size}.")
 
 

@@ -60,7 +60,7 @@ def _acquire(path: Path) -> TextIO:
             owner = file.read(200).strip() or "another one"
             file.close()
             raise OptionError(f"a run trains in {path.parent} already: {owner}. Wait for it, stop "
-                              "it, or use another --checkpoint folder.") from None
+                              "it, or use another `checkpoint` folder.") from None
         except OSError as error:
             if error.errno not in _UNSUPPORTED:
                 raise

@@ -217,7 +217,7 @@ class Recorder(keras.callbacks.Callback):
         good = f"the last good checkpoint is {saved[-1]}" if saved else "there is no checkpoint yet"
         path = self.folder / f"failed_{checkpoint.name(step)}.npz"
         raise AdaINError(f"{reason} at step {step}; {good}; {self._keep_batch(path, step)}. "
-                         "Lower --learning-rate or --style-weight, or use --precision float32.")
+                         "Lower `learning_rate` or `style_weight`, or use `precision=float32`.")
 
     def _keep_batch(self, path: Path, step: int) -> str:
         batch = next(iter(self.batches(step - 1, step)))

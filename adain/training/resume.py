@@ -12,7 +12,7 @@ from typing import Any
 
 from adain.errors import OptionError
 from adain.networks.checkpoint import Checkpoint
-from adain.training.config import TrainConfig, flag
+from adain.training.config import TrainConfig
 
 FREE = ("max_iter", "save_iter", "summary_iter", "keep")  # change nothing that is computed
 NOTED = ("jit", "initialization")  # change no more than rounding, or no step after the first
@@ -32,22 +32,22 @@ def check_changes(resumed: Checkpoint, config: TrainConfig, data: dict[str, dict
     data: describe_pictures() of each folder, by the name of its option. allowed: report all.
     """
     stored, now = resumed.config["options"], json.loads(json.dumps(dataclasses.asdict(config)))
-    changed = {name: f"{flag(name)} {stored[name]} (now {value})" for name, value in now.items()
+    changed = {name: f"`{name}={stored[name]}` (now {value})" for name, value in now.items()
                if name != "model" and name in stored and stored[name] != value}
     before = resumed.config.get("data", {})
     for name, found in data.items():
         old = before.get(name)
         if isinstance(old, dict) and old.get("names") != found["names"]:
-            changed[name] = (f"{old.get('pictures')} pictures in {flag(name)} (now "
+            changed[name] = (f"{old.get('pictures')} pictures in `{name}` (now "
                              f"{found['pictures']}, or others)")
     if "max_iter" in changed and config.lr_schedule == "cosine":
-        report(f"{changed['max_iter']}: with --lr-schedule cosine this changes the learning rates")
+        report(f"{changed['max_iter']}: with `lr_schedule=cosine` this changes the learning rates")
     noted = [text for name, text in changed.items() if name in NOTED]
     refused = [text for name, text in changed.items() if name not in (*FREE, *NOTED)]
     if refused and not allowed:
         raise OptionError(f"{resumed.path} was trained with {', '.join(refused)}: with that, this "
-                          "would be another run. Use the same, or another --checkpoint folder "
-                          "(--continue-from begins there with these networks), or go on with "
-                          "--allow-changes.")
+                          "would be another run. Use the same, or another `checkpoint` folder "
+                          "(`continue_from` begins there with these networks), or go on with "
+                          "`allow_changes`.")
     if noted or refused:
         report(f"goes on although it was trained with {', '.join(noted + refused)}")

@@ -62,7 +62,7 @@ def build(config: TrainConfig, resumed: Checkpoint | None = None,
     model.compile(optimizer(config), jit_compile=config.jit_compile)
     model.optimizer.build(model.trainable_variables)
     if resumed is not None:
-        _set_networks(model, resumed, "Use another --checkpoint folder.")
+        _set_networks(model, resumed, "Use another `checkpoint` folder.")
         _restore_optimizer(model, resumed)
     elif start is not None:
         _set_networks(model, start, "Continue from another.")
@@ -81,8 +81,8 @@ def _set_networks(model: TrainingModel, found: Checkpoint | Shipped, way_out: st
 def _restore_optimizer(model: TrainingModel, resumed: Checkpoint) -> None:
     stored, variables = resumed.optimizer(), model.optimizer.variables
     if [array.shape for array in stored] != [tuple(variable.shape) for variable in variables]:
-        raise OptionError(f"{resumed.path} was written with another optimizer or --precision; "
-                          "use the same options, or another --checkpoint folder.")
+        raise OptionError(f"{resumed.path} was written with another optimizer or `precision`; "
+                          "use the same options, or another `checkpoint` folder.")
     for variable, array in zip(variables, stored):
         variable.assign(array)
 
@@ -143,8 +143,8 @@ def _train(config: TrainConfig, batches: Batches, watch: Watch, folder: Path,
         check_changes(resumed, config, watch.data, allow_changes, report)
     inverts = config.initialization == "inversion" and not resumed
     if inverts and distribution.worker_count() > 1:
-        raise OptionError("--initialization inversion works on one machine: take its first step "
-                          "there, then --continue-from it on all.")
+        raise OptionError("`initialization=inversion` works on one machine: take its first step "
+                          "there, then `continue_from` it on all.")
     start = starting_point(continue_from) if continue_from and not resumed else None
     with distribution.scope(strategy):
         model = build(config, resumed, start)

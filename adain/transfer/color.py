@@ -28,8 +28,8 @@ _YIQ = np.array([_LUMINANCE, [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.311
 def check_color_mode(mode: str | None) -> None:
     """Raise OptionError unless the mode is one of COLOR_MODES, or None for no change."""
     if mode is not None and mode not in COLOR_MODES:
-        raise OptionError(f"the colours can be kept by {', '.join(COLOR_MODES)}; "
-                          f"received '{mode}'.")
+        raise OptionError(f"`keep_colors` must be one of {', '.join(COLOR_MODES)}; "
+                          f"received {mode}.")
 
 
 def recolor_style(style: np.ndarray, content: np.ndarray, mode: str | None) -> np.ndarray:

@@ -48,7 +48,7 @@ def load(path: str | Path, encoder: str, channels: int, more: int = 0) -> Channe
     found = str(read_arrays(path, kind, {"encoder": TEXT})["encoder"])
     if found != encoder:
         raise WeightsError(f"{path} was encoded by another network ({found[:32]!r}, this one is "
-                           f"{encoder}): encode the painting again with this --model.")
+                           f"{encoder}): encode the painting again with this `model`.")
     if read_arrays(path, kind, {"mean": None})["mean"].shape == (channels + more,):
         channels += more
     arrays = read_arrays(path, kind, {"mean": (channels,), "std": (channels,)})

@@ -58,11 +58,11 @@ class Stylizer:
                  tile_size: int | None = None, max_memory: int | None = None,
                  style_size: int | None = 512) -> None:
         if tile_size is not None and (tile_size < STRIDE or tile_size % STRIDE):
-            raise OptionError(f"tile size must be a multiple of {STRIDE}; received {tile_size}.")
+            raise OptionError(f"`tile_size` must be a multiple of {STRIDE}; received {tile_size}.")
         if tile_size is not None and max_memory is not None:
-            raise OptionError("tile size and max memory exclude each other: give one of them.")
+            raise OptionError("`tile_size` and `max_memory` exclude each other: give one of them.")
         if style_size is not None and style_size < 1:
-            raise OptionError(f"style size must be at least 1 pixel; received {style_size}.")
+            raise OptionError(f"`style_size` must be at least 1 pixel; received {style_size}.")
         if checkpoint is not None:
             encoder, decoder, self.model = _from_checkpoint(checkpoint, model, vgg_path,
                                                             decoder_path)
@@ -163,14 +163,14 @@ class Stylizer:
         """
         check_alpha(alpha)
         if passes < 1:
-            raise OptionError(f"passes must be at least 1; received {passes}.")
+            raise OptionError(f"`passes` must be at least 1; received {passes}.")
         if coarse_size is not None and coarse_size < 1:
-            raise OptionError(f"coarse size must be at least 1 pixel; received {coarse_size}.")
+            raise OptionError(f"`coarse_size` must be at least 1 pixel; received {coarse_size}.")
         if refine < 0:
-            raise OptionError(f"refine must be at least 0; received {refine}.")
+            raise OptionError(f"`refine` must be at least 0; received {refine}.")
         if np.dtype(dtype) not in DTYPES:
-            raise OptionError(f"dtype must be one of {', '.join(kind.__name__ for kind in DTYPES)};"
-                              f" received {np.dtype(dtype)}.")
+            names = ", ".join(kind.__name__ for kind in DTYPES)
+            raise OptionError(f"`dtype` must be one of {names}; received {np.dtype(dtype)}.")
         image = as_image(content)
         encoded = partial(self._encoded, content=image, keep_colors=keep_colors,
                           refine=refine > 0)
@@ -249,7 +249,7 @@ class Stylizer:
         """Yield each limit in bytes, what of it is needed before the first pixel, and its name."""
         plan = preset(self.model)
         if self.max_memory is not None:
-            yield self.max_memory * 1_000_000, plan.base_bytes, "--max-memory is"
+            yield self.max_memory * 1_000_000, plan.base_bytes, "`max_memory` is"
         available = memory.available()
         if engine == "openvino" and available is not None:
             start = plan.start_bytes if memory.reserved_counts() else plan.base_bytes
@@ -291,13 +291,13 @@ class Stylizer:
 def check_alpha(alpha: float) -> None:
     """Raise OptionError unless alpha is within [0, 1]."""
     if not 0 <= alpha <= 1:
-        raise OptionError(f"alpha must be from 0 (content) to 1 (style); received {alpha}.")
+        raise OptionError(f"`alpha` must be from 0 (content) to 1 (style); received {alpha}.")
 
 
 def _check_has_colors(encoded: str | Path, keep_colors: str | None) -> None:
     """Raise OptionError where an encoded style should take the content's colours."""
     if keep_colors is not None:
-        raise OptionError(f"keeping colours by {keep_colors} changes the picture of the style, but "
+        raise OptionError(f"`keep_colors={keep_colors}` changes the picture of the style, but "
                           f"{encoded} is encoded already: give the picture.")
 
 
@@ -329,19 +329,19 @@ def _from_checkpoint(path, model, vgg_path, decoder_path):
 
     found = checkpoints.load(path)
     if model is not None and model != found.model:
-        raise OptionError(f"{found.path} holds the model {found.model}; received --model {model}.")
+        raise OptionError(f"{found.path} holds the model {found.model}; received `model={model}`.")
     if decoder_path is not None:
-        raise OptionError("--checkpoint brings its own decoder; leave out --decoder-path.")
+        raise OptionError("`checkpoint` brings its own decoder; leave out `decoder_path`.")
     encoder = load_encoder(found.model, vgg_path) if vgg_path else found.encoder()
     return encoder, found.decoder(), found.model
 
 
 def _from_files(model, vgg_path, decoder_path):
     if preset(model).trains_encoder and (vgg_path or decoder_path):
-        raise OptionError(f"--vgg-path and --decoder-path are for --model vgg19, not {model}.")
+        raise OptionError(f"`vgg_path` and `decoder_path` are for `model=vgg19`, not {model}.")
     torch_encoder = vgg_path is not None and Path(vgg_path).suffix == ".t7"
     if torch_encoder != (decoder_path is not None):
         raise OptionError("vgg_normalised.t7 and decoder.t7 fit only each other: the shipped "
-                          "networks are normalised differently. Give both --vgg-path and "
-                          "--decoder-path, or neither.")
+                          "networks are normalised differently. Give both `vgg_path` and "
+                          "`decoder_path`, or neither.")
     return load_encoder(model, vgg_path), load_decoder(model, decoder_path)

@@ -75,7 +75,7 @@ class Source:
         if pixels > max_pixels:
             raise ImageError(f"{self.path} is refused: its frames have {context.width} x "
                              f"{context.height} = {pixels} pixels, the limit is {max_pixels}; "
-                             f"raise it with --max-pixels {pixels}.")
+                             f"raise it with `max_pixels={pixels}`.")
         context.options = decoder_options(max_pixels)
         self._video.thread_type = "AUTO"
         self._alpha = None
@@ -102,7 +102,7 @@ class Source:
             item = next(self._items, None)
             if item is None:
                 raise ImageError(f"{self.path} has no readable frame of at most {max_pixels} "
-                                 "pixels (--max-pixels).")
+                                 "pixels (`max_pixels`).")
             self._seen.append(item)
 
     def _guess_frames(self) -> int | None:

@@ -140,5 +140,5 @@ def _share(seconds: float, constant: float) -> float:
 def check_smoothing(smoothing: float) -> None:
     """Raise OptionError unless smoothing is a number of seconds >= 0."""
     if not 0 <= smoothing < math.inf:
-        raise OptionError("smoothing must be a number of seconds, 0 or more (0: every frame on its "
-                          f"own); received {smoothing}.")
+        raise OptionError("`smoothing` must be a number of seconds, 0 or more (0: every frame on "
+                          f"its own); received {smoothing}.")

@@ -12,6 +12,7 @@ import pytest
 from conftest import ROOT, picture, random_decoder, random_encoder
 from PIL import Image
 
+from adain.commands import with_flags
 from adain.files import images
 from adain.networks import checkpoint
 from adain.networks.architecture import PRESETS
@@ -194,10 +195,10 @@ def test_keras_engine(folders):
     (["--content-path", "none"], "ImageError: none does not exist"),
     (["--content-path", "{}/empty"], "ImageError: .*empty has no pictures"),
     (["--style-path", "{}/empty"], "ImageError: .*empty has no pictures"),
-    (["--alpha", "1.5"], r"OptionError: alpha must be from 0 .* to 1 .*; received 1.5"),
-    (["--alpha", "nan"], "OptionError: alpha"),
-    (["--tile-size", "100"], "OptionError: tile size must be a multiple of 8; received 100"),
-    (["--style-size", "-5"], "OptionError: style size must be at least 1"),
+    (["--alpha", "1.5"], r"OptionError: --alpha must be from 0 .* to 1 .*; received 1.5"),
+    (["--alpha", "nan"], "OptionError: --alpha"),
+    (["--tile-size", "100"], "OptionError: --tile-size must be a multiple of 8; received 100"),
+    (["--style-size", "-5"], "OptionError: --style-size must be at least 1"),
     (["--checkpoint", "{}/empty"], "WeightsError: .*empty has no checkpoint"),
     (["--checkpoint", "{}/none"], "WeightsError: .*none does not exist"),
     (["--vgg-path", "{}/none.h5"], "OptionError: .*--model vgg19, not compact"),
@@ -256,7 +257,7 @@ def test_train_then_resume_then_stylize(folders):
 
 
 @pytest.mark.parametrize("options, pattern", [
-    (["--crop-size", "30"], "OptionError: crop size must be a multiple of 8"),
+    (["--crop-size", "30"], "OptionError: --crop-size must be a multiple of 8"),
     (["--batch-size", "0"], "OptionError: --batch-size must be at least 1"),
     (["--device", "gpu"], "OptionError: --device gpu"),
     (["--vgg-path", "none.h5"], "WeightsError: none.h5 does not exist"),
@@ -298,3 +299,11 @@ def test_the_iterative_method(folders):
     assert not (folders / "made.state.npz").exists()  # nothing to go on with
     refused = stylize(folders, *options[:-2], "--alpha", "0.5", "--out-path", folders / "no.png")
     assert_one_line_error(refused, "OptionError: --model gatys .* no --alpha: leave it out")
+
+
+@pytest.mark.parametrize("said, printed", [
+    ("`max_memory` is 100", "--max-memory is 100"),
+    ("`bits=16`: leave it out (`masks`)", "--bits 16: leave it out (--mask)"),
+    ("no/`rm`.png and `Two words`", "no/`rm`.png and `Two words`")])
+def test_parameters_in_messages_are_printed_as_options(said, printed):
+    assert with_flags(said) == printed

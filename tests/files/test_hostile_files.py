@@ -169,7 +169,7 @@ def test_a_checkpoint_does_not_choose_which_vgg19_is_read(tmp_path):
     checkpoint.save(tmp_path, {"step": 1, "options": {"model": "vgg19", "vgg_path": "/a/vgg.t7"}},
                     None, random_decoder(*size), [], keep=1)
     found = checkpoint.load(tmp_path)
-    with pytest.raises(WeightsError, match="trained with the VGG19 in '/a/vgg.t7'.*--vgg-path"):
+    with pytest.raises(WeightsError, match="trained with the VGG19 in '/a/vgg.t7'.*`vgg_path`"):
         found.encoder()
 
 

@@ -232,7 +232,7 @@ def test_a_sheet_that_its_format_cannot_hold_is_refused_first(place):
         images.write(place / "photos" / f"{index}.png", CONTENT[:1, :1])
     with pytest.raises(OptionError, match="of 516 x 16636 .* WEBP holds 16383 a side"):
         stylize(place, "--sheet", place / "sheet.webp", content="photos", style=("styles/a.png",))
-    with pytest.raises(OptionError, match="--max-pixels allows 100 in all"):
+    with pytest.raises(OptionError, match="`max_pixels` allows 100 in all"):
         stylize(place, "--sheet", place / "sheet.png", "--max-pixels", 100, content="photos")
 
 
@@ -324,16 +324,16 @@ def test_standard_input_and_output(place, stylizer, monkeypatch):
 
 
 @pytest.mark.parametrize("options, error, message", [
-    (["--style-weights", "1"], OptionError, r"2 styles need 2 --style-weights; received 1 \(1.0\)"),
+    (["--style-weights", "1"], OptionError, r"2 styles need 2 `style_weights`; received 1 \(1.0\)"),
     (["--style-weights", "0", "0"], OptionError, "not all 0"),
     (["--style-weights", "1", "1", "--mask", "m.png", "m.png"], OptionError, "use one of the two"),
-    (["--mask", "m.png"], OptionError, "2 styles need 2 --mask; received 1"),
+    (["--mask", "m.png"], OptionError, "2 styles need 2 `masks`; received 1"),
     (["--mask", "none.png", "none.png"], ImageError, "none.png does not exist"),
-    (["--passes", "0"], OptionError, "--passes must be at least 1; received 0"),
+    (["--passes", "0"], OptionError, "`passes` must be at least 1; received 0"),
     (["--random", "0"], OptionError, "--random must be at least 1; received 0"),
-    (["--content-size", "-3"], OptionError, "--content-size must be at least 1; received -3"),
+    (["--content-size", "-3"], OptionError, "`content_size` must be at least 1; received -3"),
     (["--bits", "16", "--format", "jpg"], OptionError, "--bits 16 needs results in png or tif"),
-    (["--bits", "16", "--concat"], OptionError, "leave out --bits 16"),
+    (["--bits", "16", "--concat"], OptionError, "leave out `bits=16`"),
     (["--save-style", "s.npz"], OptionError, "--save-style writes one style; there are 2"),
     (["--save-style", "s.npz", "--style-weights", "1", "1", "--keep-colors"], OptionError,
      "leave out --keep-colors"),

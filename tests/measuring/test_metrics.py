@@ -100,5 +100,5 @@ def test_pictures_too_small_to_measure_are_refused(meter, gallery):
     content, style = gallery / "content" / "content0.png", gallery / "style" / "style0.png"
     with pytest.raises(ImageError, match="16 x 16 or more"):
         meter.measure(content, style, picture(8, 8))
-    with pytest.raises(OptionError, match="--size"):
+    with pytest.raises(OptionError, match="`size`"):
         metrics.Meter(size=4)

@@ -55,7 +55,7 @@ def test_a_stopped_run_is_restored_though_its_best_picture_is_there(place):
         paint(place)
     assert paint(place, "--restore") == 0
     np.testing.assert_array_equal(images.read(place / "out.png"), expected())
-    with pytest.raises(OptionError, match="no state .* to go on from; leave out --restore"):
+    with pytest.raises(OptionError, match="no state .* to go on from; leave out `restore`"):
         paint(place, "--restore")
 
 
@@ -91,7 +91,7 @@ def test_a_result_that_cannot_be_written_fails_alone(place, capsys):
 
 
 @pytest.mark.parametrize("options, message", [
-    (["--style-layers", "relu9_1"], "style_layers must be some of relu1_1 .*; received relu9_1"),
+    (["--style-layers", "relu9_1"], "`style_layers` must be some of relu1_1 .*; received relu9_1"),
     (["--alpha", "0.5"], "gatys optimises pixels, for which there is no --alpha: leave it out"),
     (["--mask", "m.png"], "no --mask"),
     (["--bits", "16"], "no --bits"),

@@ -74,7 +74,7 @@ def test_sizes_bits_and_colours(place):
 def test_a_picture_beyond_the_memory_is_refused_with_a_size_that_fits(place):
     network = johnson.StyleNetwork(place / "red.npz", "float32", max_memory=6)  # 10 000 pixels
     assert network.stylize(picture(100, 100, 0)).shape == (100, 100, 3)
-    with pytest.raises(ImageError, match="400 x 100 needs 24 MB.*--content-size 50 fits"):
+    with pytest.raises(ImageError, match="400 x 100 needs 24 MB.*`content_size=50` fits"):
         network.stylize(picture(100, 400, 0))
     assert network.stylize(picture(50, 200, 0)).shape == (50, 200, 3)
 
@@ -106,7 +106,7 @@ def test_a_file_that_is_no_network_is_refused(place):
     (["--cached-crops", 1], "has no --cached-crops"),
     (["--picture-cache", 1], "has no --picture-cache"),
     (["--style-path", "{}/content"], "is a folder: name a picture"),
-    (["--crop-size", 30], "crop size must be a multiple of 8"),
+    (["--crop-size", 30], "`crop_size` must be a multiple of 8"),
     (["--continue-from", "{}/red.png"], "is not a network of one style")])
 def test_impossible_training_options_are_refused(place, options, message):
     with pytest.raises((OptionError, WeightsError), match=message):

@@ -65,7 +65,7 @@ def test_where_the_newest_is_damaged_the_newest_whole_one_is_used_and_said(tmp_p
     said = capsys.readouterr().err
     assert f"step_0000003/{file} is not" in said and "step_0000002, the newest whole" in said
     assert checkpoint.load(tmp_path).step == (3 if file == "optimizer.npz" else 2)
-    with pytest.raises(WeightsError, match=f"{file} is not .*--checkpoint {tmp_path} takes the"):
+    with pytest.raises(WeightsError, match=f"{file} is not .*`checkpoint={tmp_path}` takes the"):
         checkpoint.load(tmp_path / "step_0000003", resume=True)
 
 

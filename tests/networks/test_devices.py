@@ -33,7 +33,7 @@ def test_native_windows_is_told_of_wsl2(machine):
 
 def test_a_demanded_gpu_that_is_missing_is_an_error(machine):
     machine()
-    with pytest.raises(OptionError, match="--device gpu: no GPU was found"):
+    with pytest.raises(OptionError, match="`device=gpu`: no GPU was found"):
         devices.warning("gpu")
 
 

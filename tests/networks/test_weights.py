@@ -139,7 +139,7 @@ def test_torch_decoder_is_read_in_order(tmp_path):
 
 
 def test_weights_of_the_wrong_shape_name_the_fitting_model():
-    with pytest.raises(WeightsError, match=r"\(3, 3, 3, 64\).*compact expects.*--model vgg19"):
+    with pytest.raises(WeightsError, match=r"\(3, 3, 3, 64\).*compact expects.*`model=vgg19`"):
         weights.check(weights.load_encoder("vgg19"), "encoder", "compact", "x.npz")
 
 

@@ -28,16 +28,15 @@ def changes(before, now, allowed=False, data_before=None, data=None):
     ("style_layer_weights", (8.0, 4.0, 2.0, 1.0)), ("validation_split", 0.1),
     ("optimizer", "muon"), ("clip_norm", 1.0), ("reconstruction_iter", 5)])
 def test_what_would_make_it_another_run_is_refused_unless_allowed(name, value):
-    flag = "--" + name.replace("_", "-")
-    with pytest.raises(OptionError, match=rf"was trained with {flag} .*\(now .*--allow-changes"):
+    with pytest.raises(OptionError, match=rf"was trained with `{name}=.*\(now .*`allow_changes`"):
         changes({}, {name: value})
     assert changes({name: value}, {name: value}) == []
     [line] = changes({}, {name: value}, allowed=True)
-    assert flag in line
+    assert f"`{name}=" in line
 
 
 def test_all_that_differs_is_named_at_once():
-    with pytest.raises(OptionError, match=r"--batch-size 8 \(now 4\), .*--seed 0 \(now 3\)"):
+    with pytest.raises(OptionError, match=r"`batch_size=8` \(now 4\), .*`seed=0` \(now 3\)"):
         changes({}, {"batch_size": 4, "seed": 3})
 
 
@@ -47,12 +46,12 @@ def test_going_on_longer_and_saving_more_often_is_free():
 
 def test_more_steps_of_a_cosine_are_said_to_change_the_rates():
     [line] = changes({"lr_schedule": "cosine"}, {"lr_schedule": "cosine", "max_iter": 9})
-    assert "--max-iter 160000 (now 9): with --lr-schedule cosine this changes the lea" in line
+    assert "`max_iter=160000` (now 9): with `lr_schedule=cosine` this changes the lea" in line
 
 
 def test_what_changes_only_the_rounding_is_said():
     [line] = changes({}, {"jit": "on"})
-    assert "--jit auto (now on)" in line
+    assert "`jit=auto` (now on)" in line
 
 
 def test_checkpoints_that_lack_an_option_are_resumed():
@@ -70,5 +69,5 @@ def test_pictures_are_compared_wherever_their_folder_is(tmp_path):
     before = describe("one", "a.jpg", "sub/b.jpg")
     assert changes({}, {}, data_before=before, data=describe("two", "sub/b.jpg", "a.jpg")) == []
     for names in (("a.jpg",), ("a.jpg", "b.jpg")):
-        with pytest.raises(OptionError, match=r"2 pictures in --content-path \(now"):
+        with pytest.raises(OptionError, match=r"2 pictures in `content_path` \(now"):
             changes({}, {}, data_before=before, data=describe("one", *names))

@@ -160,7 +160,7 @@ def test_a_run_goes_on_from_the_newest_whole_checkpoint(folders, capsys):
 def test_another_run_in_its_place_is_refused_unless_allowed(folders):
     train(CONFIG, folders, "run")
     other = dataclasses.replace(CONFIG, batch_size=1, max_iter=5)
-    with pytest.raises(OptionError, match=r"trained with --batch-size 2 \(now 1\)"):
+    with pytest.raises(OptionError, match=r"trained with `batch_size=2` \(now 1\)"):
         train(other, folders, "run")
     with locked(folders / "run"), pytest.raises(OptionError, match="a run trains in .* already"):
         train(CONFIG, folders, "run")

@@ -153,7 +153,7 @@ def test_modes_that_have_nothing_to_do_afterwards_change_nothing():
 
 def test_unknown_modes_are_named():
     for call in (recolor_style, restore_colors):
-        with pytest.raises(OptionError, match="coral, histogram, luminance; received 'sepia'"):
+        with pytest.raises(OptionError, match="coral, histogram, luminance; received sepia"):
             call(picture(8, 8), picture(8, 8), "sepia")
 
 

@@ -99,7 +99,7 @@ def test_colours_are_kept_as_by_hand(stylizer, mode, dtype):
 
 def test_an_encoded_style_cannot_take_the_content_s_colours(stylizer):
     style = stylizer.encode_style(picture(24, 24, 1))
-    with pytest.raises(OptionError, match="keeping colours by coral .* give the picture"):
+    with pytest.raises(OptionError, match="`keep_colors=coral` .* give the picture"):
         stylizer.stylize(picture(24, 24, 0), style, keep_colors="coral")
 
 
@@ -124,12 +124,13 @@ def test_pictures_that_cannot_be_used_are_refused(stylizer, bad, message):
 
 @pytest.mark.parametrize("alpha", [-0.1, 1.5, float("nan")])
 def test_alpha_outside_its_range_is_refused(stylizer, alpha):
-    with pytest.raises(OptionError, match="alpha must be from 0 .* to 1"):
+    with pytest.raises(OptionError, match="`alpha` must be from 0 .* to 1"):
         stylizer.stylize(picture(), picture(), alpha)
 
 
 @pytest.mark.parametrize("controls, message", [
-    ({"passes": 0}, "passes must be at least 1"), ({"coarse_size": 0}, "coarse size must be at"),
+    ({"passes": 0}, "`passes` must be at least 1"),
+    ({"coarse_size": 0}, "`coarse_size` must be at"),
     ({"dtype": np.int32}, "uint8, uint16, float32; received int32"),
     ({"dtype": np.float64}, "received float64"),
     ({"masks": [picture()]}, "1 masks need a list of as many styles; received one style"),
@@ -141,7 +142,7 @@ def test_controls_that_mean_nothing_are_refused(stylizer, controls, message):
 
 @pytest.mark.parametrize("options, message", [
     ({"model": "vgg16"}, "vgg19, compact"), ({"tile_size": 100}, "multiple of 8"),
-    ({"style_size": 0}, "at least 1"), ({"model": "compact", "vgg_path": "x.h5"}, "--model vgg19"),
+    ({"style_size": 0}, "at least 1"), ({"model": "compact", "vgg_path": "x.h5"}, "`model=vgg19`"),
     ({"decoder_path": "decoder.t7"}, "fit only each other"),
     ({"vgg_path": "vgg_normalised.t7"}, "fit only each other")])
 def test_impossible_options_are_refused(options, message):
@@ -167,7 +168,7 @@ def test_a_checkpoint_knows_its_model(tmp_path):
                     random_encoder(*size), random_decoder(*size), [], keep=1)
     assert Stylizer(checkpoint=tmp_path).model == "compact"
     assert Stylizer(checkpoint=tmp_path / "step_0000007", model="compact").model == "compact"
-    with pytest.raises(OptionError, match="holds the model compact; received --model vgg19"):
+    with pytest.raises(OptionError, match="holds the model compact; received `model=vgg19`"):
         Stylizer("vgg19", checkpoint=tmp_path)
 
 
@@ -213,3 +214,9 @@ def test_progress_may_use_the_stylizer():
                 yield tile
 
         np.testing.assert_array_equal(stylizer.stylize(content, style, progress=progress), expected)
+
+
+def test_errors_name_parameters_and_are_value_errors():
+    with pytest.raises(ValueError, match=r"`max_memory` is 100") as found:
+        Stylizer("compact", max_memory=100)
+    assert isinstance(found.value, OptionError) and "--" not in str(found.value)

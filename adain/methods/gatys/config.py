@@ -50,24 +50,24 @@ class GatysConfig:
         for name, minimum in (("content_weight", 0), ("style_weight", 0), ("tv_weight", 0),
                               ("iterations", 1), ("coarse_size", 16), ("seed", 0)):
             if not getattr(self, name) >= minimum:
-                raise OptionError(f"{name} must be at least {minimum}; "
+                raise OptionError(f"`{name}` must be at least {minimum}; "
                                   f"received {getattr(self, name)}.")
         for name in ("learning_rate", "style_scale"):
             value = getattr(self, name)
             if value is not None and not value > 0:
-                raise OptionError(f"{name} must be above 0; received {value}.")
+                raise OptionError(f"`{name}` must be above 0; received {value}.")
         for name, choices in (("optimizer", tuple(OPTIMIZERS)), ("start", STARTS),
                               ("precision", TRAIN_PRECISIONS)):
             if getattr(self, name) not in choices:
-                raise OptionError(f"{name} must be one of {', '.join(choices)}; "
+                raise OptionError(f"`{name}` must be one of {', '.join(choices)}; "
                                   f"received {getattr(self, name)}.")
         for name in ("content_layers", "style_layers"):
             unknown = [layer for layer in getattr(self, name) if layer not in LAYERS]
             if unknown or not getattr(self, name):
-                raise OptionError(f"{name} must be some of {' '.join(LAYERS)}; "
+                raise OptionError(f"`{name}` must be some of {' '.join(LAYERS)}; "
                                   f"received {' '.join(getattr(self, name)) or 'none'}.")
         if self.tile_size < STRIDE or self.tile_size % STRIDE:
-            raise OptionError(f"tile size must be a multiple of {STRIDE}; "
+            raise OptionError(f"`tile_size` must be a multiple of {STRIDE}; "
                               f"received {self.tile_size}.")
 
 

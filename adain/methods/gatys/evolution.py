@@ -23,11 +23,11 @@ class Evolution:
 
     def __init__(self, folder: str | Path, every: int, resumes: bool = False) -> None:
         if every < 1:
-            raise OptionError(f"pictures can be written every iteration at most; received {every}.")
+            raise OptionError(f"`evolution_iter` must be at least 1; received {every}.")
         self.folder, self.every = Path(folder), every
         if self.frames() and not resumes:
             raise OptionError(f"{folder} already has the pictures of a run: name another folder, "
-                              "or go on with that run by --restore.")
+                              "or go on with that run by `restore`.")
 
     def frames(self) -> list[Path]:
         """Return the pictures there are, in order."""

@@ -221,7 +221,7 @@ def save(path: Path, state: State, fingerprint: dict[str, Any]) -> None:
 def load(path: Path, fingerprint: dict[str, Any]) -> State:
     """Return the state at `path`; OptionError unless it is of these pictures and settings."""
     if not path.exists():
-        raise OptionError(f"there is no state {path} to go on from; leave out --restore.")
+        raise OptionError(f"there is no state {path} to go on from; leave out `restore`.")
     kind = "a readable state"
     try:
         found = parse_json(str(read_arrays(path, kind, {"fingerprint": TEXT})["fingerprint"]))
@@ -231,7 +231,7 @@ def load(path: Path, fingerprint: dict[str, Any]) -> State:
                  if found.get(name) != value]
     if different:
         raise OptionError(f"{path} is of a run with {'; '.join(different)}. Use the same, or leave "
-                          "out --restore to start afresh.")
+                          "out `restore` to start afresh.")
     names = array_names(path, LARGEST_STATE) - {"fingerprint"}
     scalars = {"step", "best_loss", "optimizer/step"}
     stored = read_arrays(path, kind, {name: () if name in scalars else None for name in

@@ -171,7 +171,7 @@ class StyleNetwork:
                               * min(rows, columns) // max(rows, columns))
             raise ImageError(f"a picture of {columns} x {rows} needs {needed} MB at once, the "
                              f"limit is {self.max_memory}: instance normalisation forbids tiles. "
-                             f"--content-size {side} fits.")
+                             f"`content_size={side}` fits.")
 
     def stylize(self, content: Picture, dtype: type = np.uint8) -> np.ndarray:
         """Return the content in the network's style: RGB, exactly as large.

@@ -176,7 +176,7 @@ class StyleRecorder(keras.callbacks.Callback):
         values = {name: float(value) for name, value in logs.items()}
         if not all(np.isfinite(value) for value in values.values()):
             raise AdaINError(f"the losses became {values} at step {self.step}; lower "
-                             "--learning-rate or --style-weight, or use --precision float32.")
+                             "`learning_rate` or `style_weight`, or use `precision=float32`.")
         last = self.step == config.max_iter or self.stop is not None
         if self.stop:
             self.report(f"{self.stop}: saving at step {self.step}")
@@ -280,8 +280,8 @@ def _train(config: TrainConfig, source: data.Pictures, style: np.ndarray, about:
     if checkpoint.list_all(folder):
         resumed = checkpoint.load(folder, METHOD, resume=True)
         if resumed.config.get("style") != about["style"]:
-            raise OptionError(f"{resumed.path} was trained with another style or --image-size than "
-                              f"{about['style_name']}; use another --checkpoint folder.")
+            raise OptionError(f"{resumed.path} was trained with another style or `image_size` than "
+                              f"{about['style_name']}; use another `checkpoint` folder.")
         check_changes(resumed, config, about["data"], allow_changes, report)
     model = build(config, style, resumed, continue_from)
     first_step = say_start(folder, resumed, config.max_iter, report)

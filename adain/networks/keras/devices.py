@@ -69,7 +69,7 @@ def warning(wanted: str) -> str | None:
     else:
         return None
     if wanted == "gpu":
-        raise OptionError(f"--device gpu: {reason}")
+        raise OptionError(f"`device=gpu`: {reason}")
     return f"WARNING: training on the CPU, 20 to 50 times slower than on a GPU: {reason}"
 
 
@@ -84,10 +84,10 @@ def gpu_expected() -> bool:
 def choose_precision(wanted: str) -> str:
     """Return the Keras dtype policy; "auto" is mixed_bfloat16 where that is faster."""
     if wanted not in TRAIN_PRECISIONS:
-        raise OptionError(f"precision must be one of {', '.join(TRAIN_PRECISIONS)}; "
+        raise OptionError(f"`precision` must be one of {', '.join(TRAIN_PRECISIONS)}; "
                           f"received {wanted}.")
     if wanted == "mixed_float16" and not gpus():
-        raise OptionError("--precision mixed_float16 needs a GPU: a CPU takes minutes for a step "
+        raise OptionError("`precision=mixed_float16` needs a GPU: a CPU takes minutes for a step "
                           "with it. Use auto.")
     if wanted != "auto":
         return wanted
