@@ -20,7 +20,7 @@ class TrainConfig:
 
     The defaults are the paper's. `style_layer_weights`, `content_target`, `initialization`,
     `reconstruction_iter`, `identity_share` and `style_weight_ramp` are departures from it that
-    make short runs converge sooner: see the README.
+    make short runs converge sooner: see docs/training.md.
     """
 
     model: str = DEFAULT_PRESET
