@@ -14,6 +14,7 @@ from adain.errors import ImageError, OptionError
 from adain.files import find
 from adain.jobs import naming
 from adain.jobs.painter import Painter
+from adain.jobs.results import Results
 from adain.methods.recipe import Recipe, Style
 from adain.transfer.stylizer import Stylizer
 from adain.video.clips import MAX_FRAME_PIXELS, import_av
@@ -81,7 +82,7 @@ def main(contents: list[Clip], options: argparse.Namespace, recipe: Recipe,
             print(f"{source}: {source.suffix} cannot be written, the result is .mp4",
                   file=sys.stderr)
         if painter is None:
-            painter = Painter(make_stylizer(options), recipe)
+            painter = Painter(make_stylizer(options), recipe, Results("output"))
         for style, target in results:
             try:
                 _clip(options, painter, source, style, target)
@@ -126,7 +127,7 @@ def _camera(number: int, options: argparse.Namespace, recipe: Recipe, styles: li
     if len(styles) != 1:
         raise OptionError(f"a camera is shown in one style; received {len(styles)}: "
                           "--style-weights mixes them.")
-    painter = Painter(make_stylizer(options), recipe)
+    painter = Painter(make_stylizer(options), recipe, Results("output"))
     [encoded] = painter.encoded(styles[0])
     made = webcam.stylize_webcam(painter.stylizer, number, encoded,
                                  styles[0].alpha, options.smoothing)

@@ -11,6 +11,7 @@ from adain.commands import tell_error
 from adain.errors import AdaINError, OptionError
 from adain.jobs.painter import Painter
 from adain.jobs.pipeline import Job, one_picture
+from adain.jobs.results import Results
 from adain.networks.architecture import CONTENT_LAYER, STYLE_LAYERS
 
 MODEL = "gatys"
@@ -44,10 +45,11 @@ def add_options(root: argparse.ArgumentParser) -> None:
                             "beside its best picture so far")
 
 
-def main(options: argparse.Namespace, jobs: Sequence[Job], painter: Painter) -> int:
+def main(options: argparse.Namespace, jobs: Sequence[Job], painter: Painter,
+         results: Results) -> int:
     """Make every result; Ctrl-C leaves the best picture so far and ends the command.
 
-    painter: reads and writes. Returns the exit code: 1 when some picture could not be made.
+    painter: reads contents. Returns the exit code: 1 when some picture could not be made.
     """
     from adain.methods.gatys.config import STARTS, GatysConfig
 
@@ -76,7 +78,7 @@ def main(options: argparse.Namespace, jobs: Sequence[Job], painter: Painter) -> 
         try:
             with one_picture(job.content):
                 restore = options.restore and (state_path.exists() or len(jobs) == 1)
-                if painter.exists(job.out_path) and not (options.overwrite or restore):
+                if results.existing(job.out_path) and not (options.overwrite or restore):
                     print(f"{job.out_path} exists already (--overwrite replaces it)")
                     continue
                 content = painter.read(job.content)
@@ -86,7 +88,7 @@ def main(options: argparse.Namespace, jobs: Sequence[Job], painter: Painter) -> 
                     restore=restore, evolution=options.evolution,
                     evolution_iter=options.evolution_iter, report=partial(print, file=sys.stderr))
                 stopped = state_path.exists()
-                out_path = painter.write(job.out_path, content._replace(rgb=result))
+                out_path = results.write(job.out_path, content._replace(rgb=result))
                 print(f"-> {out_path}")
         except AdaINError as error:
             if len(jobs) == 1:

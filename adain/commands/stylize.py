@@ -36,6 +36,7 @@ from adain.files import find, images
 from adain.jobs import naming
 from adain.jobs import pipeline as batch
 from adain.jobs.painter import Painter, StylePainter
+from adain.jobs.results import Results
 from adain.methods.recipe import Recipe, Style, styles_of
 from adain.networks.architecture import DEFAULT_PRESET
 from adain.progress import StopRequest
@@ -96,11 +97,11 @@ def main(arguments: list[str] | None = None) -> int:
         refuse(root, options, NOT_FOR_VIDEOS, f"{videos[0][0]} is a video or a camera")
         return clips.main(videos, options, recipe, styles, make_stylizer) or int(bool(unreadable))
     refuse(root, options, ("smoothing",), f"{options.content_path[0]} is no video")
-    jobs = choose_jobs(options, contents, styles)
+    results = Results(options.out_path, options.format, options.sheet)
+    jobs = choose_jobs(options, results, contents, styles)
     if options.model == iterative.MODEL:
-        return iterative.main(options, jobs, Painter(
-            None, recipe, options.format, longest_side=longest_side(options, jobs))) or (
-                int(bool(unreadable)))
+        return iterative.main(options, jobs, Painter(None, recipe, results), results) or (
+            int(bool(unreadable)))
     stylizer = make_stylizer(options)
 
     with stop_between() as between:
@@ -111,11 +112,11 @@ def main(arguments: list[str] | None = None) -> int:
                 return until_stopped(progress(steps, "iterations"), len(steps))
             return between(progress(steps, "tiles"))
 
-        painter = Painter(stylizer, recipe, options.format, shown, longest_side(options, jobs))
+        painter = Painter(stylizer, recipe, results, shown)
         if options.save_style and jobs:
             stylizer.save_style(options.save_style, painter.encoded(jobs[0].style)[0])
-        counts, bad = paint(options, jobs, painter, between)
-    return tell(options, jobs, counts, unreadable + bad, started,
+        outcomes, bad = paint(options, jobs, painter, results, between)
+    return tell(options, outcomes, unreadable + bad, started,
                 f"{stylizer.model}, {stylizer.engine.name} on {stylizer.engine.device}")
 
 
@@ -138,32 +139,36 @@ def one_style(options: argparse.Namespace, recipe: Recipe, started: float) -> in
         raise OptionError("a network of one style takes pictures, not videos or cameras.")
     contents, unreadable = find.contents(options.content_path, written(options))
     network = johnson.StyleNetwork(options.checkpoint, options.precision, options.max_memory)
-    jobs = choose_jobs(options, contents, [Style(network.style_name, ())])
-    painter = StylePainter(network, recipe, options.format, longest_side(options, jobs))
+    results = Results(options.out_path, options.format, options.sheet)
+    jobs = choose_jobs(options, results, contents, [Style(network.style_name, ())])
+    painter = StylePainter(network, recipe, results)
     with stop_between() as between:
-        counts, bad = paint(options, jobs, painter, between)
-    return tell(options, jobs, counts, unreadable + bad, started,
+        outcomes, bad = paint(options, jobs, painter, results, between)
+    return tell(options, outcomes, unreadable + bad, started,
                 f"johnson, openvino on {network.device}, in one piece: its normalisation forbids "
                 "tiles")
 
 
-def paint(options: argparse.Namespace, jobs: list[batch.Job], painter: Painter,
-          between: Callable[[Iterable], Iterable]) -> tuple[Counter, list[Path]]:
-    """Do the jobs; return how many came to which end, and the contents and styles that failed.
+def paint(options: argparse.Namespace, jobs: list[batch.Job], painter: Painter, results: Results,
+          between: Callable[[Iterable], Iterable]) -> tuple[list[batch.Outcome], list[Path]]:
+    """Do the jobs; return what became of each, and the contents and styles that failed.
 
     between: ends the batch between two pictures when it was stopped.
     """
-    cells = painter
+    reads, write, existing = painter, results.write, results.existing
     if options.sheet:
         from adain.jobs.sheet import Cells
 
         cells = Cells(painter)
-    counts, exists = Counter(), (lambda path: False) if options.overwrite else cells.exists
+        reads, write = cells, cells.write
+    if options.sheet or options.overwrite:
+        existing = no_result
+    done: list[batch.Outcome] = []
     told: dict[str, Path] = {}  # what several results lack is told once
-    with closing(batch.run(jobs, cells.read, painter.paint, cells.write, exists,
-                           cells.prepare, painter.room)) as outcomes:
+    with closing(batch.run(jobs, reads.read, painter.paint, write, existing,
+                           reads.prepare, painter.room)) as outcomes:
         for outcome in between(progress(outcomes, "pictures", len(jobs))):
-            counts[outcome.status] += 1
+            done.append(outcome)
             error = outcome.error
             if error and str(error) not in told:
                 tell_error(error)
@@ -173,13 +178,18 @@ def paint(options: argparse.Namespace, jobs: list[batch.Job], painter: Painter,
                 print(json.dumps(as_json(outcome)), flush=True)
     if options.sheet and cells.results:
         images.write(options.sheet, cells.sheet(jobs))
-    return counts, list(dict.fromkeys(told.values()))
+    return done, list(dict.fromkeys(told.values()))
 
 
-def tell(options: argparse.Namespace, jobs: list[batch.Job], counts: Counter, bad: list[Path],
+def no_result(path: Path) -> None:
+    """Find no result that exists already."""
+
+
+def tell(options: argparse.Namespace, outcomes: list[batch.Outcome], bad: list[Path],
          started: float, network: str) -> int:
     """Print what was made by which network; return the exit code."""
-    where = options.sheet or (jobs[0].out_path if len(jobs) == 1 else options.out_path)
+    where = options.sheet or (outcomes[0].out_path if len(outcomes) == 1 else options.out_path)
+    counts = Counter(outcome.status for outcome in outcomes)
     print(f"{summary(counts)} in {time.perf_counter() - started:.1f} s -> {where} ({network})",
           file=sys.stderr if options.json or options.out_path == find.STREAM else sys.stdout)
     if bad:
@@ -228,8 +238,8 @@ def find_styles(options: argparse.Namespace) -> tuple[list[Path], list[Path]]:
     return styles, unreadable
 
 
-def choose_jobs(options: argparse.Namespace, contents: list[tuple[Path, Path]],
-                styles: list[Style]) -> list[batch.Job]:
+def choose_jobs(options: argparse.Namespace, results: Results,
+                contents: list[tuple[Path, Path]], styles: list[Style]) -> list[batch.Job]:
     """Return the results to make; OptionError where they cannot be named or written."""
     if options.random is not None and options.random < 1:
         raise OptionError(f"--random must be at least 1; received {options.random}.")
@@ -239,59 +249,27 @@ def choose_jobs(options: argparse.Namespace, contents: list[tuple[Path, Path]],
                   f"{options.seed} {(folder / content.name).as_posix()}".encode(
                       "utf-8", "surrogateescape")).sample(
                       styles, min(options.random, len(styles))))]
-    out_path = Path(options.out_path)
-    if naming.is_file_name(options.out_path) and str(out_path) != find.STREAM:
-        try:
-            images.check_writable_format(out_path)
-        except ImageError as error:
-            raise ImageError(f"{error} A folder of that name: {out_path}/") from None
-    targets = naming.name_results([(content, folder, style.name) for content, folder, style
-                                   in chosen], options.out_path, options.format or "jpg",
-                                  (".png", ".state.npz") if options.model == iterative.MODEL
-                                  else (".png",))
+    targets = results.name([(content, folder, style.name) for content, folder, style in chosen],
+                           (".state.npz",) if options.model == iterative.MODEL else ())
     stems = {os.path.abspath(target.with_suffix("")) for target in targets}
     made = [content for content, _ in contents
             if os.path.abspath(content.with_suffix("")) in stems]
     if made and not options.sheet and len(targets) > 1:
         find.say(f"left out {len(made)} content{'s that have' if made[1:] else ' that has'} "
                  f"the name of a result: {made[0]}{', ...' * bool(made[1:])}")
-        return choose_jobs(options, [one for one in contents if one[0] not in made], styles)
+        return choose_jobs(options, results, [one for one in contents if one[0] not in made],
+                           styles)
     jobs = [batch.Job(content, style, target)
             for (content, _, style), target in zip(chosen, targets)]
-    named = Path(options.sheet) if options.sheet else out_path if targets == [out_path] else None
-    if named is None:
-        make_folder(out_path)
-    elif options.sheet or str(named) != find.STREAM:
-        images.check_writable_format(named)
-        if named.exists() and not (options.overwrite or options.restore):
-            raise OptionError(f"{named} exists; --overwrite replaces it.")
-        if options.sheet:
-            from adain.jobs.sheet import check_size
+    if results.sheet:
+        from adain.jobs.sheet import check_size
 
-            check_size(named, jobs, options.max_pixels or images.MAX_PIXELS)
-        make_folder(named.parent)
-    if options.bits == 16 and str(out_path) != find.STREAM:
-        kind = images.writable_format(named or targets[0])
-        if options.sheet or not kind.keeps_16_bits:
-            raise OptionError(f"--bits 16 needs results in png or tif (--format); these are "
-                              f"{'a contact sheet' if options.sheet else kind.name}.")
+        check_size(results.sheet, jobs, options.max_pixels or images.MAX_PIXELS)
+    if options.bits == 16 and (options.sheet or not results.kind.keeps_16_bits):
+        raise OptionError(f"--bits 16 needs results in png or tif (--format); these are "
+                          f"{'a contact sheet' if options.sheet else results.kind.name}.")
+    results.make_folder(replace=options.overwrite or options.restore)
     return jobs
-
-
-def longest_side(options: argparse.Namespace, jobs: Sequence[batch.Job]) -> int:
-    """Return the longest side of a result that its format allows, in pixels."""
-    if options.sheet:
-        return images.NO_LIMIT  # the sheet's own size is checked elsewhere
-    stream = options.out_path == find.STREAM
-    return images.writable_format(
-        (options.format or "png") if stream else jobs[0].out_path).longest_side
-
-
-def make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OptionError(f"the folder {folder} cannot be made: {error.strerror}.") from None
 
 
 def as_json(outcome: batch.Outcome) -> dict:

@@ -15,6 +15,7 @@ from adain.errors import ImageError, OptionError
 from adain.files import images
 from adain.files.find import STREAM
 from adain.files.images import Picture
+from adain.jobs.results import Results
 from adain.jobs.room import Claim, Size, content_size
 from adain.methods.recipe import Recipe, Shape, Style
 from adain.methods.style_reader import LEAST_STYLE_BYTES, STYLE_BYTES, StyleReader
@@ -32,16 +33,14 @@ if TYPE_CHECKING:
 class Painter:
     """Makes pictures by a recipe; every style is read when it is first needed.
 
-    format: that the results' names have; None where it is free, so that transparent pictures
-    become PNG files if their own name's format has no transparency. longest_side: that the results'
-    format allows, in pixels. The attribute room: bytes that contents and results may take together;
-    None for no limit.
+    results: whose formats limit the size of pictures. The attribute room: bytes that contents and
+    results may take together; None for no limit.
     """
 
-    def __init__(self, stylizer: Stylizer, recipe: Recipe, format: str | None = None,
-                 progress: Progress = iter, longest_side: int = images.NO_LIMIT) -> None:
-        self.stylizer, self.recipe, self._longest_side = stylizer, recipe, longest_side
-        self._format, self._progress = format, progress
+    def __init__(self, stylizer: Stylizer, recipe: Recipe, results: Results,
+                 progress: Progress = iter) -> None:
+        self.stylizer, self.recipe, self._results = stylizer, recipe, results
+        self._progress = progress
         self._masks = recipe.masks and [self.open(path, self._check_memory).rgb
                                         for path in recipe.masks]
         room = stylizer.room_for_pictures if stylizer else None
@@ -110,8 +109,7 @@ class Painter:
         if self.recipe.crop_size is not None:
             layers = [layer if layer is None else middle_square(layer, self.recipe.crop_size)
                       for layer in layers]
-        if layers[1] is None or self._format is not None:  # else it will be a PNG file
-            self._check_fits(*layers[0].shape[:2])
+        self._results.check_fits(*layers[0].shape[:2], layers[1] is not None)
         return picture._replace(rgb=layers[0], opacity=layers[1])
 
     def _check_memory(self, rows: int, columns: int) -> None:
@@ -134,12 +132,6 @@ class Painter:
             raise ImageError(f"`content_size={size}` makes {size} x {size * longer // shorter} "
                              f"pixels of {shorter} x {longer}, the limit is "
                              f"{self.recipe.max_pixels}; `max_pixels` raises it.")
-
-    def _check_fits(self, rows: int, columns: int) -> None:
-        """Raise ImageError for the size of a result that its format cannot hold."""
-        if max(rows, columns) > self._longest_side:
-            raise ImageError(f"a result of {columns} x {rows} pixels is too large: its format "
-                             f"holds {self._longest_side} a side. Use `format=png` or tif.")
 
     def paint(self, content: Picture, style: Style) -> Picture:
         """Return the content in the style."""
@@ -169,7 +161,7 @@ class Painter:
         if rows * columns > self.recipe.max_pixels:
             raise ImageError(f"`concat` makes a row of {columns} x {rows} pixels, the limit is "
                              f"{self.recipe.max_pixels}; `max_pixels` raises it.")
-        self._check_fits(rows, columns)
+        self._results.check_fits(rows, columns)
         return sizes
 
     def _tell_resized(self, content: np.ndarray) -> None:
@@ -187,39 +179,15 @@ class Painter:
             return None
         return self._styles.picture(style.paths[0])
 
-    def write(self, path: Path, picture: Picture) -> Path:
-        """Write a result to its file, or to standard output; return where it is."""
-        if str(path) == STREAM:
-            file = io.BytesIO()
-            images.write(file, picture.rgb, opacity=picture.opacity, exif=picture.exif,
-                         format=self._format or "png")
-            write_to_stdout(file.getbuffer())
-            return path
-        if picture.opacity is not None and self._format is None:
-            path = self._transparent(path)
-        images.write(path, picture.rgb, opacity=picture.opacity, exif=picture.exif)
-        return path
-
-    def exists(self, path: Path) -> bool:
-        """Tell whether a result is there already."""
-        return path.is_file() or (self._format is None and self._transparent(path).is_file())
-
-    @staticmethod
-    def _transparent(path: Path) -> Path:
-        if str(path) == STREAM or images.writable_format(path).keeps_opacity:
-            return path
-        return path.with_suffix(".png")
-
 
 class StylePainter(Painter):
     """Makes pictures with a network of one style; a recipe's styles mean nothing to it."""
 
-    def __init__(self, network: StyleNetwork, recipe: Recipe, format: str | None = None,
-                 longest_side: int = images.NO_LIMIT) -> None:
+    def __init__(self, network: StyleNetwork, recipe: Recipe, results: Results) -> None:
         if recipe.keep_colors not in (None, "luminance"):
             raise OptionError(f"a network of one style can keep colours by luminance; "
                               f"received {recipe.keep_colors}.")
-        super().__init__(None, recipe, format, longest_side=longest_side)
+        super().__init__(None, recipe, results)
         self.network = network
         self.room = network.max_memory and network.max_memory * 1_000_000
 
@@ -234,17 +202,6 @@ class StylePainter(Painter):
         made = self.network.stylize(content.rgb, self.recipe.dtype)
         return content._replace(rgb=color.restore_colors(made, content.rgb,
                                                          self.recipe.keep_colors))
-
-
-def write_to_stdout(content: memoryview) -> None:
-    """Write bytes to standard output; ImageError where it takes no more, on a full disk."""
-    try:
-        sys.stdout.buffer.write(content)
-        sys.stdout.buffer.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise ImageError(f"standard output cannot be written: {error.strerror}.") from None
 
 
 def middle_square(image: np.ndarray, size: int) -> np.ndarray:

@@ -42,15 +42,16 @@ class Outcome(NamedTuple):
 
 
 def run(jobs: Sequence[Job], read: Callable[[Path, Claim], Any], stylize: Callable[[Any, Any], Any],
-        write: Callable[[Path, Any], Path], exists: Callable[[Path], bool] = Path.exists,
+        write: Callable[[Path, Any], Path],
+        existing: Callable[[Path], Path | None] = lambda path: None,
         prepare: Callable[[Any], None] = lambda style: None,
         room: int | None = None) -> Iterator[Outcome]:
     """Do the jobs in order and yield what became of each, in the order of completion.
 
     Jobs of the same content should follow each other: it is read once for all of them. read,
     prepare and write run in threads of their own, stylize in the caller's; prepare does what can be
-    done for a style before its content is there; write returns the path that it wrote to. exists:
-    tells of a result's path whether it is there already.
+    done for a style before its content is there; write returns the path that it wrote to. existing:
+    returns where the result of a path is, if it is there already.
     room: bytes that the pictures in memory may take; None for no limit. Before read() decodes a
     content it calls the function that it is given with the memory that it and its results take;
     that returns when there is room for them, or no other picture in memory.
@@ -61,12 +62,12 @@ def run(jobs: Sequence[Job], read: Callable[[Path, Claim], Any], stylize: Callab
     for job in jobs:
         try:
             with one_picture(job.out_path):
-                there = exists(job.out_path)
+                there = existing(job.out_path)
         except AdaINError as error:
             yield Outcome(job, FAILED, job.out_path, error=error)
             continue
-        if there:
-            yield Outcome(job, EXISTS, job.out_path)
+        if there is not None:
+            yield Outcome(job, EXISTS, there)
         else:
             todo.append(job)
     writes: deque[tuple[Outcome, Future]] = deque()

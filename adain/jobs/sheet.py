@@ -74,10 +74,6 @@ class Cells:
         self.results[path] = cell(picture.rgb, self._size)
         return path
 
-    @staticmethod
-    def exists(path: Path) -> bool:
-        return False
-
     def sheet(self, jobs: Sequence[Job]) -> np.ndarray:
         """Return a row for each content and a column for each of the jobs' styles.
 

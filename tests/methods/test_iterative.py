@@ -51,7 +51,7 @@ def test_layers_and_the_contents_size_are_chosen(place):
 def test_a_stopped_run_is_restored_though_its_best_picture_is_there(place):
     stop_at_iteration(2, CONFIG, place / "out.state.npz")
     images.write(place / "out.png", CONTENT)  # as Ctrl-C leaves one
-    with pytest.raises(OptionError, match="out.png exists; --overwrite"):
+    with pytest.raises(OptionError, match="out.png exists; .overwrite. replaces"):
         paint(place)
     assert paint(place, "--restore") == 0
     np.testing.assert_array_equal(images.read(place / "out.png"), expected())

@@ -1,0 +1,111 @@
+"""Results: where a run writes its pictures, under which names and in which formats."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from adain.errors import ImageError, OptionError
+from adain.files import find, images
+from adain.files.images import Picture
+from adain.jobs import naming
+
+
+class Results:
+    """The place of a run's results, and what decides the name and format of each.
+
+    out_path: a folder; a file name, for one result; or find.STREAM for standard output.
+    format: an ending such as "png" for results in a folder or on standard output. Without it these
+        are JPEG and PNG files, and transparent pictures in a folder become PNG files. A file name
+        is always taken as it is.
+    sheet: the contact sheet that is written instead of results.
+    """
+
+    def __init__(self, out_path: str, format: str | None = None,
+                 sheet: str | None = None) -> None:
+        self.out_path, self.sheet = out_path, sheet and Path(sheet)
+        self.is_stream = out_path == find.STREAM
+        self.is_file = naming.is_file_name(out_path)
+        self._ending = format or ("png" if self.is_stream else "jpg")
+        self._png_if_transparent = format is None and not self.is_file
+        self._opacity_lost = False  # whether that was reported
+        try:
+            self.kind = images.writable_format(
+                out_path if self.is_file and not self.is_stream else self._ending)
+        except ImageError as error:
+            raise ImageError(f"{error} A folder of that name: {out_path}/") from None
+        self.longest_side = images.NO_LIMIT if sheet else self.kind.longest_side
+
+    def name(self, results: Sequence[tuple[Path, Path, str]],
+             beside: Sequence[str] = ()) -> list[Path]:
+        """Return the path of each result, see naming.name_results().
+
+        beside: endings of files that may be written beside a result.
+        """
+        return naming.name_results(results, self.out_path, self._ending, (".png", *beside))
+
+    def make_folder(self, replace: bool) -> None:
+        """Make the folder that is written to; OptionError where that is impossible.
+
+        replace: whether the one file that is named may exist.
+        """
+        named = self.sheet or (Path(self.out_path) if self.is_file else None)
+        if named and str(named) != find.STREAM and named.exists() and not replace:
+            raise OptionError(f"{named} exists; `overwrite` replaces it.")
+        folder = Path(self.out_path) if named is None else named.parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OptionError(f"the folder {folder} cannot be made: {error.strerror}.") from None
+
+    def path_of(self, path: Path, transparent: bool) -> Path:
+        """Return where a picture with this name is written."""
+        if transparent and self._png_if_transparent and not self.kind.keeps_opacity:
+            return path.with_suffix(".png")
+        return path
+
+    def existing(self, path: Path) -> Path | None:
+        """Return where the result with this name is, if it is there already."""
+        places = dict.fromkeys(self.path_of(path, transparent) for transparent in (False, True))
+        return next(filter(Path.is_file, places), None)
+
+    def check_fits(self, rows: int, columns: int, transparent: bool = False) -> None:
+        """Raise ImageError for the size of a picture that its format cannot hold."""
+        if transparent and self._png_if_transparent:
+            return
+        if max(rows, columns) > self.longest_side:
+            raise ImageError(f"a result of {columns} x {rows} pixels is too large: its format "
+                             f"holds {self.longest_side} a side. Use `format=png` or tif.")
+
+    def write(self, path: Path, picture: Picture) -> Path:
+        """Write a picture to its file, or to standard output; return where it is."""
+        rgb, opacity, exif = picture
+        if self.is_stream:
+            file = io.BytesIO()
+            images.write(file, rgb, opacity=opacity, exif=exif, format=self._ending)
+            write_to_stdout(file.getbuffer())
+            return path
+        path = self.path_of(path, opacity is not None)
+        images.write(path, rgb, opacity=opacity, exif=exif)
+        if opacity is not None and not images.writable_format(path).keeps_opacity:
+            self._tell_opacity_lost(path)
+        return path
+
+    def _tell_opacity_lost(self, path: Path) -> None:
+        if not self._opacity_lost:
+            self._opacity_lost = True
+            find.say(f"{path} shows its transparent parts on white: {self.kind.name} holds no "
+                     "transparency, png does.")
+
+
+def write_to_stdout(content: memoryview) -> None:
+    """Write bytes to standard output; ImageError where it takes no more, on a full disk."""
+    try:
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise ImageError(f"standard output cannot be written: {error.strerror}.") from None
