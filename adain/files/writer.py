@@ -77,7 +77,7 @@ def write(destination: str | Path | BinaryIO, image: np.ndarray, *,
     image: uint8 (rows, columns, 3), or uint16 of the same shape for PNG and TIFF.
     opacity: uint8 (rows, columns). PNG, WebP, TIFF and AVIF keep it; in JPEG and BMP the picture is
         laid on white.
-    exif: as in image_reader.Picture; BMP has none, and JPEG none above 64 kB.
+    exif: as in reader.Picture; BMP has none, and JPEG none above 64 kB.
     quality: of JPEG, WebP and AVIF, 1 to 100. JPEG and AVIF keep colour at full resolution.
     format: "jpg", "png" and so on; it overrules the ending and is needed for a file object.
     Raises ImageError for what the format cannot hold and for a place that cannot be written.

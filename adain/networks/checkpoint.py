@@ -196,7 +196,8 @@ def load(path: str | Path, method: str = "adain", resume: bool = False) -> Check
     """
     found = _newest_whole(Path(path), resume)
     if found.method != method:
-        raise WeightsError(f"{found.path} is not a checkpoint of the method {method}.")
+        raise WeightsError(f"{found.path} is a checkpoint of the method {found.method}; expected "
+                           f"{method}.")
     if method == "adain" and found.model not in weights.PRESETS:
         raise WeightsError(f"{found.path} is of an unknown model, {found.model!r}.")
     return found
@@ -231,6 +232,8 @@ def set_aside(folder: Path, step: int) -> None:
 def _candidates(path: Path) -> list[Path]:
     """Return the checkpoint that a path names, or all in that folder, newest first."""
     refuse_file(path)
+    if path.is_file():
+        raise WeightsError(f"{path} is a file; a checkpoint is a folder that train.py writes.")
     if not path.is_dir():
         raise WeightsError(f"checkpoint folder {path} does not exist.")
     return [path] if (path / "config.json").exists() else list_all(path)[::-1]

@@ -24,31 +24,44 @@ REFINE_CHANNELS = 960  # of VGG19's style layers: what encode_style(refine=True)
 SMALLEST_TILE = 64  # pixels: smaller ones are nearly all halo
 _RESERVED = 1.2  # reserved memory of a tile, for each byte that it uses: measured
 DTYPES = (np.uint8, np.uint16, np.float32)  # of results
-Picture = str | Path | Image.Image | np.ndarray
+ImageLike = str | Path | Image.Image | np.ndarray  # what as_image() takes
 
 
 class Stylizer:
-    """Repaints pictures in the style of others.
+    """Loads the networks once and stylizes many pictures with them.
 
-    model: "vgg19" (the published system) or "compact" (ten times faster), as shipped.
-    checkpoint: a folder written by train.py, used instead; it knows its own model.
-    vgg_path, decoder_path: published weights for the model vgg19: a Keras VGG19 notop .h5 or the
-        authors' vgg_normalised.t7, and their decoder.t7.
-    engine: "openvino" (CPU) or "keras" (any device that its backend finds, such as a GPU).
-    precision: "auto", "float32", "bfloat16" or "int8"; auto is bfloat16 where the CPU is faster
-        with it, int8 is for the shipped networks and faster still, nearly as exact.
-    tile_size: pictures larger than this many pixels a side are computed in tiles, which bounds
-        the memory and does not change the result in float32. max_memory: megabytes that the
-        process may take, about; chooses the tile size for each picture. Where neither is given,
-        tiles are smaller than usual if limits of the process, its container or the machine leave
-        less memory (engine "openvino").
-    style_size: styles are shrunk to this shorter side; smaller ones stay. None: never shrink.
+    Args:
+        model: "vgg19" (default), the published system, or "compact", which is ten times faster.
+        checkpoint: a folder written by train.py, or one of the checkpoints in it, used instead of
+            the shipped networks. It knows its own model.
+        vgg_path: published weights for the model vgg19: a Keras VGG19 notop .h5 file, or the
+            authors' vgg_normalised.t7, which needs their decoder, too.
+        decoder_path: the authors' decoder.t7, with vgg_normalised.t7 only.
+        engine: "openvino" (CPU) or "keras" (any device that its backend finds, such as a GPU).
+        precision: "auto", "float32", "bfloat16" or "int8". auto is bfloat16 where the CPU is
+            faster with it; int8 is faster still, for the shipped networks on OpenVINO.
+        tile_size: pixels, a multiple of 8. Larger pictures are computed in tiles, which bounds
+            the memory and does not change the result in float32.
+        max_memory: megabytes that the process may take, about; chooses the tile size for each
+            picture. Not together with tile_size. If neither is given, tiles are smaller than
+            usual where limits of the process, its container or the machine leave less memory
+            (engine "openvino").
+        style_size: pixels. A style whose shorter side is longer is shrunk to it; None: never.
 
-    May be used from several threads, which take turns at computing.
+    Raises:
+        OptionError: for arguments that make no sense.
+        WeightsError: for weights that are missing, damaged or of another shape.
 
-    >>> stylizer = Stylizer()
+    Several threads may use one Stylizer; they take turns at computing. Pickling one, as a spawned
+    process needs it, pickles its arguments: the copy loads the networks again.
+
+    >>> stylizer = Stylizer("compact")
     >>> style = stylizer.encode_style("painting.jpg")
     >>> pictures = [stylizer.stylize(photo, style, alpha=0.8) for photo in photos]
+
+    Source: Huang & Belongie 2017, "Arbitrary Style Transfer in Real-time with Adaptive Instance
+    Normalization" (arXiv:1703.06868). Departures: pictures of any size, in tiles; the model
+    compact.
     """
 
     def __init__(self, model: str | None = None, *, checkpoint: str | Path | None = None,
@@ -62,6 +75,10 @@ class Stylizer:
             raise OptionError("`tile_size` and `max_memory` exclude each other: give one of them.")
         if style_size is not None and style_size < 1:
             raise OptionError(f"`style_size` must be at least 1 pixel; received {style_size}.")
+        self._arguments = {
+            "model": model, "checkpoint": checkpoint, "vgg_path": vgg_path,
+            "decoder_path": decoder_path, "engine": engine, "precision": precision,
+            "tile_size": tile_size, "max_memory": max_memory, "style_size": style_size}
         if checkpoint is not None:
             encoder, decoder, self.model = _from_checkpoint(checkpoint, model, vgg_path,
                                                             decoder_path)
@@ -85,9 +102,16 @@ class Stylizer:
         self.channels, self._precision = self.engine.channels, precision
         self._encoder = encoder
 
+    def __repr__(self) -> str:
+        return (f"Stylizer(model={self.model!r}, engine={self.engine.name!r}, "
+                f"device={self.engine.device!r})")
+
+    def __reduce__(self) -> tuple[partial[Stylizer], tuple[()]]:
+        return partial(type(self), **self._arguments), ()
+
     @cached_property
     def fingerprint(self) -> str:
-        """What tells this stylizer's style files from those of other networks."""
+        """Hexadecimal digest of the encoder's weights: a style file is for one encoder only."""
         return stylefile.fingerprint(self._encoder)
 
     @cached_property
@@ -99,13 +123,27 @@ class Stylizer:
         return Refiner(self._precision, self.tile_size,
                        min((size for size, _, _ in self._limits), default=None))
 
-    def encode_style(self, style: Picture, content: Picture | None = None,
+    def encode_style(self, style: ImageLike, content: ImageLike | None = None,
                      keep_colors: str | None = None, refine: bool = False) -> ChannelStats:
-        """Return the style of a picture: all that stylize() needs of it, two short vectors.
+        """Return what stylize() needs of a style picture: two vectors.
 
-        style: a path, a Pillow image, or an array as in stylize(); or a .npz that save_style()
-        wrote. keep_colors: gives the style the colours of this content first, see
-        adain.transfer.color. refine: measure, too, what stylize(..., refine=N) needs.
+        Args:
+            style: a path, a Pillow image, or an array as in stylize(); or the path of a .npz file
+                written by save_style().
+            content: the picture whose colours the style takes; used with keep_colors only.
+            keep_colors: "coral", "histogram" or "luminance", see adain.transfer.color. None:
+                the style keeps its own colours.
+            refine: measure, too, what stylize(..., refine=N) needs.
+
+        Returns:
+            The channels' means and standard deviations, float32 (channels,): of relu4_1 for
+            vgg19, of all its AdaIN layers one after the other for compact. With refine those
+            of VGG19's style layers follow.
+
+        Raises:
+            ImageError: for a picture that cannot be used.
+            OptionError: for an unknown keep_colors, or one without a content or with a .npz file.
+            WeightsError: for a .npz file that is damaged, or of another encoder.
         """
         color.check_color_mode(keep_colors)
         if isinstance(style, (str, Path)) and Path(style).suffix == stylefile.SUFFIX:
@@ -115,50 +153,74 @@ class Stylizer:
                 raise WeightsError(f"{style} was encoded for pictures that are not refined: encode "
                                    "the painting again, by --save-style with --refine.")
             return encoded
+        if keep_colors is not None and content is None:
+            raise OptionError(f"`keep_colors={keep_colors}` needs the content whose colours the "
+                              "style takes; received none.")
         image = self.shrink_style(as_image(style))
-        if keep_colors is not None:
+        if content is not None and keep_colors is not None:
             image = color.recolor_style(image, as_image(content), keep_colors)
         encoded = tiling.measure(self.engine, image, self.tile_size_for(image))
         return join(encoded, self._refiner.measure(image)) if refine else encoded
 
     def shrink_style(self, image: np.ndarray) -> np.ndarray:
-        """Return a style picture in the size that it is encoded in."""
+        """Return a uint8 picture, shrunk to style_size where its shorter side is longer."""
         if self.style_size is None or min(image.shape[:2]) <= self.style_size:
             return image
         return images.resize_shorter_side(image, self.style_size)
 
-    def save_style(self, path: str | Path, style: Picture | ChannelStats) -> None:
-        """Write a style as a .npz file of a few kilobytes, which encode_style() reads back."""
+    def save_style(self, path: str | Path, style: ImageLike | ChannelStats) -> None:
+        """Write a style as a .npz file of a few kilobytes, which encode_style() reads.
+
+        Args:
+            path: the file to write, with the ending .npz; an existing one is replaced.
+            style: a picture as in encode_style(), or what that returned.
+
+        Raises:
+            ImageError: for a picture that cannot be used.
+            OptionError: for another ending, or a style of another model.
+            WeightsError: for a file that cannot be written.
+        """
         if Path(path).suffix != stylefile.SUFFIX:
             raise OptionError(f"an encoded style is a {stylefile.SUFFIX} file; received {path}.")
         stylefile.save(path, self._encoded(style), self.fingerprint)
 
-    def stylize(self, content: Picture, style: Picture | ChannelStats | Sequence,
-                alpha: float = 1.0, *, masks: Sequence[Picture] | None = None,
+    def stylize(self, content: ImageLike, style: ImageLike | ChannelStats | Sequence,
+                alpha: float = 1.0, *, masks: Sequence[ImageLike] | None = None,
                 keep_colors: str | None = None, passes: int = 1, coarse_size: int | None = None,
                 refine: int = 0, dtype: type = np.uint8,
                 progress: tiling.Progress = iter) -> np.ndarray:
         """Return the content in the style: RGB, exactly as large as the content.
 
-        content: a path, a Pillow image, or an array (rows, columns), (rows, columns, 3) or
-        (rows, columns, 4) of uint8, or of floats in [0, 1]; a fourth channel is dropped.
-        style: the same, or what encode_style() returned; with masks a list of them.
-        alpha: strength, from 0 (the content, as the networks reproduce it) to 1.
-        masks: one picture for each style: white where it applies, grey for a part of it; black in
-            all of them leaves the content as it is. Others' sizes are scaled to the content's.
-        keep_colors: "coral", "histogram" or "luminance" keeps the content's colours, see
-            adain.transfer.color; the style must then be a picture, as its own colours are changed.
-        passes: stylise the result again, so many times in all.
-        coarse_size: first stylise at this shorter side, enlarge, then stylise that at full size:
-            on large pictures strokes keep the size that they have on one of coarse_size.
-        refine: then optimise the result's pixels, so many iterations: 5 bring it nearer to the
-            style, 15 also to the content, 40 more so; see adain.transfer.refine. An encoded style
-            must be so with refine=True. With coarse_size the coarse picture is refined, too, and
-            that of full size in a third of the iterations.
-        dtype: np.uint8, np.uint16, or np.float32 for about [0, 1], not clipped.
-        progress: is given the list of tiles of each pass and yields them, like tqdm; and the
-            iterations, a range, of which it may yield fewer to end early with the best so far.
-        Raises ImageError for a picture that cannot be used, OptionError for the rest.
+        Args:
+            content: a path, a Pillow image, or an array (rows, columns), (rows, columns, 3) or
+                (rows, columns, 4), of uint8, or of floats in [0, 1]; a fourth channel is dropped.
+            style: the same, or what encode_style() returned; with masks a list of them.
+            alpha: strength, from 0 (the content, as the networks reproduce it) to 1.
+            masks: one picture for each style: white where it applies, grey for a part of it;
+                where all of them are black, the content stays. Other sizes are scaled to the
+                content's.
+            keep_colors: "coral", "histogram" or "luminance" keeps the content's colours, see
+                adain.transfer.color; the style must then be a picture, as its own colours are
+                changed.
+            passes: number of times the picture is stylized, each time from the result before.
+            coarse_size: pixels. First stylize at this shorter side, enlarge, then stylize that at
+                full size: strokes on a large picture keep the size that they have on a small one.
+            refine: then optimise the result's pixels for this many iterations: 5 bring it nearer to
+                the style, 15 also to the content, 40 more so; see adain.transfer.refine. A style
+                that was encoded before must be so with refine=True. With coarse_size the coarse
+                picture is refined, too, and that of full size in a third of the iterations.
+            dtype: of the result: np.uint8, np.uint16, or np.float32 for about [0, 1], not clipped.
+            progress: is given the list of tiles of each pass and yields them, as tqdm does; and the
+                iterations of refine, a range, of which it may yield fewer to end early with the
+                best picture so far.
+
+        Returns:
+            A new array (rows, columns, 3) of that dtype.
+
+        Raises:
+            ImageError: for a picture that cannot be used, or is too large for max_memory.
+            OptionError: for other arguments that make no sense.
+            WeightsError: for a style file that is damaged, or of another encoder.
         """
         check_alpha(alpha)
         if passes < 1:
@@ -170,6 +232,10 @@ class Stylizer:
         if np.dtype(dtype) not in DTYPES:
             names = ", ".join(kind.__name__ for kind in DTYPES)
             raise OptionError(f"`dtype` must be one of {names}; received {np.dtype(dtype)}.")
+        if masks is None and isinstance(style, (list, tuple)) and not isinstance(
+                style, ChannelStats):
+            raise OptionError(f"a list of {len(style)} styles needs `masks`, one for each; "
+                              "merge() mixes encoded styles.")
         image = as_image(content)
         encoded = partial(self._encoded, content=image, keep_colors=keep_colors,
                           refine=refine > 0)
@@ -255,7 +321,7 @@ class Stylizer:
             yield available, start, ("limits of this process (ulimit), its container or the "
                                      "machine leave")
 
-    def _encoded(self, style: Picture | ChannelStats, content: Picture | None = None,
+    def _encoded(self, style: ImageLike | ChannelStats, content: ImageLike | None = None,
                  keep_colors: str | None = None, refine: bool = False) -> ChannelStats:
         if isinstance(style, ChannelStats):
             _check_has_colors("this one", keep_colors)
@@ -268,12 +334,12 @@ class Stylizer:
                               "with refine=True, or give its picture.")
         return encoded
 
-    def _regions(self, styles: Sequence, masks: Sequence[Picture],
-                 encoded: Callable[[Picture | ChannelStats], ChannelStats]) -> tiling.Regions:
+    def _regions(self, styles: Sequence, masks: Sequence[ImageLike],
+                 encoded: Callable[[ImageLike | ChannelStats], ChannelStats]) -> tiling.Regions:
         if isinstance(styles, (str, Path, Image.Image, np.ndarray, ChannelStats)):
             raise OptionError(f"{len(masks)} masks need a list of as many styles; received one "
                               "style that is not in a list.")
-        if len(styles) != len(masks):
+        if len(styles) != len(masks) or not len(masks):
             raise OptionError(f"{len(masks)} masks need as many styles; received {len(styles)}.")
         import cv2
 
@@ -300,12 +366,22 @@ def _check_has_colors(encoded: str | Path, keep_colors: str | None) -> None:
                           f"{encoded} is encoded already: give the picture.")
 
 
-def as_image(picture: Picture) -> np.ndarray:
-    """Return a path, Pillow image or array as uint8 RGB (rows, columns, 3)."""
+def as_image(picture: ImageLike) -> np.ndarray:
+    """Return a picture as uint8 RGB (rows, columns, 3).
+
+    Args:
+        picture: a path, a Pillow image, or an array as in Stylizer.stylize().
+
+    Raises:
+        ImageError: for a file that cannot be read, or another type, shape or range of values.
+    """
     if isinstance(picture, (str, Path)):
         return images.read(picture)
     if isinstance(picture, Image.Image):
         return images.to_array(picture)
+    if not hasattr(picture, "__array__"):
+        raise ImageError("a picture is a path, a Pillow image or an array; received "
+                         f"{type(picture).__name__}.")
     array = np.asarray(picture)
     if array.ndim == 2:
         array = np.repeat(array[..., None], 3, axis=2)
@@ -326,6 +402,10 @@ def as_image(picture: Picture) -> np.ndarray:
 def _from_checkpoint(path, model, vgg_path, decoder_path):
     from adain.networks import checkpoint as checkpoints
 
+    if Path(path).suffix == stylefile.SUFFIX and Path(path).is_file():
+        raise WeightsError(f"{path} is a file; a checkpoint is a folder that train.py writes. A "
+                           "network of one style is read by adain.methods.johnson.network."
+                           "StyleNetwork.")
     found = checkpoints.load(path)
     if model is not None and model != found.model:
         raise OptionError(f"{found.path} holds the model {found.model}; received `model={model}`.")

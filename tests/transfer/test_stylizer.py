@@ -1,11 +1,12 @@
+import multiprocessing
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import torch7
-from conftest import picture, random_decoder, random_encoder
+from conftest import ROOT, picture, random_decoder, random_encoder
 from PIL import Image
 from weight_files import VGG19, write_decoder_t7, write_vgg_t7
 
@@ -103,6 +104,25 @@ def test_an_encoded_style_cannot_take_the_content_s_colours(stylizer):
         stylizer.stylize(picture(24, 24, 0), style, keep_colors="coral")
 
 
+def test_a_style_takes_the_colours_of_a_content_only(stylizer):
+    with pytest.raises(OptionError, match="`keep_colors=coral` needs the content"):
+        stylizer.encode_style(picture(24, 24, 1), keep_colors="coral")
+
+
+def test_repr_names_model_engine_and_device(stylizer):
+    assert repr(stylizer) == (
+        "Stylizer(model='compact', engine='openvino', device='CPU, float32')")
+
+
+def test_a_spawned_process_gets_a_stylizer_that_does_the_same():
+    content, style = picture(24, 32), picture(24, 24, 1)
+    stylizer = Stylizer("compact", precision="float32", style_size=16, tile_size=64)
+    expected = stylizer.stylize(content, style)
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as executor:
+        found = executor.submit(stylizer.stylize, content, style).result()
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_tiles_change_nothing_that_shows():
     content, style = picture(200, 280), picture(64, 64, 1)
     whole = Stylizer("compact", precision="float32").stylize(content, style)
@@ -116,6 +136,7 @@ def test_tiles_change_nothing_that_shows():
     (np.full((4, 4, 3), 255.0), "Divide 8-bit values by 255"),
     (np.full((4, 4, 3), np.nan), "received nan"),
     (np.zeros((4, 4, 3), np.int32), "received int32"),
+    (None, "an array; received NoneType"), ([picture()], "an array; received list"),
     ("no/such/file.jpg", "does not exist")])
 def test_pictures_that_cannot_be_used_are_refused(stylizer, bad, message):
     with pytest.raises(ImageError, match=message):
@@ -134,7 +155,10 @@ def test_alpha_outside_its_range_is_refused(stylizer, alpha):
     ({"dtype": np.int32}, "uint8, uint16, float32; received int32"),
     ({"dtype": np.float64}, "received float64"),
     ({"masks": [picture()]}, "1 masks need a list of as many styles; received one style"),
-    ({"masks": [picture()] * 2, "style": [picture()]}, "2 masks need as many styles; received 1")])
+    ({"masks": [picture()] * 2, "style": [picture()]}, "2 masks need as many styles; received 1"),
+    ({"masks": [], "style": []}, "0 masks need as many styles; received 0"),
+    ({"style": [picture()] * 2}, "a list of 2 styles needs `masks`, one for each"),
+    ({"style": (picture(),)}, "a list of 1 styles needs `masks`")])
 def test_controls_that_mean_nothing_are_refused(stylizer, controls, message):
     with pytest.raises(OptionError, match=message):
         stylizer.stylize(picture(), **{"style": picture()} | controls)
@@ -170,6 +194,14 @@ def test_a_checkpoint_knows_its_model(tmp_path):
     assert Stylizer(checkpoint=tmp_path / "step_0000007", model="compact").model == "compact"
     with pytest.raises(OptionError, match="holds the model compact; received `model=vgg19`"):
         Stylizer("vgg19", checkpoint=tmp_path)
+
+
+def test_a_file_as_checkpoint_is_refused_as_a_file(tmp_path):
+    (tmp_path / "model.bin").touch()
+    with pytest.raises(WeightsError, match="model.bin is a file; a checkpoint is a folder"):
+        Stylizer(checkpoint=tmp_path / "model.bin")
+    with pytest.raises(WeightsError, match="is a file.* one style is read by .*StyleNetwork"):
+        Stylizer(checkpoint=ROOT / "examples" / "woodcut_waves.npz")
 
 
 def test_stylising_imports_no_training_framework():

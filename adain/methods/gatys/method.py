@@ -28,7 +28,7 @@ from adain.methods.gatys.evolution import Evolution
 from adain.methods.gatys.optimizers import LBFGS, OPTIMIZERS, Adam
 from adain.networks.keras.devices import choose_precision
 from adain.progress import StopRequest, duration
-from adain.transfer.stylizer import Picture, as_image
+from adain.transfer.stylizer import ImageLike, as_image
 from adain.transfer.tiling import pad, to_float, to_integers
 
 if TYPE_CHECKING:
@@ -49,8 +49,8 @@ class State:
     optimizer: Adam | LBFGS
 
 
-def optimise(content: Picture, style: Picture, config: GatysConfig | None = None, *,
-             start: Picture | None = None, state_path: str | Path | None = None,
+def optimise(content: ImageLike, style: ImageLike, config: GatysConfig | None = None, *,
+             start: ImageLike | None = None, state_path: str | Path | None = None,
              restore: bool = False, evolution: str | Path | None = None,
              evolution_iter: int = 50, report_iter: int = 10,
              report: Callable[[str], None] = print) -> np.ndarray:

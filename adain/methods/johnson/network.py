@@ -30,7 +30,7 @@ from adain.networks import checkpoint
 from adain.networks.openvino.compiled import compile_graph
 from adain.networks.openvino.convolutions import upsample
 from adain.networks.stats import EPSILON
-from adain.transfer.stylizer import Picture, as_image
+from adain.transfer.stylizer import ImageLike, as_image
 from adain.transfer.tiling import pad, to_float, to_integers
 
 Arrays = dict[str, np.ndarray]
@@ -172,7 +172,7 @@ class StyleNetwork:
                              f"limit is {self.max_memory}: instance normalisation forbids tiles. "
                              f"`content_size={side}` fits.")
 
-    def stylize(self, content: Picture, dtype: type = np.uint8) -> np.ndarray:
+    def stylize(self, content: ImageLike, dtype: type = np.uint8) -> np.ndarray:
         """Return the content in the network's style: RGB, exactly as large.
 
         dtype: np.uint8 or np.uint16. ImageError for a picture that does not fit the memory.
