@@ -1,1 +1,1 @@
-"""Pictures and arrays on disk: found, read, written whole or not at all."""
+"""Find, read and write pictures and arrays on disk; a written file is complete or absent."""

@@ -1,10 +1,10 @@
-"""Arrays and settings from .npz and JSON files that anybody may have made.
+"""Read arrays and settings from untrusted .npz and JSON files.
 
-Weights, encoded styles, checkpoints and networks of one style are all read here. Nothing is taken
-on trust: a file is a regular file, what it claims to hold is compared with what is expected and
-with a limit before anything is decompressed, no type but plain numbers and short text is read, and
-every number is finite. NumPy's own reader does the first half of that: it decompresses whatever
-is claimed, and raises some twelve kinds of errors.
+Weights, encoded styles, checkpoints and networks for one style are all read here. Only regular
+files are opened; the declared shapes, types and sizes are compared with the expected ones and with
+a limit before anything is decompressed; only plain numbers and short text are read; every number
+must be finite. numpy.load() is not used because it decompresses whatever size a file declares, and
+raises about twelve kinds of errors.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ import numpy as np
 
 from adain.errors import WeightsError
 
-LIMIT = 128_000_000  # bytes of arrays; the largest of ours, an optimizer of vgg19, has 28 MB
+LIMIT = 128_000_000  # bytes of arrays; the largest file written here (vgg19 optimizer) has 28 MB
 TEXT_LIMIT = 1_000_000  # bytes of a text or a JSON file
-TEXT = "text"  # instead of a shape
+TEXT = "text"  # in place of a shape: a string
 Shape = tuple[int, ...] | str | None  # None: any shape
 
-# A header as NumPy writes it for plain arrays; others are refused rather than interpreted.
+# The header that NumPy writes for plain arrays; all others are refused.
 _MAGIC = b"\x93NUMPY\x01\x00"
 _HEADER = re.compile(
     rb"\{'descr': '[<>|=]?(f2|f4|f8|[iu][1248]|b1|U\d{1,7})', 'fortran_order': (True|False), "
@@ -42,14 +42,19 @@ def read_arrays(path: str | Path, kind: str, shapes: Mapping[str, Shape] | None 
                 prefix: str = "", limit: int = LIMIT) -> dict[str, np.ndarray]:
     """Return arrays of an .npz file, read-only.
 
-    kind: what the file should be, for errors. shapes: the arrays to read, with the shapes that
-    they must have; None: all whose names begin with `prefix`. limit: of their bytes in all.
-    Raises WeightsError where anything is not as it should be.
+    Args:
+        kind: what the file should be, for error messages.
+        shapes: names of the arrays to read, with their required shapes. None: read every array
+            whose name starts with `prefix`.
+        limit: maximum number of bytes of all arrays together.
+
+    Raises:
+        WeightsError: the file is missing, damaged, too large, or not of these names and shapes.
     """
     try:
         check_regular(path)
         size = Path(path).stat().st_size
-        if size > 2 * limit:  # its list of names alone might fill the memory
+        if size > 2 * limit:  # the list of names alone could fill the memory
             raise ValueError(f"it has {size} bytes, the limit is {2 * limit}")
         with zipfile.ZipFile(path) as archive:
             members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
@@ -65,12 +70,12 @@ def read_arrays(path: str | Path, kind: str, shapes: Mapping[str, Shape] | None 
                     for name, shape in shapes.items()}
     except _DAMAGE as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or error
-        reason = " ".join(str(reason).split())[:300]  # it may quote the file
+        reason = " ".join(str(reason).split())[:300]  # the message may quote the file
         raise WeightsError(f"{path} is not {kind}: {reason}.") from None
 
 
 def array_names(path: str | Path, limit: int) -> set[str]:
-    """Return the names of the arrays in an .npz file; none if it cannot be read, or is larger."""
+    """Return the names of the arrays in an .npz file; empty if it is unreadable or over limit."""
     try:
         if not Path(path).is_file() or Path(path).stat().st_size > limit:
             return set()
@@ -81,7 +86,7 @@ def array_names(path: str | Path, limit: int) -> set[str]:
 
 
 def check_regular(path: str | Path) -> None:
-    """Raise WeightsError unless this is a regular file: pipes and devices may block for ever."""
+    """Raise WeightsError unless this is a regular file; pipes and devices may block forever."""
     if not Path(path).exists():
         raise WeightsError(f"{path} does not exist.")
     if not Path(path).is_file():
@@ -105,7 +110,7 @@ def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, shape: Sha
         if size != info.file_size - len(start) - length:
             raise ValueError(f"{name} has another size than its header says")
         _check_header(name, dtype, found, shape)
-        # So many bytes exactly: without a number everything would be decompressed at once.
+        # Without a size, read() would decompress everything at once.
         content = file.read(size)
     array = np.frombuffer(content, dtype) if size else np.empty(0, dtype)
     array = array.reshape(found, order="F" if header[2] == b"True" else "C")
@@ -132,7 +137,7 @@ def check_finite(name: str, array: np.ndarray) -> None:
 
 
 def parse_json(text: str | bytes) -> dict[str, Any]:
-    """Return the object in a JSON text; ValueError if it is anything else."""
+    """Parse a JSON object; raise ValueError for invalid JSON or any other value."""
     if len(text) > TEXT_LIMIT:
         raise ValueError(f"it has {len(text)} characters, the limit is {TEXT_LIMIT}")
     try:
@@ -145,7 +150,7 @@ def parse_json(text: str | bytes) -> dict[str, Any]:
 
 
 def is_number(value: Any, minimum: float = -sys.float_info.max) -> bool:
-    """Tell whether a value of a JSON object is a finite number, from `minimum` up."""
+    """Return whether a JSON value is a finite number of at least `minimum`."""
     if isinstance(value, int):
         return not isinstance(value, bool) and minimum <= value < 2**63
     return isinstance(value, float) and minimum <= value < math.inf

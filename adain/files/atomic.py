@@ -1,8 +1,8 @@
-"""Files that are written whole or not at all.
+"""Write files atomically: a file is complete or absent.
 
-A file is written beside its name, flushed to the disk and renamed. So a name never stands for half
-a file, whether the disk is full, the process is killed or the machine loses its power. What is
-appended to is cut back to its last whole line where there is no room.
+A file is written under a temporary name in the same folder, flushed to the disk and renamed. So no
+incomplete file ever has the final name, even if the disk is full, the process is killed or the
+machine loses power. An append that fails is undone by truncating the file to its previous size.
 """
 
 from __future__ import annotations
@@ -22,20 +22,23 @@ from typing import BinaryIO
 from adain.errors import AdaINError, ImageError
 
 _PARTIAL = re.compile(r"\..*\.([0-9a-f]{8})\.(\d+)\.\d+\.partial(\..*)?", re.DOTALL)
-_ABANDONED = 7 * 24 * 3600  # seconds without a change, where no process can be asked for
-_cleaned: set[str] = set()  # folders
+# Seconds without a change after which a partial file of another machine counts as abandoned.
+_ABANDONED = 7 * 24 * 3600
+_cleaned: set[str] = set()  # folders where this process has removed abandoned files
 _lock = threading.Lock()
 
 
 @contextmanager
 def atomic(path: str | Path, error: type[AdaINError] = ImageError) -> Iterator[Path]:
-    """Give a name beside `path` to write to; it is renamed at the end, or removed on an error.
+    """Yield a temporary path next to `path`; rename it at the end, or remove it on an error.
 
-    error: raised where the place cannot be written, as on a full disk; it names `path`. Pillow must
-    not get that name but atomic_file().
+    Pillow must write to atomic_file() instead, because it ignores a full disk when it opens a path.
+
+    Args:
+        error: class of the error raised when `path` cannot be written, for example on a full disk.
     """
     path = Path(path)
-    # Its own for every writer; cut, because file systems allow 255 bytes.
+    # Unique for every writer; shortened, because file systems allow 255 bytes.
     beside = path.with_name(f".{path.stem[:40]}.{_machine()}.{os.getpid()}."
                             f"{threading.get_ident()}.partial{path.suffix}")
     try:
@@ -53,20 +56,20 @@ def atomic(path: str | Path, error: type[AdaINError] = ImageError) -> Iterator[P
 
 @contextmanager
 def atomic_file(path: str | Path, error: type[AdaINError] = ImageError) -> Iterator[BinaryIO]:
-    """Give a file that appears under `path` at the end of the block, or not at all."""
+    """Yield a binary file that appears at `path` when the block ends without an error."""
     with atomic(path, error) as beside, io.BufferedWriter(_File(beside, "wb")) as file:
         yield file
 
 
 class _File(io.FileIO):
-    """A file without a descriptor: Pillow writes to those by itself, and ignores a full disk."""
+    """A file without a descriptor: Pillow would write to that directly and ignore a full disk."""
 
     def fileno(self) -> int:
         raise io.UnsupportedOperation("fileno")
 
 
 def append(path: Path, content: bytes, error: type[AdaINError] = AdaINError) -> None:
-    """Write at the end of a file: all of `content`, or nothing and `error`, which names it."""
+    """Append all of `content` to a file, or nothing and raise `error`, which names the file."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(path, "ab", buffering=0) as file:
@@ -82,7 +85,7 @@ def append(path: Path, content: bytes, error: type[AdaINError] = AdaINError) -> 
 
 
 def _flush(path: Path) -> None:
-    """Wait until a file is on the disk; some file systems say only then that they are full."""
+    """Flush a file to the disk; some file systems report only then that they are full."""
     descriptor = os.open(path, os.O_RDWR)
     try:
         os.fsync(descriptor)
@@ -90,10 +93,11 @@ def _flush(path: Path) -> None:
         os.close(descriptor)
 
 
-# --- what a killed process has left ---------------------------------------------------------------
+# --- partial files left by killed processes -------------------------------------------------------
 
 def _machine() -> str:
-    """Return eight digits for where process numbers mean the same: a machine, or a container."""
+    """Return eight hex digits that identify the machine or container, where process ids are unique.
+    """
     name = os.uname().nodename if os.name == "posix" else ""
     with contextlib.suppress(OSError):
         name += os.readlink("/proc/self/ns/pid")
@@ -101,7 +105,7 @@ def _machine() -> str:
 
 
 def _clean_once(folder: Path) -> None:
-    """Remove partial files that nobody writes any more, when a process first writes there."""
+    """Remove abandoned partial files when this process first writes into a folder."""
     with _lock:
         name = os.path.abspath(folder)
         if name in _cleaned:
@@ -111,7 +115,7 @@ def _clean_once(folder: Path) -> None:
         for entry in os.scandir(folder):
             match = _PARTIAL.fullmatch(entry.name)
             if match and _is_abandoned(entry, match):
-                with contextlib.suppress(OSError):  # removed by another process, or not allowed
+                with contextlib.suppress(OSError):  # already removed, or permission denied
                     os.unlink(entry.path)
 
 
@@ -124,9 +128,9 @@ def _is_abandoned(entry: os.DirEntry, match: re.Match) -> bool:
 
 def _is_alive(process: int) -> bool:
     try:
-        os.kill(process, 0)  # sends nothing
+        os.kill(process, 0)  # sends no signal
     except (ProcessLookupError, OverflowError):
         return False
-    except OSError:  # somebody else's
+    except OSError:  # a process of another user
         return True
     return True

@@ -1,4 +1,4 @@
-"""The list of picture files that could not be used, each named once with the reason."""
+"""The list of unusable picture files, each with the reason."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from adain.files.atomic import append
 class BadFiles:
     """Reports each bad file once and appends it to a text file: name, tab, reason.
 
-    What the text file already names, from an earlier run, is not named again. path None: report
-    only. Safe to use from several threads.
+    Files that the text file already lists, from an earlier run, are not reported again. With path
+    None nothing is written. Can be used from several threads.
     """
 
     def __init__(self, path: str | Path | None = None,
@@ -29,11 +29,11 @@ class BadFiles:
 
     @property
     def count(self) -> int:
-        """How many files are named, by earlier runs too."""
+        """Number of files listed, including those of earlier runs."""
         return len(self._named)
 
     def add(self, file: Path, error: Exception) -> None:
-        """Name a file and what is wrong with it."""
+        """Report a file and its error."""
         name, line = printable(file), printable(error)
         with self._lock:
             if name in self._named:
@@ -44,17 +44,17 @@ class BadFiles:
                 return
             try:
                 append(self.path, f"{name}\t{line.removeprefix(name).strip()}\n".encode())
-            except AdaINError as failure:  # a list is not worth ending a night's training for
+            except AdaINError as failure:  # raised by check(), so that a long run is not ended
                 self._report(str(failure))
                 self._failure = failure
 
     def check(self) -> None:
-        """Raise AdaINError, at the end of a run, where the text file lacks some."""
+        """Raise AdaINError if some files could not be written to the list; call it after a run."""
         if self._failure is not None:
             raise self._failure
 
 
 def printable(value: object) -> str:
-    """Return a value as one line that can be printed, whatever bytes a file's name has."""
+    """Return a value as one printable line, also for file names that are not valid text."""
     text = " ".join(str(value).split("\n")).replace("\t", " ").replace("\r", " ")
     return text.encode("utf-8", "backslashreplace").decode()

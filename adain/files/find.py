@@ -1,7 +1,7 @@
-"""Which files a folder stands for: its pictures, in subfolders and behind links, too.
+"""Find the pictures in a folder, in its subfolders and behind links.
 
-What is left out although a user may expect it (hidden files, videos, formats that are not read) is
-counted in one line.
+Skipped files that a user may expect (hidden files, videos, unsupported formats) are counted and
+reported in one line.
 """
 
 from __future__ import annotations
@@ -23,34 +23,34 @@ from adain.files.images import READ_SUFFIXES
 STREAM = "-"  # as a path: standard input or output
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts",
                   ".m2ts", ".wmv", ".flv", ".3gp", ".ogv")
-# Pictures, as far as a user is concerned; those that are read (READ_SUFFIXES) are not left out.
+# Files that users regard as pictures; those in READ_SUFFIXES are read, the others are reported.
 PICTURE_SUFFIXES = (".avif", ".heic", ".heif", ".hif", ".jxl", ".jp2", ".psd", ".svg", ".dng",
                     ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2", ".exr")
-# Copies and thumbnails that macOS, Windows and network drives keep; compared without case.
+# Folders in which macOS, Windows and network drives keep copies and thumbnails; in lower case.
 SYSTEM_FOLDERS = ("__macosx", "@eadir", "#recycle", "$recycle.bin", "system volume information",
                   "lost+found")
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)  # a single letter is a Windows drive
 
 
 class Listing(NamedTuple):
-    """The files found below a folder, sorted, and the folders there that could not be read."""
+    """The files below a folder, sorted, and its subfolders that could not be read."""
 
     files: list[Path]
     unreadable: list[Path]
 
 
 def say(line: str) -> None:
-    """Print a line on standard error, one line whatever files are called."""
+    """Print one line on standard error; line breaks in file names are replaced."""
     print(printable(line), file=sys.stderr, flush=True)
 
 
 def is_address(path: str | Path) -> bool:
-    """Tell whether a path is an address like https://..., which no file has."""
+    """Return whether a path is a URL such as https://..."""
     return _ADDRESS.match(os.fspath(path)) is not None
 
 
 def is_video(path: str | Path) -> bool:
-    """Tell by its ending whether a file is taken for a video."""
+    """Return whether a file's suffix is that of a video."""
     return Path(path).suffix.lower() in VIDEO_SUFFIXES
 
 
@@ -64,7 +64,7 @@ def list_pictures(path: str | Path, suffixes: Sequence[str] = READ_SUFFIXES,
                   report: Callable[[str], None] = say) -> Listing:
     """Return the picture at a path, or those below a folder; see list_below().
 
-    A file that is named itself is taken whatever its ending; ImageError when there is none.
+    A path to a file is returned whatever its suffix. Raises ImageError if there are no pictures.
     """
     if _is_folder(path):
         return list_below(path, suffixes, leave_out, report)
@@ -73,10 +73,10 @@ def list_pictures(path: str | Path, suffixes: Sequence[str] = READ_SUFFIXES,
 
 def contents(paths: Sequence[str | Path], leave_out: Iterable[str | Path] = (),
              report: Callable[[str], None] = say) -> tuple[list[tuple[Path, Path]], list[Path]]:
-    """Return the pictures at paths, each once and with its folder below the path that it is from.
+    """Return the pictures at several paths, and the folders that could not be read.
 
-    Also returns the folders that could not be read. STREAM is taken as it is. Raises ImageError
-    where a path has no pictures.
+    Each picture is returned once, with its subfolder relative to the path that it comes from.
+    STREAM is returned unchanged. Raises ImageError for a path without pictures.
     """
     found: dict[str, tuple[Path, Path]] = {}
     unreadable = []
@@ -93,12 +93,20 @@ def contents(paths: Sequence[str | Path], leave_out: Iterable[str | Path] = (),
 def list_below(folder: str | Path, suffixes: Sequence[str] = READ_SUFFIXES,
                leave_out: Iterable[str | Path] = (),
                report: Callable[[str], None] = say) -> Listing:
-    """Return the files below a folder that have these endings, given in lower case.
+    """Return the files below a folder that have these suffixes.
 
-    Links are followed; each folder is read once, so that circles end. Left out are hidden files,
-    hidden folders, those of the system, and `leave_out`: files and folders that the command writes.
-    report: gets one line for all that was left out, and one for each folder that cannot be read.
-    Raises ImageError where there is no file, OptionError where leave_out has the folder itself.
+    Links are followed; each folder is read once, so circular links end. Hidden files, hidden
+    folders and system folders are skipped.
+
+    Args:
+        suffixes: in lower case.
+        leave_out: files and folders that the command writes, which are skipped, too.
+        report: called with one line about everything skipped, and with one for each folder that
+            cannot be read.
+
+    Raises:
+        ImageError: there is no such file.
+        OptionError: leave_out contains the folder itself.
     """
     if not _is_folder(folder):
         raise ImageError(f"{folder} is not a folder of pictures.")
@@ -115,19 +123,19 @@ def list_below(folder: str | Path, suffixes: Sequence[str] = READ_SUFFIXES,
 
 
 class _Search:
-    """What is below a folder: files, folders that cannot be read, and what does not count."""
+    """A walk through a folder: collects files, unreadable folders, and what is skipped."""
 
     def __init__(self, root: Path, suffixes: Sequence[str],
                  leave_out: Iterable[str | Path]) -> None:
         self.files: list[Path] = []
         self.unreadable: dict[Path, str] = {}
         self._suffixes = suffixes
-        self._left: Counter[str] = Counter()  # by what it is, with {s} for the plural's s
+        self._left: Counter[str] = Counter()  # skipped files by kind; {s}: plural s
         own = [Path(path) for path in leave_out if os.path.exists(path)]
         self._own, self._own_names = set(map(_identity, own)), {path.name for path in own}
         self._written: list[Path] = []
         self._read: set[tuple[int, int]] = set()
-        # Folders behind links come last: a file's path has no link in it where it has such a path.
+        # Linked folders are read last, so that a file with several paths gets one without links.
         self._waiting, self._linked = deque([root]), deque()
         if _identity(root) in self._own:
             raise OptionError(f"{root} is read and written to: the next run would take its results "
@@ -158,7 +166,7 @@ class _Search:
         hidden, counts = entry.name.startswith("."), suffix in self._suffixes
         try:
             is_folder, is_file = entry.is_dir(), entry.is_file()
-        except OSError:  # links in a circle, or to a place that may not be entered
+        except OSError:  # a circular link, or one to a folder without permission
             is_folder = is_file = False
         if is_folder and hidden:
             self._left["hidden folder{s}"] += 1
@@ -181,7 +189,7 @@ class _Search:
             self._left[f"{suffix} file{{s}} ({why})"] += 1
 
     def left_out(self) -> str:
-        """Return what was left out, in words; nothing where it is nothing."""
+        """Return a description of the skipped files; empty if there are none."""
         parts = [f"{count} {what.format(s='' if count == 1 else 's')}"
                  for what, count in self._left.items() if count]
         parts += [f"{path} (written by this command)" for path in self._written]
@@ -194,7 +202,7 @@ def _identity(path: str | Path) -> tuple[int, int]:
 
 
 def _is_folder(path: str | Path) -> bool:
-    """Tell whether a path is a folder; ImageError where there is nothing, or nothing to be seen."""
+    """Return whether a path is a folder; raise ImageError if it is missing or unreadable."""
     try:
         return stat.S_ISDIR(os.stat(path).st_mode)
     except (FileNotFoundError, NotADirectoryError):

@@ -1,4 +1,4 @@
-"""Colour TIFFs of floating point samples: OpenCV decodes them, Pillow does not know the mode."""
+"""Read colour TIFFs with floating point samples, which OpenCV decodes and Pillow does not."""
 
 from __future__ import annotations
 
@@ -14,10 +14,14 @@ _BAND_SAMPLES = 1 << 20
 
 
 def read(file: BinaryIO, check_size: Callable[[tuple[int, int]], None]) -> Image.Image:
-    """Return the first picture as RGB or RGBA of 8 bits, upright, with its ICC profile.
+    """Return the first picture as 8-bit RGB or RGBA, upright, with its ICC profile.
 
-    check_size is called with (columns, rows) before anything is decoded. Raises ValueError for all
-    but interleaved RGB and RGBA of 32 or 64 bits, and where it is not certain what is white.
+    Args:
+        check_size: called with (columns, rows) before anything is decoded.
+
+    Raises:
+        ValueError: the samples are not interleaved RGB or RGBA of 32 or 64 bits, or their white
+            level is uncertain.
     """
     import cv2
 
@@ -33,7 +37,7 @@ def read(file: BinaryIO, check_size: Callable[[tuple[int, int]], None]) -> Image
     check_size((tags[TiffImagePlugin.IMAGEWIDTH], tags[TiffImagePlugin.IMAGELENGTH]))
 
     file.seek(0)
-    # Upright already: for TIFF, OpenCV turns the picture in every mode.
+    # OpenCV applies the orientation of TIFFs in every mode.
     samples = cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_UNCHANGED)
     if samples is None:
         raise ValueError("its samples cannot be decoded")
@@ -42,7 +46,8 @@ def read(file: BinaryIO, check_size: Callable[[tuple[int, int]], None]) -> Image
     bands = [samples[top:top + rows] for top in range(0, len(samples), rows)]
     white = float_white(measure(band[..., :3] for band in bands))
     whites = np.full(samples.shape[2], white, samples.dtype)
-    if alpha and measure(band[..., 3] for band in bands).high <= 1:  # which goes with any range
+    # The alpha channel may have the range 0 to 1 beside colours of any range.
+    if alpha and measure(band[..., 3] for band in bands).high <= 1:
         whites[3] = 1
     levels = (np.clip(np.nan_to_num(samples) / whites, 0, 1) * 255 + 0.5).astype(np.uint8)
     image = Image.fromarray(cv2.cvtColor(levels, cv2.COLOR_BGRA2RGBA if alpha

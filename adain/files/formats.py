@@ -1,7 +1,8 @@
-"""The formats that are read: each is told by a file's first bytes and opened by its own class.
+"""The picture formats that can be read, detected by a file's first bytes.
 
-Pillow's classes are used directly: Image.open() warns above 89 and refuses above 179 megapixels, by
-a limit that all threads share; and it would try fifty formats, some by starting programs.
+Pillow's format classes are used directly instead of Image.open(), which warns above 89 megapixels
+and refuses above 179, with a limit that all threads share, and tries fifty formats, some of which
+start other programs.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ from PIL import (
     WebPImagePlugin,
 )
 
-# Pillow has had it since 11.3, where it was built with libavif; loading that would take 0.01 s.
+# In Pillow from 11.3 on, if it was built with libavif. Importing the module would take 0.01 s.
 HAS_AVIF = find_spec("PIL._avif") is not None
-# What makes formats readable that are not, by their endings.
+# Suffixes of formats that cannot be read here, with the command that installs a reader.
 INSTALL = {".avif": "pip install 'pillow>=11.3'"} if not HAS_AVIF else {}
 if find_spec("pillow_heif") is None:
     INSTALL |= dict.fromkeys((".heic", ".heif", ".hif"), "pip install pillow-heif")
@@ -41,7 +42,7 @@ _LARGE_CANVAS = 16_000_000  # pixels
 
 
 def open_image(file: BinaryIO) -> Image.Image:
-    """Return an image of which nothing but the header is decoded; ValueError for other formats."""
+    """Return an image with only the header decoded; raise ValueError for unknown formats."""
     start = file.read(256)
     file.seek(0)
     return _reader(start)(file)
@@ -55,7 +56,7 @@ def _reader(start: bytes) -> Callable[[BinaryIO], Image.Image]:
             return reader
     if start.startswith((b"\xff\x0a", b"\0\0\0\x0cJXL ")):
         raise ValueError("JPEG XL is not read; save it as PNG")
-    if start[4:8] == b"ftyp":  # the size of this box, its kind, a brand, a version, more brands
+    if start[4:8] == b"ftyp":  # a box: size, type, major brand, version, compatible brands
         box = start[:int.from_bytes(start[:4], "big")]
         brands = {box[8:12], *(box[place:place + 4] for place in range(16, len(box), 4))}
         if brands & {b"avif", b"avis"}:
@@ -82,7 +83,7 @@ def _heif(file: BinaryIO) -> Image.Image:
 
 
 class _GifImageFile(GifImagePlugin.GifImageFile):
-    """A GIF that is refused where its canvas is nearly empty: gigabytes may come from 42 bytes."""
+    """Refuses a GIF whose canvas is nearly empty: 42 bytes could unpack to gigabytes."""
 
     def load_prepare(self) -> None:
         left, top, right, bottom = self.tile[0][1]
@@ -93,7 +94,7 @@ class _GifImageFile(GifImagePlugin.GifImageFile):
 
 
 class _PngImageFile(PngImagePlugin.PngImageFile):
-    """A PNG that is an error where its data end early: Pillow leaves the other rows black."""
+    """Refuses a PNG whose data end early; Pillow leaves the missing rows black."""
 
     def load(self):
         file, unread = self.fp, bool(self.tile)
@@ -107,18 +108,18 @@ class _PngImageFile(PngImagePlugin.PngImageFile):
 
 
 def _ends_early(file: BinaryIO) -> bool:
-    """Tell whether a PNG has fewer bytes of pixels than its header says."""
+    """Return whether a PNG has fewer bytes of pixels than its header declares."""
     file.seek(16)
     columns, rows, depth, kind, _, _, interlace = struct.unpack(">IIBBBBB", file.read(13))
     bits = depth * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[kind]
-    # First column and row, and steps, of the passes in which the pixels come.
+    # First column, first row, column step and row step of each interlace pass.
     passes = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2),
               (0, 1, 1, 2)) if interlace else ((0, 0, 1, 1),)
     missing = 0
     for left, top, across, down in passes:
         width, height = -((left - columns) // across), -((top - rows) // down)
         if width > 0 and height > 0:
-            missing += height * (1 + (width * bits + 7) // 8)  # a byte for the row's filter
+            missing += height * (1 + (width * bits + 7) // 8)  # one byte per row for its filter
     inflate = zlib.decompressobj()
     file.seek(8)
     while missing > 0 and len(head := file.read(8)) == 8:
@@ -145,7 +146,7 @@ class _TiffImageFile(TiffImagePlugin.TiffImageFile):
         if self.tile and self.tile[0][0] == "libtiff":
             _silence_libtiff()
             return
-        # Pillow leaves black what no strip or tile is listed for.
+        # Pillow leaves areas black that no strip or tile covers.
         parts = Counter(tuple(tile[1]) for tile in self.tile)
         area = sum((right - left) * (bottom - top) for left, top, right, bottom in parts)
         if (area != math.prod(getattr(self, "_tile_size", self.size))
@@ -153,17 +154,17 @@ class _TiffImageFile(TiffImagePlugin.TiffImageFile):
             raise ValueError("its data end early")
 
     def load_prepare(self) -> None:
-        # Pillow checks its own limit here, unless the picture's memory is there already.
+        # Pillow checks its pixel limit here, unless the memory is already allocated.
         self.im = Image.core.new(self.mode, getattr(self, "_tile_size", self.size))
         super().load_prepare()
 
 
 @functools.cache
 def _silence_libtiff() -> None:
-    """Keep libtiff from printing on stderr what goes wrong; Pillow raises it as an error, too."""
+    """Keep libtiff from printing errors on stderr; Pillow raises them anyway."""
     try:
         ctypes.CDLL(Image.core.__file__).TIFFSetErrorHandler(None)
-    except (AttributeError, OSError):  # it is built in, out of reach
+    except (AttributeError, OSError):  # libtiff is linked statically and cannot be reached
         return
 
 

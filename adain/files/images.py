@@ -1,7 +1,7 @@
-"""Pictures as uint8 RGB arrays (rows, columns, 3): read, written, resized.
+"""Read, write and resize pictures as uint8 RGB arrays (rows, columns, 3).
 
-Whatever a file holds, what comes out is upright sRGB; see image_reader and image_writer, whose
-names callers find here.
+Pictures are upright and in sRGB whatever the file contains. The names of `reader` and `writer` are
+available here, too.
 """
 
 from __future__ import annotations
@@ -36,27 +36,30 @@ def read(source: str | Path | BinaryIO, shorter_side: int | None = None,
          max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """Return a picture file as uint8 RGB (rows, columns, 3), upright and in sRGB.
 
-    Transparent parts take the colours of the visible ones around them. Arguments and errors are
-    those of open_picture().
+    Transparent pixels get the colours of visible ones nearby. Arguments and errors are those of
+    open_picture().
     """
     picture = open_picture(source, max_pixels, shorter_side)
     return fill_transparent(picture.rgb, picture.opacity)
 
 
 def to_array(image: Image.Image) -> np.ndarray:
-    """Return a Pillow image as read() returns a file."""
+    """Return a Pillow image as uint8 RGB (rows, columns, 3), as read() does."""
     picture = convert(image)
     return fill_transparent(picture.rgb, picture.opacity)
 
 
 def fill_transparent(rgb: np.ndarray, opacity: np.ndarray | None) -> np.ndarray:
-    """Return the picture with new colours where it is fully transparent: those of what is near.
+    """Return the picture with fully transparent pixels replaced by colours nearby.
 
-    What a file stores there is arbitrary, often black, and convolutions would mix it into the
-    visible edges. Visible pixels stay as they are, and so does a picture without any.
-    rgb: uint8 (rows, columns, 3); opacity: uint8 (rows, columns), or None for all opaque.
-    Method: means of visible pixels at half, quarter, ... resolution, the finest that has any
-    (the pull-push algorithm of Gortler et al. 1996, "The Lumigraph").
+    The stored colours of transparent pixels are arbitrary, often black, and convolutions would mix
+    them into visible edges. Visible pixels do not change; a picture without any is returned as is.
+    Each transparent pixel gets the mean of the visible pixels at the finest of half, quarter, ...
+    resolution that has any (the pull-push algorithm of Gortler et al. 1996, "The Lumigraph").
+
+    Args:
+        rgb: uint8 (rows, columns, 3).
+        opacity: uint8 (rows, columns); None if all pixels are opaque.
     """
     if opacity is None or opacity.min(initial=255) > 0 or not opacity.any():
         return rgb
@@ -76,7 +79,7 @@ def fill_transparent(rgb: np.ndarray, opacity: np.ndarray | None) -> np.ndarray:
 
 
 def _fill(colours: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Return float32 colours for every pixel; those that come in are multiplied by the weight."""
+    """Return float32 colours for every pixel from colours that are premultiplied by the weight."""
     import cv2
 
     means = colours / np.where(weight > 0, weight, 1)[..., None]
@@ -96,7 +99,7 @@ def _halve(array: np.ndarray) -> np.ndarray:
 
 
 def resize(image: np.ndarray, rows: int, columns: int) -> np.ndarray:
-    """Return the picture in another size: area means when it shrinks (no aliasing), else cubic."""
+    """Resize a picture: area means when it shrinks (no aliasing), cubic when it is enlarged."""
     import cv2
 
     if image.shape[:2] == (rows, columns):
@@ -107,7 +110,7 @@ def resize(image: np.ndarray, rows: int, columns: int) -> np.ndarray:
 
 
 def resize_shorter_side(image: np.ndarray, size: int) -> np.ndarray:
-    """Return the picture with its shorter side `size` pixels long and its aspect kept."""
+    """Resize a picture to a shorter side of `size` pixels; the aspect ratio is kept."""
     return resize(image, *shape_of_shorter_side(*image.shape[:2], size))
 
 

@@ -1,4 +1,4 @@
-"""What a picture file says about its samples: the ICC profile and the EXIF data."""
+"""ICC profiles and EXIF data of picture files."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ _SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
 
 
 def is_grey(image: Image.Image) -> bool:
-    """Tell whether a mode of Pillow has no colours."""
+    """Return whether an image has a grey mode."""
     return image.mode in ("1", "L", "LA", "La", "I", "F") or image.mode.startswith("I;16")
 
 
 def profile_conversion(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
-    """Return the conversion to sRGB of this image's bands, which have lost their alpha channel.
+    """Return a function that converts bands of this image, without alpha channel, to sRGB.
 
-    A grey picture may carry a profile for RGB; any other mismatch, like a broken profile, is as if
-    there were none.
+    A grey picture may have an RGB profile. With any other mismatch, or a broken profile, the
+    picture is treated as if it had none.
     """
     try:
         if image.mode == "LAB":
@@ -37,7 +37,7 @@ def profile_conversion(image: Image.Image) -> Callable[[Image.Image], Image.Imag
             raise ValueError("a profile for other colours than the picture's")
         transform = ImageCms.buildTransform(profile, _SRGB, mode, "RGB")
     except (ImageCms.PyCMSError, OSError, KeyError, ValueError, TypeError):
-        # no profile, or a broken or foreign one: the numbers are all there is
+        # No profile, or a broken or unsuitable one: the samples are taken as sRGB.
         return lambda band: band.convert("RGB")
     if mode == "RGB" and _changes_nothing(transform):
         return lambda band: band.convert("RGB")
@@ -45,32 +45,32 @@ def profile_conversion(image: Image.Image) -> Callable[[Image.Image], Image.Imag
 
 
 def _changes_nothing(transform: ImageCms.ImageCmsTransform) -> bool:
-    """Tell whether a profile is sRGB by another name, which rounding only could change."""
+    """Return whether a profile is equivalent to sRGB; converting could only add rounding errors."""
     steps = np.linspace(0, 255, 9).astype(np.uint8)
     colours = np.stack(np.meshgrid(steps, steps, steps), -1).reshape(27, 27, 3)
     converted = np.asarray(ImageCms.applyTransform(Image.fromarray(colours), transform))
     return bool(abs(converted.astype(int) - colours).max() <= 1)
 
 
-# What of the main EXIF directory describes the scene, not the file: 270 ImageDescription, 271 Make,
+# Tags of the main EXIF directory about the scene, not the file: 270 ImageDescription, 271 Make,
 # 272 Model, 282 XResolution, 283 YResolution, 296 ResolutionUnit, 305 Software, 306 DateTime,
 # 315 Artist, 316 HostComputer, 18246 Rating, 18249 RatingPercent, 33432 Copyright, 40091..40095
-# title, comment, author, keywords and subject. TIFF files keep their layout there as well.
+# title, comment, author, keywords and subject. TIFF files store their layout there, too.
 _KEPT_TAGS = (270, 271, 272, 282, 283, 296, 305, 306, 315, 316, 18246, 18249, 33432,
               40091, 40092, 40093, 40094, 40095)
-# Of the camera's directory what no longer holds: 37396 SubjectArea and 41492 SubjectLocation (the
-# picture was turned), 37500 MakerNote (its offsets point into the old file), 40961 ColorSpace,
-# 40962 and 40963 pixel dimensions, 40965 interoperability; and what belongs to the main directory:
+# Tags of the camera's directory that are not true any more: 37396 SubjectArea and 41492
+# SubjectLocation (the picture was rotated), 37500 MakerNote (its offsets point into the old file),
+# 40961 ColorSpace, 40962 and 40963 dimensions, 40965 interoperability; and tags of the main one:
 # 274 Orientation, 34665 and 34853, which point to directories.
 _DROPPED_CAMERA_TAGS = (274, 34665, 34853, 37396, 37500, 40961, 40962, 40963, 40965, 41492)
 _SRGB_COLOR_SPACE = {40961: 1}
 
 
 def kept_exif(image: Image.Image) -> tuple[bytes | None, int]:
-    """Return the EXIF data that still holds, and the orientation that is to be applied.
+    """Return the EXIF data to keep in the result, and the orientation to apply.
 
-    A value that cannot be read, or written again, is left out; the others stay. So does the
-    picture: broken metadata make Pillow raise anything.
+    Values that cannot be read or written again are omitted. Broken metadata never make a picture
+    unreadable, whatever error Pillow raises for them.
     """
     try:
         source = image.getexif()
@@ -97,7 +97,7 @@ def kept_exif(image: Image.Image) -> tuple[bytes | None, int]:
 
 
 def _writable(exif: Image.Exif) -> Image.Exif:
-    """Return the values that can be written, each tried by itself."""
+    """Return the values that can be written; each is tried separately."""
     kept = Image.Exif()
     for tag, value in exif.items():
         if isinstance(value, dict):  # a directory

@@ -1,7 +1,7 @@
-"""One picture file -> Picture: upright 8-bit sRGB, the opacity, the EXIF data that still holds.
+"""Read a picture file as upright 8-bit sRGB, with its opacity and the EXIF data to keep.
 
-Pillow decodes; the conversions run over bands of rows, so that beside Pillow's copy (4 bytes per
-pixel) and the result (3, or 4 with opacity) nothing grows with the picture.
+Pillow decodes. Conversions work on bands of rows, so the memory is that of Pillow's copy (4 bytes
+per pixel) and the result (3 bytes, or 4 with opacity).
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from adain.files import float_tiff, sample_range
 from adain.files.formats import open_image
 from adain.files.metadata import is_grey, kept_exif, profile_conversion
 
-# Telephones make pictures of 200 megapixels, medium format cameras of 151. A picture of this size
-# takes 2 GB while it is read.
+# Phones make pictures of 200 megapixels, medium format cameras of 151. Reading one of this size
+# takes 2 GB.
 MAX_PIXELS = 256_000_000
 
 _BAND_PIXELS = 1 << 18
@@ -30,11 +30,11 @@ CheckSize = Callable[[int, int], None]
 
 
 class Picture(NamedTuple):
-    """What a picture file holds.
+    """The content of a picture file.
 
     rgb: uint8 (rows, columns, 3), upright, sRGB.
-    opacity: uint8 (rows, columns), 0 where the picture is transparent; None when it is opaque.
-    exif: what image_writer.write() takes; None when there is none.
+    opacity: uint8 (rows, columns), 0 where the picture is transparent; None for an opaque picture.
+    exif: EXIF data as writer.write() takes them, or None.
     """
 
     rgb: np.ndarray
@@ -45,18 +45,22 @@ class Picture(NamedTuple):
 def open_picture(source: str | Path | BinaryIO, max_pixels: int = MAX_PIXELS,
                  shorter_side: int | None = None,
                  check_size: CheckSize = lambda rows, columns: None) -> Picture:
-    """Return what a picture file holds, the first frame where it has several.
+    """Return a picture file as a Picture; of an animation, the first frame.
 
-    The format is told by the content, not by the name. EXIF orientation is applied, an ICC profile
-    converted to sRGB, samples of 16 and 32 bits are scaled to 8: see sample_range.
-    source: a path, or a binary file object, which is read to its end and need not seek.
-    max_pixels: a file whose header says more is refused before it is decoded.
-    shorter_side: a hint that the caller will shrink the picture to that size; JPEG files then
-        decode faster, at an eighth, quarter or half of their size but never below the hint.
-    check_size: is called with the rows and columns that the header tells before anything is
-        decoded; an ImageError that it raises refuses the picture.
-    Raises ImageError that names the file and what is wrong with it. WebP files above 179
-    megapixels are refused by Pillow whatever max_pixels is.
+    The format is detected by the content, not by the name. The EXIF orientation is applied, an ICC
+    profile is converted to sRGB, and samples of 16 and 32 bits are scaled to 8: see sample_range.
+
+    Args:
+        source: a path, or a binary file object, which is read to its end and need not be seekable.
+        max_pixels: larger pictures are refused before they are decoded.
+        shorter_side: a hint that the caller will shrink the picture to that size. JPEG files are
+            then decoded faster, at an eighth, quarter or half of their size, never below the hint.
+        check_size: called with rows and columns from the header before anything is decoded; raises
+            ImageError to refuse the picture.
+
+    Raises:
+        ImageError: the file cannot be read; the message names it. Pillow refuses WebP files above
+            179 megapixels whatever max_pixels is.
     """
     is_path = isinstance(source, str | os.PathLike)
     name = source if is_path else getattr(source, "name", "picture")
@@ -88,11 +92,11 @@ def _decode(file: BinaryIO, name: str | Path, max_pixels: int, shorter_side: int
             if shorter_side is not None:
                 _draft(image, shorter_side)
             picture, orientation = _convert(image)
-        del image  # Pillow's copy; turning takes another one
+        del image  # frees Pillow's copy before the rotation makes another one
         return _upright(picture, orientation)
     except (ImageError, MemoryError):
         raise
-    except Exception as error:  # Pillow's plugins raise whatever broken bytes lead them to
+    except Exception as error:  # Pillow's plugins may raise any error for broken bytes
         reason = " ".join(str(error).split()) or type(error).__name__
         if reason.startswith("decoder error"):  # with a number
             reason = "its data are damaged"
@@ -100,7 +104,7 @@ def _decode(file: BinaryIO, name: str | Path, max_pixels: int, shorter_side: int
 
 
 def _open(file: BinaryIO, check_size: Callable[[tuple[int, int]], None]) -> Image.Image:
-    """Return an image of which nothing but the header is decoded, unless it is a float TIFF."""
+    """Return an image with only the header decoded; a floating point TIFF is decoded at once."""
     try:
         image = open_image(file)
     except SyntaxError as error:
@@ -113,13 +117,13 @@ def _open(file: BinaryIO, check_size: Callable[[tuple[int, int]], None]) -> Imag
 
 def _draft(image: Image.Image, shorter_side: int) -> None:
     factor = min(image.size) / shorter_side
-    if image.format == "JPEG" and factor >= 2:  # others would give a thumbnail, or nothing
-        # The mode stays: a conversion by draft() would skip the ICC profile.
+    if image.format == "JPEG" and factor >= 2:  # other formats return a thumbnail, or nothing
+        # Keep the mode: a conversion by draft() would ignore the ICC profile.
         image.draft(image.mode, tuple(int(side / factor) for side in image.size))
 
 
 def convert(image: Image.Image) -> Picture:
-    """Return a Pillow image as a Picture; ImageError where its samples mean nothing certain."""
+    """Return a Pillow image as a Picture; raise ImageError if its white level is uncertain."""
     try:
         return _upright(*_convert(image))
     except ValueError as error:
@@ -127,8 +131,8 @@ def convert(image: Image.Image) -> Picture:
 
 
 def _convert(image: Image.Image) -> tuple[Picture, int]:
-    """Return what an image stores, and the orientation in which it is to be shown."""
-    image.load()  # first: Pillow turns TIFFs itself, and then drops the tag
+    """Return the stored picture and its EXIF orientation, which is not applied yet."""
+    image.load()  # first: for TIFFs, Pillow applies the orientation here and drops the tag
     exif, orientation = kept_exif(image)
     white, inverted = _deep_range(image)
     apply_profile = profile_conversion(image)
@@ -150,7 +154,7 @@ def _convert(image: Image.Image) -> tuple[Picture, int]:
 
 
 def _bands(image: Image.Image) -> Iterator[tuple[slice, Image.Image]]:
-    """Give some rows after the other, each with their place."""
+    """Yield bands of rows, each with its slice of the picture."""
     columns, rows = image.size
     step = max(1, _BAND_PIXELS // max(1, columns))
     for top in range(0, rows, step):
@@ -159,7 +163,7 @@ def _bands(image: Image.Image) -> Iterator[tuple[slice, Image.Image]]:
 
 
 def _split_alpha(band: Image.Image) -> tuple[Image.Image, np.ndarray | None]:
-    """Return an image without its alpha channel, whose colours no longer are multiplied by it."""
+    """Return an image without its alpha channel, not premultiplied, and the alpha channel."""
     if not band.has_transparency_data:
         return band, None
     key = band.info.get("transparency")
@@ -173,7 +177,7 @@ def _split_alpha(band: Image.Image) -> tuple[Image.Image, np.ndarray | None]:
 
 
 def _deep_range(image: Image.Image) -> tuple[float | None, bool]:
-    """Return the sample that means white, None for 8-bit pictures; and whether black is white."""
+    """Return the sample value of white (None for 8-bit pictures), and whether grey is inverted."""
     if image.mode not in ("I", "F") and not image.mode.startswith("I;16"):
         return None, False
     tags = getattr(image, "tag_v2", {})
@@ -188,14 +192,14 @@ def _deep_range(image: Image.Image) -> tuple[float | None, bool]:
 
 
 def _samples(band: Image.Image, white: float) -> np.ndarray:
-    """Return grey of more than 8 bits; Pillow keeps unsigned 32-bit samples as signed ones."""
+    """Return grey samples of more than 8 bits; Pillow stores unsigned 32-bit samples as signed."""
     samples = np.asarray(band)
     return samples.view(np.uint32) if white > 2**31 and samples.dtype == np.int32 else samples
 
 
 def _eight_bit(band: Image.Image, white: float,
                inverted: bool) -> tuple[Image.Image, np.ndarray | None]:
-    """Return grey of more than 8 bits as 8, where Pillow's own conversion clips it at 255."""
+    """Convert grey of more than 8 bits to 8 bits; Pillow's conversion would clip it at 255."""
     samples = _samples(band, white)
     key = band.info.get("transparency")
     alpha = None if key is None else np.where(samples == key, 0, 255).astype(np.uint8)
@@ -212,13 +216,13 @@ def _upright(picture: Picture, orientation: int) -> Picture:
 
 
 def _turn(array: np.ndarray, orientation: int) -> np.ndarray:
-    """Return an array turned as EXIF 2.3, tag 0x0112, says; any other value turns nothing."""
+    """Return an array in upright orientation (EXIF 2.3, tag 0x0112); ignore unknown values."""
     if orientation not in range(2, 9):
         return array
     import cv2
 
     if orientation in (5, 6, 7, 8):
         array = cv2.transpose(array)
-    # 0 turns upside down, 1 left to right, -1 both; in place
+    # Code 0 flips vertically, 1 horizontally, -1 both; in place.
     flip = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}.get(orientation)
     return array if flip is None else cv2.flip(array, flip, array)

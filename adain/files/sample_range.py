@@ -1,7 +1,8 @@
-"""Which sample is white, where a TIFF does not say it: told by the range of its samples.
+"""Derive the white level of a TIFF from the range of its samples.
 
-Formats of 8 and 16 bits say it by their bits. Floating point samples usually are from 0 to 1, but
-some programs leave them as they were in 8 or 16 bits, and 32-bit integers are used for all these.
+With 8 and 16 bits the white level follows from the type. Floating point samples usually range from
+0 to 1, but some programs write them with the range of 8 or 16 bits, and 32-bit integers are used
+with all these ranges.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-_OVERSHOOT = 0.25  # of white, which resampling leaves outside of a range: it is cut off
+_OVERSHOOT = 0.25  # share of white by which resampled values may exceed the range; they are clipped
 
 
 class SampleRange(NamedTuple):
-    """Of the samples that are finite."""
+    """The range of the finite samples."""
 
     low: float
     high: float
@@ -23,14 +24,14 @@ class SampleRange(NamedTuple):
 
 
 def measure(parts: Iterable[np.ndarray]) -> SampleRange:
-    """Return the range of a picture that comes in parts; ValueError if no sample is finite."""
+    """Return the range of a picture given in parts; raise ValueError if no sample is finite."""
     lows, highs, total, count = [], [], 0.0, 0
     for part in parts:
         finite = part[np.isfinite(part)]
         if finite.size:
             lows.append(finite.min())
             highs.append(finite.max())
-            with np.errstate(over="ignore"):  # of numbers near 1e308
+            with np.errstate(over="ignore"):  # numbers near 1e308 overflow
                 total = total + finite.sum(dtype=np.float64)
             count += finite.size
     if not count:
@@ -39,7 +40,7 @@ def measure(parts: Iterable[np.ndarray]) -> SampleRange:
 
 
 def float_white(found: SampleRange) -> float:
-    """Return 1, 255 or 65535; ValueError where none of them is certain."""
+    """Return 1, 255 or 65535; raise ValueError if the white level is uncertain."""
     if found.low >= -_OVERSHOOT and found.high <= 1 + _OVERSHOOT:
         return 1.0
     for white in (255.0, 65535.0):
@@ -51,14 +52,15 @@ def float_white(found: SampleRange) -> float:
 
 
 def integer_white(found: SampleRange, largest: int) -> float:
-    """Return 255, 65535 or the type's `largest`; ValueError where none of them is certain.
+    """Return 255, 65535 or the type's `largest`; raise ValueError if the white level is uncertain.
 
-    A picture that reaches neither half of 8 nor half of 16 bits may have 10 or 12.
+    A picture that reaches neither half of the 8-bit nor half of the 16-bit range may have 10 or 12
+    bits.
     """
     for low, white in ((127, 255), (32767, 65535), (min(largest // 2, 1 << 24), largest)):
         if found.low >= -_OVERSHOOT * white and low < found.high <= white:
             return float(white)
-    if found.low == found.high == 0:  # black, whatever is white
+    if found.low == found.high == 0:  # black with any white level
         return float(largest)
     raise _uncertain(found, f"0 to 255, 65535 or {largest}")
 

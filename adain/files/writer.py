@@ -1,4 +1,4 @@
-"""uint8 and uint16 RGB -> picture files, whole or not at all."""
+"""Write uint8 and uint16 RGB arrays as picture files, atomically."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NO_LIMIT = 2**31 - 1  # pixels a side: more than any picture has
 
 
 class Format(NamedTuple):
-    """A format that is written: Pillow's name, what it keeps, and the longest side it allows."""
+    """A writable format: Pillow's name, what it keeps, and the longest side that it allows."""
 
     name: str
     suffixes: tuple[str, ...]
@@ -35,13 +35,14 @@ FORMATS = (Format("JPEG", (".jpg", ".jpeg"), longest_side=65500),
            Format("WEBP", (".webp",), keeps_opacity=True, longest_side=16383),
            Format("TIFF", (".tif", ".tiff"), keeps_opacity=True, keeps_16_bits=True),
            Format("BMP", (".bmp",)),
-           # Larger ones its own readers refuse.
+           # AVIF readers refuse larger ones.
            *([Format("AVIF", (".avif",), keeps_opacity=True, longest_side=16384)] * HAS_AVIF))
 WRITE_SUFFIXES = tuple(suffix for format in FORMATS for suffix in format.suffixes)
 
 
 def _srgb_profile() -> bytes:
-    """Return an ICC profile of 588 bytes, with a constant date: equal pictures, equal files."""
+    """Return an ICC profile of 588 bytes, with a constant date, so that equal pictures give equal
+    files."""
     data = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     data[24:36] = struct.pack(">6H", 2000, 1, 1, 0, 0, 0)
     return bytes(data)
@@ -51,9 +52,9 @@ SRGB_PROFILE = _srgb_profile()
 
 
 def writable_format(path: str | Path) -> Format:
-    """Return the format that a path's ending, or a bare one such as "png", stands for.
+    """Return the format for a path's suffix, or for a format name such as "png".
 
-    Raises ImageError when it is none that can be written.
+    Raises ImageError if this format cannot be written.
     """
     ending = Path(path).suffix or f".{path}".replace("..", ".")
     for format in FORMATS:
@@ -64,23 +65,27 @@ def writable_format(path: str | Path) -> Format:
 
 
 def check_writable_format(path: str | Path) -> None:
-    """Raise ImageError unless the ending names a format that can be written."""
+    """Raise ImageError unless the suffix is that of a writable format."""
     writable_format(path)
 
 
 def write(destination: str | Path | BinaryIO, image: np.ndarray, *,
           opacity: np.ndarray | None = None, exif: bytes | None = None,
           quality: int = JPEG_QUALITY, format: str | None = None) -> None:
-    """Write a picture in the format of the path's ending, tagged as sRGB.
+    """Write a picture in the format of the path's suffix, tagged as sRGB.
 
-    destination: a path, where the file appears whole or not at all, or a binary file object.
-    image: uint8 (rows, columns, 3), or uint16 of the same shape for PNG and TIFF.
-    opacity: uint8 (rows, columns). PNG, WebP, TIFF and AVIF keep it; in JPEG and BMP the picture is
-        laid on white.
-    exif: as in reader.Picture; BMP has none, and JPEG none above 64 kB.
-    quality: of JPEG, WebP and AVIF, 1 to 100. JPEG and AVIF keep colour at full resolution.
-    format: "jpg", "png" and so on; it overrules the ending and is needed for a file object.
-    Raises ImageError for what the format cannot hold and for a place that cannot be written.
+    Args:
+        destination: a path, which is written atomically, or a binary file object.
+        image: uint8 (rows, columns, 3), or uint16 of the same shape for PNG and TIFF.
+        opacity: uint8 (rows, columns). PNG, WebP, TIFF and AVIF keep it; JPEG and BMP show the
+            picture on a white background.
+        exif: as in reader.Picture. BMP cannot store it, JPEG at most 64 kB.
+        quality: of JPEG, WebP and AVIF, 1 to 100. JPEG and AVIF keep full colour resolution.
+        format: "jpg", "png" and so on; takes precedence over the suffix. Required for a file
+            object.
+
+    Raises:
+        ImageError: the format cannot store this picture, or the file cannot be written.
     """
     is_path = isinstance(destination, str | os.PathLike)
     name = destination if is_path else getattr(destination, "name", "picture")
@@ -110,7 +115,7 @@ def _check(name: str | Path, image: np.ndarray, kind: Format) -> None:
 
 
 def on_white(image: np.ndarray, opacity: np.ndarray) -> np.ndarray:
-    """Return a partly transparent uint8 picture as it looks on white paper."""
+    """Return a partly transparent uint8 picture on a white background."""
     import cv2
 
     return 255 - cv2.multiply(255 - image, cv2.merge([opacity] * 3), scale=1 / 255)
@@ -128,10 +133,10 @@ def _encode(file: BinaryIO, image: np.ndarray, opacity: np.ndarray | None, exif:
         options["quality"] = quality
     if kind.name in ("JPEG", "AVIF"):
         options["subsampling"] = "4:4:4"
-    if kind.name == "AVIF":  # a third of the default's time for files that are 1 % larger
+    if kind.name == "AVIF":  # takes a third of the default's time; files are 1 % larger
         options["speed"] = 8
-    if kind.name == "PNG":  # on photographs and paintings as small as the default, in a third of
-        options["compress_type"] = zlib.Z_RLE  # the time
+    if kind.name == "PNG":  # as small as the default for photographs, in a third of the time
+        options["compress_type"] = zlib.Z_RLE
     if opacity is not None:
         image = np.dstack([image, opacity])
     Image.fromarray(image).save(file, kind.name, **options)
@@ -145,7 +150,7 @@ def _with_opacity(image: np.ndarray, opacity: np.ndarray | None) -> np.ndarray:
 
 def _encode_png_16(file: BinaryIO, image: np.ndarray, opacity: np.ndarray | None,
                    exif: bytes | None) -> None:
-    """Write a PNG with OpenCV, as Pillow has no colour of 16 bits, and add our two chunks."""
+    """Write a PNG with OpenCV, because Pillow has no 16-bit colour; add profile and EXIF chunks."""
     import cv2
 
     order = cv2.COLOR_RGB2BGR if opacity is None else cv2.COLOR_RGBA2BGRA
@@ -164,7 +169,7 @@ def _png_chunk(kind: bytes, data: bytes) -> bytes:
 
 def _encode_tiff_16(file: BinaryIO, image: np.ndarray, opacity: np.ndarray | None,
                     exif: bytes | None) -> None:
-    """Write TIFF 6.0: Pillow has no colour of 16 bits, OpenCV no profile and no opacity tag."""
+    """Write TIFF 6.0 directly: Pillow has no 16-bit colour, OpenCV no profile and opacity tag."""
     samples = _with_opacity(image, opacity)
     rows, columns, channels = samples.shape
     tags = TiffImagePlugin.ImageFileDirectory_v2(b"II*\0\0\0\0\0")  # little-endian
@@ -176,7 +181,7 @@ def _encode_tiff_16(file: BinaryIO, image: np.ndarray, opacity: np.ndarray | Non
     for tag, value in {
             TiffImagePlugin.IMAGEWIDTH: columns, TiffImagePlugin.IMAGELENGTH: rows,
             TiffImagePlugin.BITSPERSAMPLE: (16,) * channels,
-            TiffImagePlugin.COMPRESSION: 1,  # none: 16-bit samples shrink by a tenth
+            TiffImagePlugin.COMPRESSION: 1,  # none: it would save only a tenth of 16-bit samples
             TiffImagePlugin.PHOTOMETRIC_INTERPRETATION: 2,  # RGB
             TiffImagePlugin.STRIPOFFSETS: 0,  # save() adds the end of the directory
             TiffImagePlugin.SAMPLESPERPIXEL: channels, TiffImagePlugin.ROWSPERSTRIP: rows,
@@ -184,6 +189,6 @@ def _encode_tiff_16(file: BinaryIO, image: np.ndarray, opacity: np.ndarray | Non
             TiffImagePlugin.ICCPROFILE: SRGB_PROFILE}.items():
         tags[tag] = value
     if channels == 4:
-        tags[TiffImagePlugin.EXTRASAMPLES] = 2  # opacity that the colours are not multiplied by
+        tags[TiffImagePlugin.EXTRASAMPLES] = 2  # unassociated alpha: colours not premultiplied
     tags.save(file)
     file.write(np.ascontiguousarray(samples, "<u2"))
