@@ -10,15 +10,23 @@ from pathlib import Path
 
 
 class AdaINError(Exception):
-    """Base of every error that this package raises on purpose."""
+    """Base of every error that this package raises on purpose.
+
+    Its text is for the user: what is wrong, what was expected and received, and the way out.
+    """
 
 
 class ImageError(AdaINError):
-    """A picture file that cannot be read, or cannot be written."""
+    """A picture that cannot be read, used or written: a file, a Pillow image or an array."""
 
 
 class StyleError(ImageError):
-    """A style file that cannot be used; every result that needs it fails."""
+    """A style file that cannot be used; every result that needs it fails.
+
+    Args:
+        path: the file, also the attribute of that name.
+        message: what is wrong; the path is put before it where it does not name it.
+    """
 
     def __init__(self, path: Path, message: str) -> None:
         super().__init__(message if str(path) in message else f"{path}: {message}")
@@ -26,12 +34,15 @@ class StyleError(ImageError):
 
 
 class WeightsError(AdaINError):
-    """A weights file or checkpoint that is missing, unreadable or of the wrong shape."""
+    """A file of weights, an encoded style or a checkpoint: missing, damaged or of another network.
+
+    Also where one cannot be written.
+    """
 
 
 class OptionError(AdaINError, ValueError):
-    """An option, argument or combination of them that makes no sense."""
+    """An argument, or a combination of them, that makes no sense; also a ValueError."""
 
 
 class NetworkMemoryError(MemoryError):
-    """The networks ran out of memory: they cannot be used any more, in this process."""
+    """The networks ran out of memory and may compute nonsense: start a new process."""

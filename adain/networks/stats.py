@@ -22,9 +22,14 @@ EPSILON = 1e-5
 
 
 class ChannelStats(NamedTuple):
-    """Mean and standard deviation of every channel; each of shape (..., channels).
+    """Mean and standard deviation of every channel: all that AdaIN takes from a style.
+
+    Attributes:
+        mean: (..., channels), float32 where an engine measured it.
+        std: the same shape, positive; the square root of variance + EPSILON.
 
     Where AdaIN acts on several activations, their channels stand one after the other.
+    Source: Huang & Belongie 2017, section 5.
     """
 
     mean: Any
@@ -34,8 +39,16 @@ class ChannelStats(NamedTuple):
 def interpolate(content: ChannelStats, style: ChannelStats, alpha: float) -> ChannelStats:
     """Return the statistics alpha of the way from content (0) to style (1).
 
-    One AdaIN with the result equals blending the content's features with the stylized ones by
-    alpha (Huang & Belongie 2017, equation 14), because AdaIN is linear in the target statistics.
+    Args:
+        content: the statistics of the content's features.
+        style: the statistics of the style's, of the same shape.
+        alpha: strength of the style, from 0 to 1; not checked.
+
+    Returns:
+        (1 - alpha) * content + alpha * style, for mean and std.
+
+    Source: Huang & Belongie 2017, equation 14, which blends the content's features with the
+    stylized ones. One AdaIN with the result equals that, as AdaIN is linear in its target.
     """
     return ChannelStats(
         (1 - alpha) * content.mean + alpha * style.mean,
@@ -44,10 +57,20 @@ def interpolate(content: ChannelStats, style: ChannelStats, alpha: float) -> Cha
 
 
 def merge(styles: Sequence[ChannelStats], weights: Sequence[float]) -> ChannelStats:
-    """Return the weighted mean of several styles; the weights are scaled to sum to 1.
+    """Return the weighted mean of several styles.
 
-    One AdaIN with the result equals the weighted mean of the features stylized by each style
-    (equation 15 of the paper), at the price of a single decode.
+    Args:
+        styles: at least one, all of the same shape.
+        weights: one for each style, 0 or more and not all 0; they are scaled to sum to 1.
+
+    Returns:
+        The mixture, which stylize() takes as it takes a single style.
+
+    Raises:
+        OptionError: for weights that are too few, too many, negative, all 0 or infinite.
+
+    Source: Huang & Belongie 2017, equation 15, which mixes the features stylized by each style.
+    One AdaIN with the result equals that, at the price of a single decode.
     """
     if len(styles) != len(weights) or not styles:
         raise OptionError(f"{len(styles)} styles need as many weights; received {len(weights)}.")

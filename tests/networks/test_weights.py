@@ -1,6 +1,9 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
-from conftest import NARROW, picture, random_decoder, random_encoder, random_weights, script
+from conftest import NARROW, ROOT, picture, random_decoder, random_encoder, random_weights, script
 from weight_files import KERAS_LAYERS, VGG19, write_decoder_t7, write_keras_h5, write_vgg_t7
 
 from adain.errors import WeightsError
@@ -48,6 +51,18 @@ def test_normalised_channels_are_the_raw_ones_divided_by_their_means():
     expected = encode(network, rgb) / means["relu4_1"]
     result = encode(weights.normalise(network, means), rgb)
     np.testing.assert_allclose(result, expected, atol=1e-4 * expected.max())
+
+
+def test_shipped_weights_are_found_where_a_folder_adain_hides_the_package(tmp_path):
+    """A clone's own folder, beside a script, has no __init__.py: Python makes a namespace of it."""
+    (tmp_path / "adain").mkdir()
+    (tmp_path / "script.py").write_text(
+        "import adain\n"
+        f"adain.__path__ = [*adain.__path__, {str(ROOT / 'adain')!r}]  # as editable installs do\n"
+        "from adain.networks.weights import load_decoder\n"
+        "print(adain.__file__, len(load_decoder('compact')))\n")
+    done = subprocess.run([sys.executable, tmp_path / "script.py"], text=True, capture_output=True)
+    assert (done.stdout, done.stderr) == (f"None {len(weights.load_decoder('compact'))}\n", "")
 
 
 def test_shipped_vgg19_is_vgg19_and_normalised():
