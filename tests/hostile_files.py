@@ -216,13 +216,13 @@ def checkpoints(count: int = 9) -> Files:
         name: array for name, array in arrays.items() if name.startswith("encoder")}
     codes, table = "decoder/conv4_1/codes", "decoder/conv4_1/table"
     for what, changed in (
-            ("NaN", arrays | {"decoder/conv4_1/bias": np.full(64, np.nan)}),
+            ("NaN", arrays | {"decoder/conv4_1/bias": np.full(96, np.nan)}),
             ("another shape", arrays | {"decoder/conv4_1/bias": np.zeros(3)}),
             ("no arrays", {}), ("another name", {"decoder/x": np.zeros(3)}),
             ("a name of slashes", {"decoder///": np.zeros(3)}),
             ("codes past the table", coded | {table: np.zeros(9, "f4")}),
-            ("wide codes", coded | {codes: np.full((3, 3, 192, 64), 10**9)}),
-            ("codes that are floats", coded | {codes: np.zeros((3, 3, 192, 64))}),
+            ("wide codes", coded | {codes: np.full((3, 3, 256, 96), 10**9)}),
+            ("codes that are floats", coded | {codes: np.zeros((3, 3, 256, 96))}),
             ("a table of rows", coded | {table: np.zeros((256, 99), "f4")})):
         yield f"model.npz has {what}", lambda path, changed=changed: with_file(
             path, "model.npz", npz(**changed))

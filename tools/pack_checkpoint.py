@@ -26,11 +26,14 @@ def main() -> None:
                         help="of the checkpoint; the rest is what ships (default 1)")
     options = parser.parse_args()
     found = checkpoint.load(options.checkpoint)
-    parts = {"decoder": average(weights.load_decoder(found.model), found.decoder(),
-                                options.share)}
+    parts = {"decoder": found.decoder()}
     if weights.preset(found.model).trains_encoder:
-        parts["encoder"] = average(weights.load_encoder(found.model), found.encoder(),
-                                   options.share)
+        parts["encoder"] = found.encoder()
+    if options.share != 1:  # else what ships may have other shapes
+        shipped = {"decoder": weights.load_decoder, "encoder": weights.load_encoder}
+        parts = {part: average(shipped[part](found.model), network, options.share)
+                 for part, network in parts.items()}
+    if weights.preset(found.model).trains_encoder:
         path = options.out_path or weights.MODELS / f"{found.model}.npz"
         arrays = {key: array for part, network in parts.items()
                   for key, array in weights.to_arrays(network, part, np.float16).items()}

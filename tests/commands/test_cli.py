@@ -230,7 +230,7 @@ def test_weights_of_the_wrong_shape(folders):
     checkpoint.save(folders / "run", {"step": 7, "options": {"model": "vgg19", "vgg_path": None}},
                     None, random_decoder(*size), [], keep=1)
     assert_one_line_error(stylize(folders, "--checkpoint", folders / "run"),
-                          r"WeightsError: .*\(3, 3, 192, 64\).*vgg19 expects .*--model compact")
+                          r"WeightsError: .*\(3, 3, 256, 96\).*vgg19 expects .*--model compact")
 
 
 TRAIN = """--content-weight 1 --style-weight 1e-2 --tv-weight 0 --learning-rate 1e-4 --lr-decay 1e-5

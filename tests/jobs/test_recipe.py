@@ -168,8 +168,8 @@ def test_a_style_that_cannot_be_read_is_named_once_and_the_rest_is_done(place, c
 
 
 def test_an_encoded_style_of_another_network_fails_alone(place, capsys):
-    np.savez(place / "styles" / "other.npz", mean=np.zeros(288, np.float32),
-             std=np.ones(288, np.float32), encoder=np.array("another"))
+    np.savez(place / "styles" / "other.npz", mean=np.zeros(384, np.float32),
+             std=np.ones(384, np.float32), encoder=np.array("another"))
     assert stylize(place, style=("styles/a.png", "styles/other.npz")) == 1
     assert names(place) == ["photo__a.png"]
     assert "other.npz was encoded by another network" in capsys.readouterr().err

@@ -94,7 +94,7 @@ def test_what_cannot_work_is_said_before_any_work(tmp_path, stylizer, style):
     with pytest.raises(OptionError, match="is the clip itself"):
         video.stylize_file(stylizer, source, source, style)
     other = style._replace(mean=style.mean[:5])
-    with pytest.raises(OptionError, match="5 channels, the model compact has 288"):
+    with pytest.raises(OptionError, match="5 channels, the model compact has 384"):
         video.stylize_file(stylizer, source, tmp_path / "b.mp4", other)
     (tmp_path / "file").write_text("")
     with pytest.raises(ImageError, match="cannot be written"):
