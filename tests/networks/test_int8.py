@@ -68,7 +68,7 @@ def test_int8_is_refused_where_it_cannot_be(monkeypatch):
     networks = random_encoder(), random_decoder(), LAYERS
     with pytest.raises(OptionError, match="networks that ship"):
         engine.create("openvino", *networks, "int8")
-    with pytest.raises(OptionError, match="needs the engine openvino"):
+    with pytest.raises(OptionError, match="needs .engine=openvino"):
         engine.create("keras", *networks, "int8", ranges={})
     monkeypatch.setattr(cpu, "lacks_int8", lambda: True)
     with pytest.raises(OptionError, match="VNNI"):
