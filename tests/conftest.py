@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,8 @@ from adain.networks.architecture import (
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ["ADAIN_CACHE"] = ""  # nothing outlives the tests, nor reaches them
+if hasattr(signal, "SIGHUP"):  # nohup, under which the tests may run, lets children ignore it
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 ROOT = Path(__file__).parent.parent
 NARROW = (4, 6, 8, 10)  # widths for tests: all different, so that a mix-up shows
 
