@@ -12,8 +12,8 @@ from adain.networks.architecture import PRESETS
 
 FILES = sorted((ROOT / "adain").rglob("*.py"))
 # A module imports, also within functions, only from its own room and those before it.
-ROOMS = ("errors", "progress", "memory", "files", "networks", "transfer", "video", "training",
-         "methods", "jobs", "measuring", "commands", "entry_points", "__main__")
+ROOMS = ("errors", "options", "progress", "memory", "files", "networks", "transfer", "video",
+         "training", "methods", "jobs", "measuring", "commands", "entry_points", "__main__")
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
@@ -28,6 +28,14 @@ def test_no_assert_and_no_pickle_in_the_package(path):
     text = path.read_text()
     assert not any(isinstance(node, ast.Assert) for node in ast.walk(ast.parse(text)))
     assert "allow_pickle=True" not in text and "import pickle" not in text
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_errors_of_the_library_name_parameters_not_flags(path):
+    if "commands" not in path.parts:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Raise):
+                assert not re.search(r"(?<![-\w])--[a-z]", ast.unparse(node)), ast.unparse(node)
 
 
 def test_public_names_load():

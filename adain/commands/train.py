@@ -22,21 +22,14 @@ import numpy as np
 
 from adain import __version__
 from adain.commands import check_paths, run, with_flags
+from adain.commands.options import add
 from adain.errors import OptionError
 from adain.files.bad_files import BadFiles
-from adain.networks.architecture import PRESETS
 from adain.networks.keras import devices
-from adain.networks.keras.devices import DEVICES, TRAIN_PRECISIONS, hide_gpus
+from adain.networks.keras.devices import DEVICES, hide_gpus
 from adain.networks.weights import load_encoder
 from adain.training import data, distribution, features
-from adain.training.config import (
-    CONTENT_TARGETS,
-    INITIALIZATIONS,
-    JIT,
-    OPTIMIZERS,
-    SCHEDULES,
-    TrainConfig,
-)
+from adain.training.config import TrainConfig
 from adain.training.picture_cache import PictureCache
 from adain.training.resume import describe_pictures
 
@@ -62,133 +55,58 @@ def parser(method: str = ADAIN) -> argparse.ArgumentParser:
     What main() does not take out of its result are TrainConfig's fields.
     """
     root = argparse.ArgumentParser(
-        prog="train.py", description=__doc__.partition(": ")[2].splitlines()[0], epilog=EPILOG,
+        prog="train.py", epilog=EPILOG,
+        description="Train a decoder (vgg19), a slim encoder and decoder (compact), or a network "
+                    "for one style.",
         formatter_class=argparse.RawDescriptionHelpFormatter)
     root.add_argument("--version", action="version", version=f"adain {__version__}")
 
     root.add_argument("--method", choices=METHODS, default=method,
-                      help="adain (default): any style at once; johnson: one network for the style "
-                           "of one painting, --style-path (see its own defaults with "
-                           "--method johnson --help)")
+                      help="adain: one network for any style; johnson: one network for the style "
+                           "of one painting, --style-path, with defaults of its own, listed by "
+                           "--method johnson --help (default adain)")
 
     files = root.add_argument_group("files")
     files.add_argument("--content-path", required=True, metavar="DIR",
-                       help="folder of photographs, e.g. COCO; subfolders count")
-    files.add_argument("--style-path", required=True, metavar="DIR",
-                       help="folder of paintings, e.g. WikiArt; subfolders count; with --method "
-                            "johnson one picture")
+                       help="folder of photographs, e.g. COCO, subfolders included")
+    files.add_argument("--style-path", required=True, metavar="PATH",
+                       help="folder of paintings, e.g. WikiArt, subfolders included; one picture "
+                            "with --method johnson")
     files.add_argument("--continue-from", metavar="PATH",
-                       help="begin a new run with the networks of this checkpoint folder, for "
-                            "example with larger crops, or with the shipped ones: compact or "
-                            "vgg19; with --method johnson also of its .npz, to "
-                            "raise its --style-weight")
+                       help="start a new run from the networks in this checkpoint folder, for "
+                            "example with larger crops, or from the shipped ones: compact or "
+                            "vgg19; with --method johnson also from a .npz file, for example to "
+                            "raise --style-weight")
     files.add_argument("--checkpoint", default="checkpoints", metavar="DIR",
-                       help="folder for checkpoints and previews (default checkpoints)")
+                       help="folder for checkpoints and previews (default %(default)s)")
     files.add_argument("--log-path", metavar="DIR",
                        help="folder for TensorBoard (default CHECKPOINT/logs)")
-    files.add_argument("--vgg-path", metavar="FILE",
-                       help="VGG19 from a Keras notop .h5 or vgg_normalised.t7 (default: shipped)")
+    add(files, TrainConfig, "vgg_path")
 
-    model = root.add_argument_group("model and data")
-    model.add_argument("--model", choices=PRESETS, help="what to train (default %(default)s)")
-    model.add_argument("--initialization", choices=INITIALIZATIONS,
-                       help="the decoder's first weights: random (default), or inversion of the "
-                            "encoder by least squares, which takes a minute and saves hours; "
-                            "with --continue-from only dead channels get new weights")
-    model.add_argument("--batch-size", type=int, help="pairs a step (default %(default)s)")
-    model.add_argument("--image-size", type=int,
-                       help="pictures are resized to this shorter side (default %(default)s)")
-    model.add_argument("--crop-size", type=int,
-                       help="and cropped at random to this square (default %(default)s)")
-    model.add_argument("--style-crop-size", type=int, metavar="SIZE",
-                       help="crop styles to this square instead: small content crops show more "
-                            "pairs in the same time, large style crops have the whole painting's "
-                            "colours; needs --cached-crops (default: --crop-size)")
-    model.add_argument("--validation-split", type=float, metavar="SHARE",
-                       help="share of both folders, e.g. 0.01, that is never trained on; its loss "
-                            "is measured at every checkpoint, and the best one is kept "
-                            "(default %(default)s)")
-    model.add_argument("--hue-rotation", type=float, metavar="SHARE",
-                       help="turn the hue of this share of the style crops by a random angle: "
-                            "more colours than the paintings have (default %(default)s)")
-    model.add_argument("--lightening", type=float, metavar="SHARE",
-                       help="lighten this share of the style crops, by a random amount: for "
-                            "collections of dark paintings (default %(default)s)")
-    model.add_argument("--tinting", type=float, metavar="SHARE",
-                       help="give this share of the style crops a random mean colour and contrast: "
-                            "for flat, bright paintings (default %(default)s)")
-    model.add_argument("--cached-crops", type=int, metavar="N",
-                       help="crop every picture at N fixed places and keep their VGG19 features in "
-                            "memory: steps take half the time on a CPU, but need some 0.4 MB for "
-                            "each crop of 128 x 128 (default 0: crop anywhere)")
-
-    loss = root.add_argument_group("losses")
-    loss.add_argument("--content-weight", type=float, help="default %(default)s")
-    loss.add_argument("--style-weight", type=float, help="default %(default)s")
-    loss.add_argument("--style-layer-weights", type=float, nargs=4, metavar="W",
-                      help="factors of the style losses at relu1_1 relu2_1 relu3_1 relu4_1 "
-                           "(default: all 1); 8 4 2 1 counts every layer alike, though they sum "
-                           "over 64 to 512 channels, and brings more of the style's colours")
-    loss.add_argument("--style-knee", type=float, metavar="LOSS",
-                      help="a pair whose style loss is far above this counts only with its square "
-                           "root, so that few cannot rule the steps (default 0: all count fully)")
-    loss.add_argument("--tv-weight", type=float,
-                      help="total variation, smooths (default %(default)s)")
-    loss.add_argument("--structure-weight", type=float,
-                      help="of 1 - SSIM against the photograph, keeps its light and shade "
-                           "(default %(default)s)")
-    loss.add_argument("--gram", action="store_true",
-                      help="style loss of Gram matrices instead of means and deviations")
-    loss.add_argument("--content-target", choices=CONTENT_TARGETS,
-                      help="compare content with the AdaIN output as in the paper (default), "
-                           "or with the photograph's own features")
-    loss.add_argument("--reconstruction-iter", type=int, metavar="STEPS",
-                      help="first learn to reproduce photographs for so many steps "
-                           "(default %(default)s)")
-    loss.add_argument("--identity-share", type=float, metavar="SHARE",
-                      help="this share of every batch learns to reproduce its photograph, which "
-                           "is its own style there; teaches colours (default %(default)s)")
-    loss.add_argument("--style-weight-ramp", type=int, metavar="STEPS",
-                      help="then raise the style weight from 0 over so many steps "
-                           "(default %(default)s)")
-
-    optimizer = root.add_argument_group("optimizer")
-    optimizer.add_argument("--optimizer", choices=OPTIMIZERS,
-                           help="adam (default), or muon, which learns faster at high rates and "
-                                "leaves fewer ReLUs dead")
-    optimizer.add_argument("--learning-rate", type=float, help="default %(default)s")
-    optimizer.add_argument("--lr-decay", type=float,
-                           help="rate = learning rate / (1 + decay * step) (default %(default)s)")
-    optimizer.add_argument("--lr-schedule", choices=SCHEDULES,
-                           help="inverse (default) uses --lr-decay; cosine falls to 1%% at "
-                                "--max-iter")
-    optimizer.add_argument("--beta-2", type=float, help="of Adam (default %(default)s)")
-    optimizer.add_argument("--clip-norm", type=float, metavar="NORM",
-                           help="clip the gradient's norm (default: not)")
-    optimizer.add_argument("--max-iter", type=int, help="steps (default %(default)s)")
+    add(root.add_argument_group("model and data"), TrainConfig,
+        "model", "initialization", "batch_size", "image_size", "crop_size", "style_crop_size",
+        "validation_split", "hue_rotation", "lightening", "tinting", "cached_crops")
+    add(root.add_argument_group("losses"), TrainConfig,
+        "content_weight", "style_weight", "style_layer_weights", "style_knee", "tv_weight",
+        "structure_weight", "gram", "content_target", "reconstruction_iter", "identity_share",
+        "style_weight_ramp")
+    add(root.add_argument_group("optimizer"), TrainConfig,
+        "optimizer", "learning_rate", "lr_decay", "lr_schedule", "beta_2", "clip_norm", "max_iter")
 
     running = root.add_argument_group("running")
-    running.add_argument("--save-iter", type=int,
-                         help="steps between checkpoints (default %(default)s)")
-    running.add_argument("--summary-iter", type=int,
-                         help="steps between summaries (default %(default)s)")
-    running.add_argument("--keep", type=int, help="checkpoints to keep (default %(default)s)")
+    add(running, TrainConfig, "save_iter", "summary_iter", "keep")
     running.add_argument("--picture-cache", type=float, default=0.0, metavar="GB",
-                         help="keep decoded pictures in so much memory (default 0): where all of "
-                              "them fit, a fast GPU does not wait for them")
-    running.add_argument("--precision", choices=TRAIN_PRECISIONS,
-                         help="auto (default): mixed_bfloat16 where the hardware has it, else "
-                              "float32")
-    running.add_argument("--jit", nargs="?", choices=JIT, const="on",
-                         help="compile steps with XLA; auto (default): where Keras does")
+                         help="keep decoded pictures in this much memory: where all of them fit, a "
+                              "fast GPU does not wait for them (default 0)")
+    add(running, TrainConfig, "precision", "jit")
     running.add_argument("--device", choices=DEVICES, default="auto",
-                         help="auto (default): a GPU if there is one; gpu: fail without one")
+                         help="auto: a GPU if there is one; gpu: fail without one (default auto)")
     running.add_argument("--allow-changes", action="store_true",
-                         help="resume although options or pictures are others than the "
-                              "checkpoint's were (default: refuse, and say which)")
-    running.add_argument("--seed", type=int, help="default %(default)s")
-    root.set_defaults(**dataclasses.asdict(TrainConfig())
-                      | (JOHNSON_DEFAULTS if method == JOHNSON else {}))
+                         help="resume although options or pictures differ from the checkpoint's "
+                              "(default: refuse, and list the differences)")
+    add(running, TrainConfig, "seed")
+    if method == JOHNSON:
+        root.set_defaults(**JOHNSON_DEFAULTS)
     return root
 
 

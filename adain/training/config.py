@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from adain.errors import OptionError
-from adain.networks.architecture import DEFAULT_PRESET, STYLE_LAYERS, preset
+from adain.networks.architecture import DEFAULT_PRESET, PRESETS, STYLE_LAYERS, preset
+from adain.networks.keras.devices import TRAIN_PRECISIONS
+from adain.options import check, option
 
 CONTENT_TARGETS = ("adain", "content")
 OPTIMIZERS = ("adam", "muon")
@@ -23,87 +25,103 @@ class TrainConfig:
     make short runs converge sooner: see docs/training.md.
     """
 
-    model: str = DEFAULT_PRESET
-    vgg_path: str | None = None
-    batch_size: int = 8
-    image_size: int = 512
-    crop_size: int = 256
-    style_crop_size: int | None = None  # of styles, whose features are cached; None: crop_size
-    validation_split: float = 0.0  # share of both folders that is never trained on
-    hue_rotation: float = 0.0  # share of the style crops whose colours are turned at random
-    lightening: float = 0.0  # share of the style crops that are lightened at random
-    tinting: float = 0.0  # share of the style crops that get a random mean colour
-    cached_crops: int = 0  # so many fixed places in a picture, whose features are kept; 0: any
-    content_weight: float = 1.0
-    style_weight: float = 1e-2
-    style_layer_weights: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0)  # factors of STYLE_LAYERS
-    style_knee: float = 0.0  # above, a pair's style loss counts with its square root; 0: never
-    tv_weight: float = 0.0
-    structure_weight: float = 0.0  # of 1 - SSIM against the content picture
-    gram: bool = False
-    content_target: str = "adain"  # or "content": the photograph's own features
-    initialization: str = "random"  # or "inversion" of the encoder by least squares
-    reconstruction_iter: int = 0  # steps that only learn to reproduce the content picture
-    identity_share: float = 0.0  # of each batch, that does so afterwards, too
-    style_weight_ramp: int = 0  # steps after those, over which the style weight rises from 0
-    optimizer: str = "adam"
-    learning_rate: float = 1e-4
-    lr_decay: float = 5e-5
-    lr_schedule: str = "inverse"
-    beta_2: float = 0.999
-    clip_norm: float | None = None
-    max_iter: int = 160_000
-    save_iter: int = 1000
-    summary_iter: int = 20
-    keep: int = 5
-    precision: str = "auto"
-    jit: str = "auto"  # compile with XLA; auto: where Keras does
-    seed: int = 0
+    model: str = option(DEFAULT_PRESET, "what to train", choices=tuple(PRESETS))
+    vgg_path: str | None = option(
+        None, "VGG19 from a Keras notop .h5 file or vgg_normalised.t7 (default: the shipped one)",
+        metavar="FILE")
+    batch_size: int = option(8, "pairs of crops per step", minimum=1, metavar="N")
+    image_size: int = option(512, "resize pictures to this shorter side", metavar="PIXELS")
+    crop_size: int = option(256, "crop them at random to a square of this size", metavar="PIXELS")
+    style_crop_size: int | None = option(
+        None, "crop styles to a square of this size instead: small content crops show more pairs "
+        "in the same time, large style crops have the colours of the whole painting; needs "
+        "`cached_crops` (default: `crop_size`)", metavar="PIXELS")
+    validation_split: float = option(
+        0.0, "share of both folders, e.g. 0.01, to hold out; its loss is measured at every "
+        "checkpoint, and the best checkpoint is kept", minimum=0, below=1, metavar="SHARE")
+    hue_rotation: float = option(
+        0.0, "rotate the hue of this share of the style crops by a random angle: more colours "
+        "than the paintings have", minimum=0, maximum=1, metavar="SHARE")
+    lightening: float = option(
+        0.0, "lighten this share of the style crops by a random amount: for collections of dark "
+        "paintings", minimum=0, maximum=1, metavar="SHARE")
+    tinting: float = option(
+        0.0, "give this share of the style crops a random mean colour and contrast: for flat, "
+        "bright paintings", minimum=0, maximum=1, metavar="SHARE")
+    cached_crops: int = option(
+        0, "crop every picture at N fixed places and keep their VGG19 features in memory, 0.4 MB "
+        "for each crop of 128 x 128: halves the time of a step on a CPU (default 0: crop "
+        "anywhere)", minimum=0, metavar="N")
+    content_weight: float = option(1.0, "factor of the content loss", minimum=0, metavar="W")
+    style_weight: float = option(1e-2, "factor of the style loss", minimum=0, metavar="W")
+    style_layer_weights: tuple[float, ...] = option(
+        (1.0, 1.0, 1.0, 1.0), f"factors of the style losses at {' '.join(STYLE_LAYERS)} (default "
+        "1 1 1 1); 8 4 2 1 balances the layers, whose losses are sums over 64 to 512 channels, and "
+        "transfers more of the style's colours", minimum=0, metavar="W")
+    style_knee: float = option(
+        0.0, "style loss of a pair above which only its square root counts, so that a few pairs "
+        "do not dominate the gradient (default 0: off)", minimum=0, metavar="LOSS")
+    tv_weight: float = option(0.0, "factor of the total variation, which smooths", minimum=0,
+                              metavar="W")
+    structure_weight: float = option(
+        0.0, "factor of 1 - SSIM to the photograph, which keeps its light and shade", minimum=0,
+        metavar="W")
+    gram: bool = option(False, "compare Gram matrices instead of means and deviations in the style "
+                        "loss")
+    content_target: str = option(
+        "adain", "compare content with the AdaIN output (adain), as in the paper, or with the "
+        "photograph's own features (content)", choices=CONTENT_TARGETS)
+    initialization: str = option(
+        "random", "first weights of the decoder; inversion computes them by least squares as the "
+        "inverse of the encoder: takes a minute and saves hours; with `continue_from` only "
+        "dead channels get new weights", choices=INITIALIZATIONS)
+    reconstruction_iter: int = option(
+        0, "learn only to reproduce photographs for this many steps first", minimum=0,
+        metavar="STEPS")
+    identity_share: float = option(
+        0.0, "share of every batch that learns to reproduce its photograph, used as its own style; "
+        "teaches colours", minimum=0, below=1, metavar="SHARE")
+    style_weight_ramp: int = option(
+        0, "then raise the style weight linearly from 0 over this many steps", minimum=0,
+        metavar="STEPS")
+    optimizer: str = option(
+        "adam", "muon learns faster at high rates and leaves fewer ReLUs dead", choices=OPTIMIZERS)
+    learning_rate: float = option(1e-4, "learning rate of the first step", above=0, metavar="RATE")
+    lr_decay: float = option(5e-5, "rate of a step = learning rate / (1 + decay * step)", minimum=0,
+                             metavar="DECAY")
+    lr_schedule: str = option("inverse", "inverse uses `lr_decay`; cosine falls to 1 percent at "
+                              "`max_iter`", choices=SCHEDULES)
+    beta_2: float = option(0.999, "decay of Adam's second moment", metavar="BETA")
+    clip_norm: float | None = option(None, "clip the gradient to this norm (default: off)",
+                                     metavar="NORM")
+    max_iter: int = option(160_000, "number of steps", minimum=1, metavar="STEPS")
+    save_iter: int = option(1000, "steps between checkpoints", minimum=1, metavar="STEPS")
+    summary_iter: int = option(20, "steps between summaries", minimum=1, metavar="STEPS")
+    keep: int = option(5, "number of checkpoints to keep", minimum=1, metavar="N")
+    precision: str = option("auto", "auto: mixed_bfloat16 where the hardware supports it, else "
+                            "float32", choices=TRAIN_PRECISIONS)
+    jit: str = option("auto", "compile steps with XLA; auto: where Keras does", choices=JIT,
+                      const="on")
+    seed: int = option(0, "seed of all random numbers", minimum=0, metavar="N")
 
     def __post_init__(self) -> None:
-        preset(self.model)
-        for name, minimum in (("batch_size", 1), ("max_iter", 1), ("save_iter", 1),
-                              ("summary_iter", 1), ("keep", 1), ("content_weight", 0),
-                              ("style_weight", 0), ("style_knee", 0), ("tv_weight", 0),
-                              ("structure_weight", 0), ("lr_decay", 0),
-                              ("reconstruction_iter", 0), ("style_weight_ramp", 0),
-                              ("seed", 0), ("cached_crops", 0)):
-            if not getattr(self, name) >= minimum:
-                raise OptionError(f"`{name}` must be at least {minimum}; "
-                                  f"received {getattr(self, name)}.")
+        check(self)
         layers = self.style_layer_weights
-        if len(layers) != len(STYLE_LAYERS) or min(layers) < 0 or not max(layers) > 0:
-            raise OptionError("`style_layer_weights` must be one number from 0 up for each of "
+        if len(layers) != len(STYLE_LAYERS) or not max(layers) > 0:
+            raise OptionError("`style_layer_weights` must be one number of at least 0 for each of "
                               f"{', '.join(STYLE_LAYERS)}, not all 0; received "
                               f"{' '.join(map(str, layers))}.")
+        trains_encoder = preset(self.model).trains_encoder
         if self.gram and self.cached_crops:
             raise OptionError("`cached_crops` keeps means and deviations, which `gram` does not "
                               "use: leave out one of the two.")
         if self.style_crop_size and not self.cached_crops:
             raise OptionError("`style_crop_size` needs `cached_crops`, which keep the styles' "
                               "statistics: add `cached_crops=1` or more.")
-        if self.style_crop_size and preset(self.model).trains_encoder:
+        if self.style_crop_size and trains_encoder:
             raise OptionError("`style_crop_size` is for `model=vgg19`, whose encoder is not "
                               f"trained: leave it out for `model={self.model}`.")
-        if not 0 <= self.validation_split < 1:
-            raise OptionError("`validation_split` must be from 0 to below 1; "
-                              f"received {self.validation_split}.")
-        for name in ("hue_rotation", "lightening", "tinting"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise OptionError(f"`{name}` must be from 0 to 1; "
-                                  f"received {getattr(self, name)}.")
-        if not 0 <= self.identity_share < 1:
-            raise OptionError("`identity_share` must be from 0 to below 1; "
-                              f"received {self.identity_share}.")
-        if not self.learning_rate > 0:
-            raise OptionError(f"`learning_rate` must be above 0; received {self.learning_rate}.")
-        for name, choices in (("content_target", CONTENT_TARGETS), ("optimizer", OPTIMIZERS),
-                              ("initialization", INITIALIZATIONS), ("lr_schedule", SCHEDULES),
-                              ("jit", JIT)):
-            if getattr(self, name) not in choices:
-                raise OptionError(f"`{name}` must be one of {', '.join(choices)}; "
-                                  f"received {getattr(self, name)}.")
-        if self.initialization == "inversion" and preset(self.model).trains_encoder:
+        if self.initialization == "inversion" and trains_encoder:
             raise OptionError(f"`initialization=inversion` undoes a frozen encoder; that of "
                               f"`model={self.model}` is trained: use random.")
 

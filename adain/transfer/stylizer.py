@@ -151,7 +151,7 @@ class Stylizer:
             encoded = stylefile.load(style, self.fingerprint, self.channels, REFINE_CHANNELS)
             if refine and encoded.mean.size == self.channels:
                 raise WeightsError(f"{style} was encoded for pictures that are not refined: encode "
-                                   "the painting again, by --save-style with --refine.")
+                                   "the painting again, by `save_style` with `refine`.")
             return encoded
         if keep_colors is not None and content is None:
             raise OptionError(f"`keep_colors={keep_colors}` needs the content whose colours the "

@@ -100,7 +100,7 @@ def test_a_file_that_is_no_network_is_refused(place):
     (["--cached-crops", 1], "has no --cached-crops"),
     (["--picture-cache", 1], "has no --picture-cache"),
     (["--style-path", "{}/content"], "is a folder: name a picture"),
-    (["--crop-size", 30], "`crop_size` must be a multiple of 8"),
+    (["--crop-size", 30], "must be a multiple of 8"),
     (["--continue-from", "{}/red.png"], "is not a network of one style")])
 def test_impossible_training_options_are_refused(place, options, message):
     with pytest.raises((OptionError, WeightsError), match=message):
