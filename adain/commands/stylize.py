@@ -42,6 +42,7 @@ from adain.networks.architecture import DEFAULT_PRESET
 from adain.progress import StopRequest
 from adain.transfer import style_file as stylefile
 from adain.transfer.stylizer import Stylizer
+from adain.transfer.tiling import Progress
 
 gc.freeze()
 gc.enable()
@@ -64,7 +65,8 @@ def main(arguments: list[str] | None = None) -> int:
         )
 
         if johnson.is_network(options.checkpoint):
-            refuse(root, options, NOT_FOR_ONE_STYLE,
+            # Its painting is needed again only where results are refined.
+            refuse(root, options, (*NOT_FOR_ONE_STYLE, *(() if recipe.refine else ("style_path",))),
                    f"{options.checkpoint} is a network of one style")
             return one_style(options, recipe, started)
     if options.model == iterative.MODEL:
@@ -105,19 +107,27 @@ def main(arguments: list[str] | None = None) -> int:
     stylizer = make_stylizer(options)
 
     with stop_between() as between:
-        def shown(steps: Sequence) -> Iterable:
-            if len(jobs) > 1:
-                return between(steps)
-            if isinstance(steps, range):
-                return until_stopped(progress(steps, "iterations"), len(steps))
-            return between(progress(steps, "tiles"))
-
-        painter = Painter(stylizer, recipe, results, shown)
+        painter = Painter(stylizer, recipe, results, shown_steps(jobs, between))
         if options.save_style and jobs:
             stylizer.save_style(options.save_style, painter.encoded(jobs[0].style)[0])
         outcomes, bad = paint(options, jobs, painter, results, between)
     return tell(options, outcomes, unreadable + bad, started,
                 f"{stylizer.model}, {stylizer.engine.name} on {stylizer.engine.device}")
+
+
+def shown_steps(jobs: Sequence[batch.Job], between: Callable[[Iterable], Iterable]) -> Progress:
+    """Return what shows how far the tiles and the iterations of --refine are, of a single result.
+
+    between: ends the batch when it was stopped.
+    """
+    def shown(steps: Sequence) -> Iterable:
+        if len(jobs) > 1:
+            return between(steps)
+        if isinstance(steps, range):
+            return until_stopped(progress(steps, "iterations"), len(steps))
+        return between(progress(steps, "tiles"))
+
+    return shown
 
 
 def until_stopped(steps: Iterable[int], count: int) -> Iterator[int]:
@@ -137,12 +147,19 @@ def one_style(options: argparse.Namespace, recipe: Recipe, started: float) -> in
 
     if clips.named(options.content_path):
         raise OptionError("a network of one style takes pictures, not videos or cameras.")
+    painting = None
+    if recipe.refine:
+        paintings = find_styles(options)[0] if options.style_path else []
+        if len(paintings) != 1 or paintings[0].suffix.lower() == stylefile.SUFFIX:
+            raise OptionError("--refine needs one --style-path with a network of one style: the "
+                              "picture that it was trained on.")
+        painting = paintings[0]
     contents, unreadable = find.contents(options.content_path, written(options))
     network = johnson.StyleNetwork(options.checkpoint, options.precision, options.max_memory)
     results = Results(options.out_path, options.format, options.sheet)
     jobs = choose_jobs(options, results, contents, [Style(network.style_name, ())])
-    painter = StylePainter(network, recipe, results)
     with stop_between() as between:
+        painter = StylePainter(network, recipe, results, shown_steps(jobs, between), painting)
         outcomes, bad = paint(options, jobs, painter, results, between)
     return tell(options, outcomes, unreadable + bad, started,
                 f"johnson, openvino on {network.device}, in one piece: its normalisation forbids "

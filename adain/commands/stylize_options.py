@@ -18,8 +18,8 @@ from adain.video.steady import SMOOTHING
 
 FORMATS = tuple(ending for ending in ("jpg", "png", "webp", "tif", "avif")
                 if f".{ending}" in images.WRITE_SUFFIXES)
-NOT_FOR_ONE_STYLE = ("style_path", "alpha", "style_weights", "masks", "style_size", "coarse_size",
-                     "passes", "refine", "smoothing", "random", "save_style", "concat", "model",
+NOT_FOR_ONE_STYLE = ("alpha", "style_weights", "masks", "style_size", "coarse_size",
+                     "passes", "smoothing", "random", "save_style", "concat", "model",
                      "vgg_path", "decoder_path", "engine", "tile_size", *iterative.OPTIONS)
 
 NOT_FOR_VIDEOS = ("masks", "keep_colors", "coarse_size", "passes", "refine", "random",

@@ -23,7 +23,7 @@ from adain.networks.stats import ChannelStats, merge
 from adain.progress import open_fifo, read_stream
 from adain.transfer import color
 from adain.transfer import style_file as stylefile
-from adain.transfer.stylizer import Stylizer
+from adain.transfer.stylizer import STYLE_SIZE, Stylizer
 from adain.transfer.tiling import Progress
 
 if TYPE_CHECKING:
@@ -181,15 +181,27 @@ class Painter:
 
 
 class StylePainter(Painter):
-    """Makes pictures with a network of one style; a recipe's styles mean nothing to it."""
+    """Makes pictures with a network of one style; a recipe's styles mean nothing to it.
 
-    def __init__(self, network: StyleNetwork, recipe: Recipe, results: Results) -> None:
+    painting: the picture of that style, which results that are refined need.
+    """
+
+    def __init__(self, network: StyleNetwork, recipe: Recipe, results: Results,
+                 progress: Progress = iter, painting: Path | None = None) -> None:
         if recipe.keep_colors not in (None, "luminance"):
             raise OptionError(f"a network of one style can keep colours by luminance; "
                               f"received {recipe.keep_colors}.")
-        super().__init__(None, recipe, results)
+        super().__init__(None, recipe, results, progress)
         self.network = network
         self.room = network.max_memory and network.max_memory * 1_000_000
+        if recipe.refine:
+            from adain.transfer.refine import Refiner
+
+            self._refiner = Refiner(network.precision, limit=self.room)
+            picture = self._read_style(painting)
+            if min(picture.shape[:2]) > STYLE_SIZE:
+                picture = images.resize_shorter_side(picture, STYLE_SIZE)
+            self._target = self._refiner.measure(picture)
 
     def _check_content(self, stored: Shape, shape: Shape) -> None:
         self.network.check_size(*shape)
@@ -199,7 +211,12 @@ class StylePainter(Painter):
         return size._replace(held=size.held + self.network.pixel_bytes * pixels)
 
     def paint(self, content: Picture, style: Style) -> Picture:
-        made = self.network.stylize(content.rgb, self.recipe.dtype)
+        refine, dtype = self.recipe.refine, self.recipe.dtype
+        made = self.network.stylize(content.rgb, np.float32 if refine else dtype)
+        if refine:
+            self.network.release_memory()
+            made = self._refiner.refine(made, content.rgb, self._target, style.alpha, refine, dtype,
+                                        self._progress)
         return content._replace(rgb=color.restore_colors(made, content.rgb,
                                                          self.recipe.keep_colors))
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +35,7 @@ class StyleReader:
     def __init__(self, stylizer: Stylizer, read: Callable[[Path], np.ndarray],
                  limit: int = STYLE_BYTES, refine: bool = False) -> None:
         self._stylizer, self._read = stylizer, read
-        self._encode = partial(stylizer.encode_style, refine=refine)
+        self._refine = refine
         self._vectors = _Newest(limit, self._read_vectors)
         self._pictures = _Newest(min(limit, PICTURE_BYTES), self._read_picture)
         self._failed: dict[Path, str] = {}
@@ -56,6 +55,9 @@ class StyleReader:
             kept = self._pictures.peek(path)
             style = self._encode(self._shrunk(path) if kept is None else kept)
         return style, style.mean.nbytes + style.std.nbytes + _ENTRY_BYTES
+
+    def _encode(self, style: Path | np.ndarray) -> ChannelStats:
+        return self._stylizer.encode_style(style, refine=self._refine)
 
     def _read_picture(self, path: Path) -> tuple[np.ndarray, int]:
         picture = self._shrunk(path)

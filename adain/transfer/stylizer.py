@@ -21,6 +21,7 @@ from adain.transfer import color, tiling
 from adain.transfer import style_file as stylefile
 
 REFINE_CHANNELS = 960  # of VGG19's style layers: what encode_style(refine=True) adds
+STYLE_SIZE = 512  # pixels of a style's shorter side, where nothing else is said
 SMALLEST_TILE = 64  # pixels: smaller ones are nearly all halo
 _RESERVED = 1.2  # reserved memory of a tile, for each byte that it uses: measured
 DTYPES = (np.uint8, np.uint16, np.float32)  # of results
@@ -68,7 +69,7 @@ class Stylizer:
                  vgg_path: str | Path | None = None, decoder_path: str | Path | None = None,
                  engine: str = "openvino", precision: str = "auto",
                  tile_size: int | None = None, max_memory: int | None = None,
-                 style_size: int | None = 512) -> None:
+                 style_size: int | None = STYLE_SIZE) -> None:
         if tile_size is not None and (tile_size < STRIDE or tile_size % STRIDE):
             raise OptionError(f"`tile_size` must be a multiple of {STRIDE}; received {tile_size}.")
         if tile_size is not None and max_memory is not None:

@@ -56,6 +56,25 @@ def test_folder_and_file_give_what_the_network_does(place, capsys):
     assert "2 pictures" in capsys.readouterr().out
 
 
+def test_results_are_refined_towards_the_painting(tmp_path):
+    generator, painting = np.random.default_rng(0), np.float32([220, 40, 30])
+    johnson.save(tmp_path / "red.npz", {
+        name: np.ones(shape) if name.endswith(("mean", "std")) else generator.normal(0, 0.05, shape)
+        for name, shape in johnson.shapes().items()}, {"style_name": "red.jpg"})
+    images.write(tmp_path / "content" / "0.png", picture(40, 56))
+    images.write(tmp_path / "red.png", np.full((40, 48, 3), painting.astype(np.uint8)))
+
+    def distance(*options):
+        assert use(tmp_path, "--precision", "float32", *options) == 0
+        made = images.read(tmp_path / "out" / "0__red.png")
+        return np.abs(made.mean(axis=(0, 1)) - painting).mean()
+
+    assert distance("--refine", 6, "--style-path", tmp_path / "red.png") < 0.8 * distance()
+    for options in ((), ("--style-path", tmp_path / "content", tmp_path / "red.png")):
+        with pytest.raises(OptionError, match="needs one --style-path .* it was trained on"):
+            use(tmp_path, "--refine", 6, *options)
+
+
 def test_sizes_bits_and_colours(place):
     assert use(place, "--content-size", 24, "--crop-size", 20, "--bits", 16) == 0
     with Image.open(place / "out" / "0__red.png") as made:

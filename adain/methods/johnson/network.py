@@ -152,15 +152,23 @@ class StyleNetwork:
                               "takes auto, float32 or bfloat16.")
         arrays, self.about = load(path)
         self._network = compile_graph(graph(arrays), precision)
-        self.device = f"CPU, {self._network.precision}"
-        self.pixel_bytes = (BFLOAT16_BYTES if self._network.precision == "bfloat16"
-                            else FLOAT32_BYTES)
+        self.device = f"CPU, {self.precision}"
+        self.pixel_bytes = BFLOAT16_BYTES if self.precision == "bfloat16" else FLOAT32_BYTES
         self.max_memory = max_memory or _machine_memory()
 
     @property
     def style_name(self) -> str:
         """The name of the picture that it was trained on, without ending."""
         return Path(self.about.get("style_name", "")).stem or "style"
+
+    @property
+    def precision(self) -> str:
+        """What it computes in, "float32" or "bfloat16"."""
+        return self._network.precision
+
+    def release_memory(self) -> None:
+        """Let go of what is kept for the next call, other networks need it now."""
+        self._network.release_memory()
 
     def check_size(self, rows: int, columns: int) -> None:
         """Raise ImageError for the size of a picture that does not fit the memory."""
@@ -175,13 +183,14 @@ class StyleNetwork:
     def stylize(self, content: ImageLike, dtype: type = np.uint8) -> np.ndarray:
         """Return the content in the network's style: RGB, exactly as large.
 
-        dtype: np.uint8 or np.uint16. ImageError for a picture that does not fit the memory.
+        dtype: np.uint8, np.uint16, or np.float32 in [0, 1]. ImageError for a picture that does not
+        fit the memory.
         """
         image = as_image(content)
         rows, columns = image.shape[:2]
         self.check_size(rows, columns)
         result = self._network(to_float(pad(image))[None])[0][0][:rows, :columns]
-        return to_integers(result, dtype)
+        return result.copy() if dtype == np.float32 else to_integers(result, dtype)
 
 
 def _machine_memory() -> int | None:
