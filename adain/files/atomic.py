@@ -119,7 +119,7 @@ def _clean_once(folder: Path) -> None:
                     os.unlink(entry.path)
 
 
-def _is_abandoned(entry: os.DirEntry, match: re.Match) -> bool:
+def _is_abandoned(entry: os.DirEntry[str], match: re.Match[str]) -> bool:
     machine, process = match[1], int(match[2])
     if machine == _machine() and os.name == "posix":
         return not _is_alive(process)

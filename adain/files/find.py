@@ -136,7 +136,8 @@ class _Search:
         self._written: list[Path] = []
         self._read: set[tuple[int, int]] = set()
         # Linked folders are read last, so that a file with several paths gets one without links.
-        self._waiting, self._linked = deque([root]), deque()
+        self._waiting = deque([root])
+        self._linked: deque[Path] = deque()
         if _identity(root) in self._own:
             raise OptionError(f"{root} is read and written to: the next run would take its results "
                               f"for pictures. Write to another folder, e.g. {root / 'output'}")
@@ -147,7 +148,7 @@ class _Search:
             except OSError as error:
                 if folder == root:
                     raise ImageError(f"{root} cannot be read: {error.strerror}.") from None
-                self.unreadable[folder] = error.strerror
+                self.unreadable[folder] = error.strerror or str(error)
 
     def _look_into(self, folder: Path) -> None:
         identity = _identity(folder)
@@ -161,7 +162,7 @@ class _Search:
                 for entry in sorted(entries, key=lambda entry: entry.name):
                     self._sort(entry)
 
-    def _sort(self, entry: os.DirEntry) -> None:
+    def _sort(self, entry: os.DirEntry[str]) -> None:
         path, suffix = Path(entry.path), os.path.splitext(entry.name)[1].lower()
         hidden, counts = entry.name.startswith("."), suffix in self._suffixes
         try:

@@ -15,7 +15,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable
 from importlib.util import find_spec
-from typing import BinaryIO
+from typing import IO, Any, BinaryIO
 
 from PIL import (
     BmpImagePlugin,
@@ -79,14 +79,15 @@ def _heif(file: BinaryIO) -> Image.Image:
         import pillow_heif
     except ModuleNotFoundError:
         raise ValueError("HEIC needs pillow-heif: pip install pillow-heif") from None
-    return pillow_heif.HeifImageFile(file)
+    image: Image.Image = pillow_heif.HeifImageFile(file)
+    return image
 
 
 class _GifImageFile(GifImagePlugin.GifImageFile):
     """Refuses a GIF whose canvas is nearly empty: 42 bytes could unpack to gigabytes."""
 
     def load_prepare(self) -> None:
-        left, top, right, bottom = self.tile[0][1]
+        left, top, right, bottom = self.tile[0][1] or (0, 0, 0, 0)
         if math.prod(self.size) > max(_LARGE_CANVAS, 10 * (right - left) * (bottom - top)):
             raise ValueError(f"its canvas of {self.width} x {self.height} pixels holds a picture "
                              f"of {right - left} x {bottom - top}")
@@ -96,18 +97,18 @@ class _GifImageFile(GifImagePlugin.GifImageFile):
 class _PngImageFile(PngImagePlugin.PngImageFile):
     """Refuses a PNG whose data end early; Pillow leaves the missing rows black."""
 
-    def load(self):
+    def load(self) -> Any:
         file, unread = self.fp, bool(self.tile)
         pixels = super().load()
         if unread:
             last = self.im.getpixel((self.width - 1, self.height - 1))
             suspect = not any(last) if isinstance(last, tuple) else not last
-            if (suspect or self.info.get("interlace")) and _ends_early(file):
+            if (suspect or self.info.get("interlace")) and file and _ends_early(file):
                 raise ValueError("its data end early")
         return pixels
 
 
-def _ends_early(file: BinaryIO) -> bool:
+def _ends_early(file: IO[bytes]) -> bool:
     """Return whether a PNG has fewer bytes of pixels than its header declares."""
     file.seek(16)
     columns, rows, depth, kind, _, _, interlace = struct.unpack(">IIBBBBB", file.read(13))
@@ -147,7 +148,7 @@ class _TiffImageFile(TiffImagePlugin.TiffImageFile):
             _silence_libtiff()
             return
         # Pillow leaves areas black that no strip or tile covers.
-        parts = Counter(tuple(tile[1]) for tile in self.tile)
+        parts = Counter(tuple(tile[1] or (0, 0, 0, 0)) for tile in self.tile)
         area = sum((right - left) * (bottom - top) for left, top, right, bottom in parts)
         if (area != math.prod(getattr(self, "_tile_size", self.size))
                 or planar and min(parts.values()) < len(bits)):
@@ -155,7 +156,8 @@ class _TiffImageFile(TiffImagePlugin.TiffImageFile):
 
     def load_prepare(self) -> None:
         # Pillow checks its pixel limit here, unless the memory is already allocated.
-        self.im = Image.core.new(self.mode, getattr(self, "_tile_size", self.size))
+        size = getattr(self, "_tile_size", self.size)
+        self.im = Image.core.new(self.mode, size)  # type: ignore[attr-defined]
         super().load_prepare()
 
 
@@ -163,7 +165,7 @@ class _TiffImageFile(TiffImagePlugin.TiffImageFile):
 def _silence_libtiff() -> None:
     """Keep libtiff from printing errors on stderr; Pillow raises them anyway."""
     try:
-        ctypes.CDLL(Image.core.__file__).TIFFSetErrorHandler(None)
+        ctypes.CDLL(Image.core.__file__).TIFFSetErrorHandler(None)  # type: ignore[attr-defined]
     except (AttributeError, OSError):  # libtiff is linked statically and cannot be reached
         return
 

@@ -111,7 +111,8 @@ def resize(image: np.ndarray, rows: int, columns: int) -> np.ndarray:
 
 def resize_shorter_side(image: np.ndarray, size: int) -> np.ndarray:
     """Resize a picture to a shorter side of `size` pixels; the aspect ratio is kept."""
-    return resize(image, *shape_of_shorter_side(*image.shape[:2], size))
+    rows, columns = image.shape[:2]
+    return resize(image, *shape_of_shorter_side(rows, columns, size))
 
 
 def shape_of_shorter_side(rows: int, columns: int, size: int) -> tuple[int, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from PIL import ExifTags, Image, ImageCms
@@ -28,8 +28,7 @@ def profile_conversion(image: Image.Image) -> Callable[[Image.Image], Image.Imag
         if image.mode == "LAB":
             profile, space = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")), "LAB"
         else:
-            data = image.info.get("icc_profile")
-            profile = ImageCms.ImageCmsProfile(io.BytesIO(data))
+            profile = ImageCms.ImageCmsProfile(io.BytesIO(image.info["icc_profile"]))
             space = profile.profile.xcolor_space.strip()
         own = image.mode if image.mode in ("CMYK", "LAB") else "L" if is_grey(image) else "RGB"
         mode = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK", "LAB": "LAB"}[space]
@@ -41,7 +40,7 @@ def profile_conversion(image: Image.Image) -> Callable[[Image.Image], Image.Imag
         return lambda band: band.convert("RGB")
     if mode == "RGB" and _changes_nothing(transform):
         return lambda band: band.convert("RGB")
-    return lambda band: ImageCms.applyTransform(band.convert(mode), transform)
+    return lambda band: cast(Image.Image, ImageCms.applyTransform(band.convert(mode), transform))
 
 
 def _changes_nothing(transform: ImageCms.ImageCmsTransform) -> bool:

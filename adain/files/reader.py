@@ -62,10 +62,10 @@ def open_picture(source: str | Path | BinaryIO, max_pixels: int = MAX_PIXELS,
         ImageError: the file cannot be read; the message names it. Pillow refuses WebP files above
             179 megapixels whatever max_pixels is.
     """
-    is_path = isinstance(source, str | os.PathLike)
-    name = source if is_path else getattr(source, "name", "picture")
+    name = source if isinstance(source, str | os.PathLike) else getattr(source, "name", "picture")
     try:
-        with open(source, "rb") if is_path else io.BytesIO(source.read()) as file:
+        with (open(source, "rb") if isinstance(source, str | os.PathLike)
+              else io.BytesIO(source.read())) as file:
             return _decode(file, name, max_pixels, shorter_side, check_size)
     except FileNotFoundError:
         raise ImageError(f"{name} does not exist.") from None
@@ -119,7 +119,7 @@ def _draft(image: Image.Image, shorter_side: int) -> None:
     factor = min(image.size) / shorter_side
     if image.format == "JPEG" and factor >= 2:  # other formats return a thumbnail, or nothing
         # Keep the mode: a conversion by draft() would ignore the ICC profile.
-        image.draft(image.mode, tuple(int(side / factor) for side in image.size))
+        image.draft(image.mode, (int(image.width / factor), int(image.height / factor)))
 
 
 def convert(image: Image.Image) -> Picture:
@@ -146,7 +146,7 @@ def _convert(image: Image.Image) -> tuple[Picture, int]:
         else:
             band, alpha = _split_alpha(band)
         rgb[place] = np.asarray(apply_profile(band))
-        if alpha is not None:
+        if alpha is not None and opacity is not None:
             opacity[place] = alpha
     if opacity is not None and opacity.min(initial=255) == 255:
         opacity = None

@@ -7,7 +7,7 @@ import os
 import struct
 import zlib
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageCms, TiffImagePlugin
@@ -87,19 +87,19 @@ def write(destination: str | Path | BinaryIO, image: np.ndarray, *,
     Raises:
         ImageError: the format cannot store this picture, or the file cannot be written.
     """
-    is_path = isinstance(destination, str | os.PathLike)
-    name = destination if is_path else getattr(destination, "name", "picture")
+    name = (destination if isinstance(destination, str | os.PathLike)
+            else getattr(destination, "name", "picture"))
     kind = writable_format(format or name)
     _check(name, image, kind)
     if opacity is not None and not kind.keeps_opacity:
         image, opacity = on_white(image, opacity), None
-    if is_path:
+    if isinstance(destination, str | os.PathLike):
         with atomic_file(destination) as file:
             _encode(file, image, opacity, exif, quality, kind)
     else:
-        file = io.BytesIO()  # pipes cannot seek, which TIFF needs
-        _encode(file, image, opacity, exif, quality, kind)
-        destination.write(file.getbuffer())
+        buffer = io.BytesIO()  # pipes cannot seek, which TIFF needs
+        _encode(buffer, image, opacity, exif, quality, kind)
+        destination.write(buffer.getbuffer())
 
 
 def _check(name: str | Path, image: np.ndarray, kind: Format) -> None:
@@ -126,7 +126,7 @@ def _encode(file: BinaryIO, image: np.ndarray, opacity: np.ndarray | None, exif:
     if image.dtype == np.uint16:
         encode = _encode_png_16 if kind.name == "PNG" else _encode_tiff_16
         return encode(file, image, opacity, exif)
-    options = {"icc_profile": SRGB_PROFILE}
+    options: dict[str, Any] = {"icc_profile": SRGB_PROFILE}
     if exif and not (kind.name == "JPEG" and len(exif) > 65533):
         options["exif"] = exif
     if kind.name in ("JPEG", "WEBP", "AVIF"):
@@ -191,4 +191,4 @@ def _encode_tiff_16(file: BinaryIO, image: np.ndarray, opacity: np.ndarray | Non
     if channels == 4:
         tags[TiffImagePlugin.EXTRASAMPLES] = 2  # unassociated alpha: colours not premultiplied
     tags.save(file)
-    file.write(np.ascontiguousarray(samples, "<u2"))
+    file.write(np.ascontiguousarray(samples, "<u2").data)

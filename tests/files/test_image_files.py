@@ -218,7 +218,7 @@ def test_heic_is_read_where_pillow_heif_is_installed(tmp_path):
 @pytest.mark.parametrize("format", ["PNG", "BMP", "GIF", "JPEG"])
 def test_a_bomb_is_refused_before_it_is_decoded(format):
     with pytest.raises(ImageError, match=r"it has 60000 x 50000 = 3000000000 pixels, the limit is "
-                                         r"256000000; raise it with --max-pixels 3000000000\."):
+                                         r"256000000; raise it with `max_pixels=3000000000`\."):
         images.open_picture(io.BytesIO(bomb(format, 60000, 50000)))
 
 
