@@ -20,6 +20,7 @@ from adain.networks.architecture import (
     encoder_channels,
     encoder_plan,
 )
+from adain.networks.networks import Networks
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ["ADAIN_CACHE"] = ""  # nothing outlives the tests, nor reaches them
@@ -47,6 +48,10 @@ def random_encoder(widths=NARROW, depths=VGG19_DEPTHS, seed=0):
 
 def random_decoder(widths=NARROW, depths=VGG19_DEPTHS, seed=1):
     return random_weights(convolutions(decoder_plan(depths)), decoder_channels, widths, seed)
+
+
+def random_networks(layers, negative_slope=0.0, ranges=None):
+    return Networks(random_encoder(), random_decoder(), layers, negative_slope, ranges)
 
 
 def picture(rows=48, columns=64, seed=0):

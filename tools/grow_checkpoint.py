@@ -15,7 +15,8 @@ import numpy as np
 
 from adain.networks import checkpoint
 from adain.networks.architecture import decoder_channels, encoder_channels, preset
-from adain.networks.weights import Weights, read_npz, to_arrays
+from adain.networks.networks import Weights
+from adain.networks.weights import read_npz, to_arrays
 
 MODEL = "compact"
 

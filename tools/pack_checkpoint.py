@@ -16,6 +16,7 @@ import numpy as np
 
 from adain.files.atomic import atomic_file
 from adain.networks import checkpoint, weights
+from adain.networks.networks import Weights
 
 
 def main() -> None:
@@ -50,7 +51,7 @@ def main() -> None:
     print(f"step {found.step} -> {path}")
 
 
-def average(first: weights.Weights, second: weights.Weights, share: float) -> weights.Weights:
+def average(first: Weights, second: Weights, share: float) -> Weights:
     """Return the weights that lie `share` of the way from the first to the second."""
     return {layer: tuple((1 - share) * ours + share * theirs
                          for ours, theirs in zip(first[layer], second[layer]))

@@ -13,10 +13,11 @@ import numpy as np
 
 from adain import Stylizer
 from adain.files import images
-from adain.networks.architecture import preset
+from adain.networks import weights
+from adain.networks.networks import Networks, Weights
 from adain.networks.openvino import graphs
 from adain.networks.openvino.compiled import compile_graph
-from adain.networks.weights import load_decoder, load_encoder
+from adain.networks.openvino.convolutions import Convolutions
 from adain.transfer import tiling
 
 CONTENT_SIZE = 320  # pixels on the shorter side
@@ -25,9 +26,8 @@ PICTURE = "encoder/conv1_1"  # the layer that pictures go into: their 8 bits are
 
 def measure(model: str, pairs) -> dict[str, np.ndarray]:
     """Return the range of each layer's input, the median over (content, style) paths."""
-    plan, stylizer = preset(model), Stylizer(model, precision="float32")
-    graph, names = graphs.ranges_graph(load_encoder(model), load_decoder(model),
-                                       plan.adain_layers, plan.negative_slope)
+    stylizer = Stylizer(model, precision="float32")
+    graph, names = ranges_graph(weights.load(model))
     network = compile_graph(graph, "float32")
     rows = []
     for content, style in pairs:
@@ -38,3 +38,36 @@ def measure(model: str, pairs) -> dict[str, np.ndarray]:
         rows.append([float(limit) for limit in limits])
     ranges = np.median(rows, axis=0).astype(np.float32).reshape(-1, 2)
     return {PICTURE: np.float32([0, 1]), **dict(zip(names, ranges))}
+
+
+def ranges_graph(networks: Networks):
+    """Return an openvino.Model, from the arguments of Engine.transfer(), and names of layers.
+
+    For each of these "part/layer" it gives the lowest and the highest number that goes into that
+    convolution. The first is left out: pictures go into it, from 0 to 1.
+    """
+    from adain.networks.openvino.runtime import op, openvino
+
+    parts = _Observed(networks.encoder, "encoder"), _Observed(networks.decoder, "decoder")
+    inputs, _, _ = graphs.transfer(networks, *parts)
+    found = parts[0].inputs | parts[1].inputs
+    names = list(found)[1:]
+    everything = np.array([0, 1, 2, 3])
+    return openvino.Model([limit(found[name], everything, keep_dims=False) for name in names
+                           for limit in (op.reduce_min, op.reduce_max)], inputs), names
+
+
+class _Observed(Convolutions):
+    """Convolutions that remember what goes into each, by "part/layer"."""
+
+    def __init__(self, weights: Weights, part: str) -> None:
+        super().__init__(weights, part)
+        self.inputs: dict[str, object] = {}
+
+    def __call__(self, x, layer: str):
+        self.inputs[f"{self.part}/{layer}"] = x
+        return super().__call__(x, layer)
+
+    def after_upsampling(self, x, layer: str):
+        self.inputs[f"{self.part}/{layer}"] = x
+        return super().after_upsampling(x, layer)

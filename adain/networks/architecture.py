@@ -1,19 +1,25 @@
 """The plan of the two networks, as data: which layers follow each other, and how wide they are.
 
-The encoder is VGG19 up to relu4_1, the decoder its mirror. `model` turns the plan into Keras
-layers, `engine` into an OpenVINO graph, `weights` checks files against it. Every "conv" is a 3 x 3
-convolution with reflect padding followed by a ReLU, plain or leaky (except the decoder's last,
-which makes the picture); "pool" is 2 x 2 max pooling; "upsample" doubles rows and columns by
-repeating them.
+The encoder is VGG19 up to relu4_1, the decoder its mirror. `forward` runs a plan; Keras models,
+OpenVINO graphs and the inversion of the encoder all come there with layers of their own, and
+`weights` checks files against the plan. Every "conv" is a 3 x 3 convolution with reflect padding
+followed by a ReLU, plain or leaky (except the decoder's last, which makes the picture); "pool" is
+2 x 2 max pooling; "upsample" doubles rows and columns by repeating them.
 
 AdaIN stands between the two: encoder activations such as relu4_1, with the style's statistics, are
 added to the input of the decoder layer that undoes theirs, conv4_1.
+
+To add a kind of layer, touch
+* this file: a plan has its name, `forward` calls it, `radius` and `scale` know how far it sees;
+* keras/model.py and openvino/graphs.py: both compute it, and tests/networks/test_engine.py compares
+  them; openvino/gradients.py has its adjoint, where it is a layer of VGG19;
+* weights.py, if it has weights: `check` knows their shapes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from adain.errors import OptionError
 
@@ -37,6 +43,25 @@ def decoder_plan(depths: Four) -> tuple[str, ...]:
 def convolutions(plan: Iterable[str]) -> tuple[str, ...]:
     """Return the steps that are convolutions."""
     return tuple(step for step in plan if step.startswith("conv"))
+
+
+def forward(plan: Sequence[str], x: Any, convolve: Callable[[Any, str], Any],
+            resample: Callable[[Any, str], Any],
+            restyled: Mapping[str, Any] | None = None) -> Iterator[tuple[str, Any]]:
+    """Run a network: yield the name of each step and what comes out of it.
+
+    x: what goes into the first step, a tensor of any framework.
+    convolve(x, layer): the convolution of that name and its ReLU, if it has one.
+    resample(x, layer): the pooling or the upsampling before the convolution of that name.
+    restyled: {activation: tensor}, added to the input of the convolution that undoes it; where x is
+        None, the first is the input.
+    """
+    restyled = restyled or {}
+    for step, following in zip(plan, [*plan[1:], ""]):
+        if relu(step) in restyled:
+            x = restyled[relu(step)] if x is None else x + restyled[relu(step)]
+        x = resample(x, following) if step in ("pool", "upsample") else convolve(x, step)
+        yield step, x
 
 
 def depths_of(layers: Iterable[str]) -> Four:

@@ -21,6 +21,7 @@ import numpy as np
 from adain.errors import WeightsError
 from adain.files.arrays import TEXT_LIMIT, check_regular, is_number, parse_json, read_arrays
 from adain.networks import weights
+from adain.networks.networks import Networks, Weights
 
 FORMAT = 1
 FILES = ("model.npz", "optimizer.npz", "config.json")
@@ -50,7 +51,12 @@ class Checkpoint:
         """The VGG19 that it was trained with, where that is not the shipped one."""
         return self.config["options"].get("vgg_path")
 
-    def encoder(self) -> weights.Weights:
+    def networks(self, vgg_path: str | Path | None = None) -> Networks:
+        """Return its networks; vgg_path: the VGG19 to encode with, instead of the shipped one."""
+        encoder = weights.load_encoder(self.model, vgg_path) if vgg_path else self.encoder()
+        return weights.assemble(self.model, encoder, self.decoder())
+
+    def encoder(self) -> Weights:
         """Return the encoder: the trained one, or the VGG19 that this decoder was trained with."""
         if weights.preset(self.model).trains_encoder:
             encoder = weights.read_npz(self.path / "model.npz", "encoder")
@@ -62,7 +68,7 @@ class Checkpoint:
                                "`vgg_path`.")
         return weights.load_encoder(self.model)
 
-    def decoder(self) -> weights.Weights:
+    def decoder(self) -> Weights:
         decoder = weights.read_npz(self.path / "model.npz", "decoder")
         weights.check(decoder, "decoder", self.model, self.path)
         return decoder
@@ -92,10 +98,10 @@ class Shipped:
     def path(self) -> str:
         return f"the shipped {self.model}"
 
-    def encoder(self) -> weights.Weights:
+    def encoder(self) -> Weights:
         return weights.load_encoder(self.model)
 
-    def decoder(self) -> weights.Weights:
+    def decoder(self) -> Weights:
         return weights.load_decoder(self.model)
 
 
@@ -103,8 +109,8 @@ def name(step: int) -> str:
     return f"step_{step:07d}"
 
 
-def save(folder: Path, config: dict[str, Any], encoder: weights.Weights | None,
-         decoder: weights.Weights, optimizer: list[np.ndarray], keep: int) -> Path:
+def save(folder: Path, config: dict[str, Any], encoder: Weights | None,
+         decoder: Weights, optimizer: list[np.ndarray], keep: int) -> Path:
     """Write a checkpoint into `folder`, keep the newest `keep` and the best; return its path.
 
     config needs "step" and "options"; encoder is None where it is frozen. A disk that is full is a

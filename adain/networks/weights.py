@@ -28,16 +28,27 @@ from adain.networks.architecture import (
     preset,
     relu,
 )
+from adain.networks.networks import Networks, Ranges, Weights
 from adain.networks.published_weights import read_keras_h5, read_t7
-
-# layer name -> kernel (3, 3, input channels, output channels) and bias (output channels,), float32
-Weights = dict[str, tuple[np.ndarray, np.ndarray]]
-# "encoder/conv1_2" -> the lowest and the highest number that goes into that convolution
-Ranges = dict[str, tuple[float, float]]
 
 # What the ImageNet VGG19 of Caffe and Keras expects: BGR, 0..255, minus the mean of ImageNet.
 CAFFE_MEAN_BGR = (103.939, 116.779, 123.68)
 MODELS = Path(__file__).parent.parent / "models"
+
+
+def load(model: str = "vgg19", vgg_path: str | Path | None = None,
+         decoder_path: str | Path | None = None) -> Networks:
+    """Return the networks of a preset as shipped, or of published files; see below."""
+    shipped = vgg_path is None and decoder_path is None
+    return assemble(model, load_encoder(model, vgg_path), load_decoder(model, decoder_path),
+                    load_ranges(model) if shipped else None)
+
+
+def assemble(model: str, encoder: Weights, decoder: Weights,
+             ranges: Ranges | None = None) -> Networks:
+    """Return the networks of a preset that have these weights."""
+    plan = preset(model)
+    return Networks(encoder, decoder, plan.adain_layers, plan.negative_slope, ranges, model)
 
 
 def load_encoder(model: str = "vgg19", vgg_path: str | Path | None = None) -> Weights:

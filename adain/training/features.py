@@ -16,10 +16,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from adain.networks.architecture import CONTENT_LAYER, PRESETS, STYLE_LAYERS
+from adain.networks.networks import Networks, Weights
 from adain.networks.openvino.compiled import compile_graph
 from adain.networks.openvino.graphs import activations_graph, statistics_graph
 from adain.networks.stats import EPSILON
-from adain.networks.weights import Weights
 from adain.progress import duration
 from adain.training import loader
 from adain.training.data import PairSource, Pictures, Place, batches
@@ -33,7 +33,7 @@ class FeatureCache:
                  report: Callable[[str], None] = print) -> None:
         self.source, self._report = source, report
         self._content_network = compile_graph(activations_graph(vgg, [CONTENT_LAYER]))
-        self._style_network = compile_graph(statistics_graph(vgg, STYLE_LAYERS))
+        self._style_network = compile_graph(statistics_graph(Networks(vgg, {}, STYLE_LAYERS)))
         self._found: dict[Place, tuple[np.ndarray, np.ndarray]] = {}
         self._lock = threading.Lock()  # a network computes one picture at a time, on all cores
 

@@ -10,9 +10,12 @@ a ReLU that is 0 everywhere has no gradient to come back by.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from keras import ops
 
+from adain.networks.architecture import DECODER_OUTPUT, forward
 from adain.networks.keras.model import Decoder, Encoder
 from adain.networks.keras.ops import reflect_pad, upsample
 
@@ -27,8 +30,12 @@ def invert(encoder: Encoder, decoder: Decoder, pictures: np.ndarray, seed: int =
     pictures: uint8 (n, rows, columns, 3). The decoder must take relu4_1 alone, have plain ReLUs
     and mirror the encoder.
     """
-    for step, x, target, generator in _layers(encoder, decoder, pictures, seed):
-        _set(decoder.convs[step], *least_squares(x, target, generator))
+    generator = np.random.default_rng(seed)
+
+    def fit(layer: str, x: np.ndarray, target: np.ndarray) -> None:
+        _set(decoder.convs[layer], *least_squares(x, target, generator))
+
+    _each_layer(encoder, decoder, pictures, fit)
 
 
 def revive(encoder: Encoder, decoder: Decoder, pictures: np.ndarray, seed: int = 0) -> int:
@@ -37,16 +44,19 @@ def revive(encoder: Encoder, decoder: Decoder, pictures: np.ndarray, seed: int =
     They begin as those of invert(), in the size of the layer's other channels, and nothing reads
     them yet: what the decoder makes of the pictures stays the same.
     """
+    generator = np.random.default_rng(seed)
     count, unread = 0, None
-    for step, x, target, generator in _layers(encoder, decoder, pictures, seed):
-        layer = decoder.convs[step]
+
+    def fit(name: str, x: np.ndarray, target: np.ndarray) -> None:
+        nonlocal count, unread
+        layer = decoder.convs[name]
         kernel, bias = (np.array(ops.convert_to_numpy(variable))
                         for variable in (layer.kernel, layer.bias))
         if unread is not None:
             kernel[:, :, unread] = 0
             _set(layer, kernel, bias)
-        if step == decoder.plan[-1]:
-            break
+        if name == DECODER_OUTPUT:
+            return
         largest = _each(layer, x).max(axis=(1, 2))
         unread = largest.max(axis=0) <= 0
         if unread.any():
@@ -56,6 +66,8 @@ def revive(encoder: Encoder, decoder: Decoder, pictures: np.ndarray, seed: int =
             kernel[..., unread], bias[unread] = least_squares(x, size * wanted, generator)
             _set(layer, kernel, bias)
             count += int(unread.sum())
+
+    _each_layer(encoder, decoder, pictures, fit)
     return count
 
 
@@ -82,25 +94,26 @@ def least_squares(x: np.ndarray, target: np.ndarray,
     return kernel.reshape(3, 3, channels, -1).astype(np.float32), bias.astype(np.float32)
 
 
-def _layers(encoder: Encoder, decoder: Decoder, pictures: np.ndarray, seed: int):
-    """Yield the decoder's convolutions in order: name, input, wanted output, random generator.
+def _each_layer(encoder: Encoder, decoder: Decoder, pictures: np.ndarray,
+                fit: Callable[[str, np.ndarray, np.ndarray], None]) -> None:
+    """Call fit(name, input, wanted output) for the decoder's convolutions in order.
 
     The input is computed with the weights that the layers before have by then.
     """
-    generator = np.random.default_rng(seed)
-    x, wanted = pictures.astype(np.float32) / 255, {}
-    for step in encoder.plan:
-        if step == "pool":
-            x = _each(encoder.pool, x)
-        else:
-            wanted[step] = x
-            x = _each(encoder.convs[step], x)
-    for step in decoder.plan:
-        if step == "upsample":
-            x = _each(upsample, x)
-            continue
-        yield step, x, wanted.pop(step), generator
-        x = _each(decoder.convs[step], x)
+    wanted = {}
+
+    def encode(x: np.ndarray, layer: str) -> np.ndarray:
+        wanted[layer] = x
+        return _each(encoder.convs[layer], x)
+
+    def decode(x: np.ndarray, layer: str) -> np.ndarray:
+        fit(layer, x, wanted.pop(layer))
+        return _each(decoder.convs[layer], x)
+
+    *_, (_, features) = forward(encoder.plan, pictures.astype(np.float32) / 255, encode,
+                                lambda x, _: _each(encoder.pool, x))
+    for _ in forward(decoder.plan, features, decode, lambda x, _: _each(upsample, x)):
+        pass
 
 
 def _set(layer, kernel: np.ndarray, bias: np.ndarray) -> None:

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from adain.networks.architecture import CONTENT_LAYER, STYLE_LAYERS, VGG19_DEPTHS, radius, scale
+from adain.networks.networks import Networks
 from adain.networks.openvino import gradients, graphs
 from adain.networks.openvino.compiled import CompiledGraph, compile_options
 from adain.networks.stats import ChannelStats
@@ -60,22 +61,22 @@ class Perception:
 
     @cached_property
     def _statistics(self) -> CompiledGraph:
-        return self._compiled(graphs.statistics_graph, STYLE_LAYERS)
+        return self._compiled(graphs.statistics_graph, Networks(self._weights, {}, STYLE_LAYERS))
 
     @cached_property
     def _content(self) -> CompiledGraph:
-        return self._compiled(graphs.activations_graph, [CONTENT_LAYER])
+        return self._compiled(graphs.activations_graph, self._weights, [CONTENT_LAYER])
 
     @cached_property
     def _picture(self) -> CompiledGraph:
-        return self._compiled(gradients.picture_graph)
+        return self._compiled(gradients.picture_graph, self._weights)
 
     @cached_property
     def _tile(self) -> CompiledGraph:
-        return self._compiled(gradients.tile_graph)
+        return self._compiled(gradients.tile_graph, self._weights)
 
     def _compiled(self, make: Callable, *arguments) -> CompiledGraph:
-        return CompiledGraph(partial(make, self._weights, *arguments), self._options)
+        return CompiledGraph(partial(make, *arguments), self._options)
 
     def _next(self, network: CompiledGraph) -> CompiledGraph:
         """Return a network that is about to run; one at a time has memory for activations."""

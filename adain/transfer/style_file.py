@@ -9,8 +9,8 @@ import numpy as np
 from adain.errors import WeightsError
 from adain.files.arrays import TEXT, array_names, read_arrays
 from adain.files.atomic import atomic_file
+from adain.networks.networks import Weights
 from adain.networks.stats import ChannelStats
-from adain.networks.weights import Weights
 
 SUFFIX = ".npz"
 MAX_BYTES = 1_000_000  # a style has 4 kB, networks have megabytes

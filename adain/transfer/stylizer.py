@@ -14,9 +14,10 @@ from adain import memory
 from adain.errors import ImageError, OptionError, WeightsError
 from adain.files import images
 from adain.networks import engine as engines
-from adain.networks.architecture import DEFAULT_PRESET, STRIDE, depths_of, preset, radius
+from adain.networks import weights
+from adain.networks.architecture import DEFAULT_PRESET, STRIDE, preset
+from adain.networks.networks import Networks
 from adain.networks.stats import ChannelStats, join
-from adain.networks.weights import load_decoder, load_encoder, load_ranges
 from adain.transfer import color, tiling
 from adain.transfer import style_file as stylefile
 
@@ -81,14 +82,12 @@ class Stylizer:
             "decoder_path": decoder_path, "engine": engine, "precision": precision,
             "tile_size": tile_size, "max_memory": max_memory, "style_size": style_size}
         if checkpoint is not None:
-            encoder, decoder, self.model = _from_checkpoint(checkpoint, model, vgg_path,
-                                                            decoder_path)
+            networks = _from_checkpoint(checkpoint, model, vgg_path, decoder_path)
         else:
-            self.model = model or DEFAULT_PRESET
-            encoder, decoder = _from_files(self.model, vgg_path, decoder_path)
+            networks = _from_files(model or DEFAULT_PRESET, vgg_path, decoder_path)
+        self.model = networks.name
         self.style_size, self.tile_size, self.max_memory = style_size, tile_size, max_memory
-        self._halo = tiling.stride_multiple(2 * radius(depths_of(encoder)))
-        plan = preset(self.model)
+        self._halo = tiling.stride_multiple(2 * networks.radius)
         # Known before networks start, which take their part.
         self._limits = list(self._find_limits(engine))
         try:  # before anything is started that would be short of memory
@@ -96,12 +95,9 @@ class Stylizer:
         except ImageError as error:  # not even the smallest
             raise OptionError(str(error)) from None
         memory.reserve_little()
-        shipped = not (checkpoint or vgg_path or decoder_path)
-        ranges = load_ranges(self.model) if precision == "int8" and shipped else None
-        self.engine = engines.create(engine, encoder, decoder, plan.adain_layers, precision,
-                                     plan.negative_slope, ranges)
+        self.engine = engines.create(engine, networks, precision)
         self.channels, self._precision = self.engine.channels, precision
-        self._encoder = encoder
+        self._encoder = networks.encoder
 
     def __repr__(self) -> str:
         return (f"Stylizer(model={self.model!r}, engine={self.engine.name!r}, "
@@ -400,7 +396,7 @@ def as_image(picture: ImageLike) -> np.ndarray:
     return array
 
 
-def _from_checkpoint(path, model, vgg_path, decoder_path):
+def _from_checkpoint(path, model, vgg_path, decoder_path) -> Networks:
     from adain.networks import checkpoint as checkpoints
 
     if Path(path).suffix == stylefile.SUFFIX and Path(path).is_file():
@@ -412,11 +408,10 @@ def _from_checkpoint(path, model, vgg_path, decoder_path):
         raise OptionError(f"{found.path} holds the model {found.model}; received `model={model}`.")
     if decoder_path is not None:
         raise OptionError("`checkpoint` brings its own decoder; leave out `decoder_path`.")
-    encoder = load_encoder(found.model, vgg_path) if vgg_path else found.encoder()
-    return encoder, found.decoder(), found.model
+    return found.networks(vgg_path)
 
 
-def _from_files(model, vgg_path, decoder_path):
+def _from_files(model, vgg_path, decoder_path) -> Networks:
     if preset(model).trains_encoder and (vgg_path or decoder_path):
         raise OptionError(f"`vgg_path` and `decoder_path` are for `model=vgg19`, not {model}.")
     torch_encoder = vgg_path is not None and Path(vgg_path).suffix == ".t7"
@@ -424,4 +419,4 @@ def _from_files(model, vgg_path, decoder_path):
         raise OptionError("vgg_normalised.t7 and decoder.t7 fit only each other: the shipped "
                           "networks are normalised differently. Give both `vgg_path` and "
                           "`decoder_path`, or neither.")
-    return load_encoder(model, vgg_path), load_decoder(model, decoder_path)
+    return weights.load(model, vgg_path, decoder_path)

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import picture, random_decoder, random_encoder
+from conftest import picture, random_encoder, random_networks
 
 from adain.errors import NetworkMemoryError, OptionError
 from adain.networks import engine, weights
-from adain.networks.architecture import PRESETS, STYLE_LAYERS
+from adain.networks.architecture import STYLE_LAYERS
 from adain.networks.openvino import compiled, graphs
 from adain.networks.openvino.compiled import CompiledGraph, compile_graph
 from adain.networks.stats import EPSILON, ChannelStats, affine
@@ -31,14 +31,9 @@ def close(ours, reference):
 @pytest.mark.parametrize("model", ["narrow", "vgg19", "compact"])
 def test_openvino_equals_keras(model):
     pytest.importorskip("keras")
-    if model == "narrow":
-        networks = random_encoder(), random_decoder(), LAYERS
-    else:
-        networks = (weights.load_encoder(model), weights.load_decoder(model),
-                    PRESETS[model].adain_layers)
-    slope = 0.0 if model == "vgg19" else 0.2
-    ours = engine.create("openvino", *networks, "float32", slope)
-    theirs = engine.create("keras", *networks, "float32", slope)
+    networks = random_networks(LAYERS, 0.2) if model == "narrow" else weights.load(model)
+    ours = engine.create("openvino", networks, "float32")
+    theirs = engine.create("keras", networks, "float32")
     image = picture(48, 64).astype(np.float32) / 255
     for vector, reference in zip(ours.measure(image, WHOLE), theirs.measure(image, WHOLE)):
         close(vector, reference)
@@ -55,7 +50,7 @@ def test_openvino_equals_keras(model):
 @pytest.mark.parametrize("name", engine.ENGINES)
 def test_statistics_are_weighted(name):
     pytest.importorskip(name)
-    networks = engine.create(name, random_encoder(), random_decoder(), LAYERS, "float32")
+    networks = engine.create(name, random_networks(LAYERS), "float32")
     image = picture(48, 64).astype(np.float32) / 255
     weights = np.zeros((48, 64), np.float32)
     weights[8:40, 16:64] = 1  # a block of features counts three times
@@ -76,7 +71,7 @@ def test_statistics_are_weighted(name):
 @pytest.mark.parametrize("name", engine.ENGINES)
 def test_one_region_everywhere_equals_no_regions(name):
     pytest.importorskip(name)
-    networks = engine.create(name, random_encoder(), random_decoder(), LAYERS, "float32")
+    networks = engine.create(name, random_networks(LAYERS), "float32")
     image, style, content = picture().astype(np.float32) / 255, random_stats(24, 0), random_stats(
         24, 1)
     whole = networks.transfer(image, style, 1.0, content)[0].copy()
@@ -90,7 +85,7 @@ def test_one_region_everywhere_equals_no_regions(name):
 @pytest.mark.parametrize("name", engine.ENGINES)
 def test_own_statistics_are_those_that_measure_finds(name):
     pytest.importorskip(name)
-    networks = engine.create(name, random_encoder(), random_decoder(), LAYERS, "float32")
+    networks = engine.create(name, random_networks(LAYERS), "float32")
     image, style = picture(48, 64).astype(np.float32) / 255, random_stats(24, 0)
     mean, variance = networks.measure(image, WHOLE)
     measured = ChannelStats(mean, np.sqrt(variance + np.float32(EPSILON)))
@@ -115,7 +110,7 @@ def test_activations_graph_gives_the_activations_asked_for():
 def test_pictures_of_one_size_get_a_network_of_their_own(monkeypatch):
     """From the REPEATED'th on, while they stay so; the results are the same."""
     monkeypatch.setattr(compiled, "REPEATED", 3)
-    networks = engine.create("openvino", random_encoder(), random_decoder(), LAYERS, "float32")
+    networks = engine.create("openvino", random_networks(LAYERS), "float32")
     style, other = random_stats(24, 0), random_stats(24, 1)
 
     def transfer(seed, rows, *options):
@@ -142,7 +137,7 @@ def test_pictures_of_one_size_get_a_network_of_their_own(monkeypatch):
 
 
 def test_statistics_stay_when_the_engine_runs_again():
-    networks = engine.create("openvino", random_encoder(), random_decoder(), LAYERS, "float32")
+    networks = engine.create("openvino", random_networks(LAYERS), "float32")
     everywhere = np.ones((16, 16), np.float32)
     first = networks.measure(np.zeros((16, 16, 3), np.float32), everywhere)
     before = np.copy(first)
@@ -152,9 +147,9 @@ def test_statistics_stay_when_the_engine_runs_again():
 
 def test_unknown_names_are_refused():
     with pytest.raises(OptionError, match="openvino, keras"):
-        engine.create("tensorrt", {}, {}, ())
+        engine.create("tensorrt", random_networks(LAYERS))
     with pytest.raises(OptionError, match="float32"):
-        engine.create("openvino", {}, {}, (), "float8")
+        engine.create("openvino", random_networks(LAYERS), "float8")
 
 
 def test_signals_are_still_handled_after_openvino_has_started():
@@ -191,7 +186,7 @@ def test_a_network_that_ran_out_of_memory_is_not_used_again(error):
 
 def test_memory_does_not_grow_with_the_number_of_sizes():
     """Each would take 1 MB, and more in the networks that ship."""
-    networks = engine.create("openvino", random_encoder(), random_decoder(), LAYERS, "float32")
+    networks = engine.create("openvino", random_networks(LAYERS), "float32")
     style, used = random_stats(24, 0), []
     for size in range(8, 88 + 1):
         networks.transfer(np.zeros((8 * (96 - size), 8 * size, 3), np.float32), style, 1.0)

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from conftest import picture, random_decoder, random_encoder
+from conftest import picture, random_networks
 
 from adain import OptionError, Stylizer
+from adain.measuring import calibration
 from adain.networks import engine, weights
 from adain.networks.architecture import PRESETS
 from adain.networks.openvino import convolutions, cpu, graphs
@@ -65,14 +66,14 @@ def test_rounding_before_a_pooling_changes_nothing(model, monkeypatch):
 
 
 def test_int8_is_refused_where_it_cannot_be(monkeypatch):
-    networks = random_encoder(), random_decoder(), LAYERS
+    networks = random_networks(LAYERS, ranges={})
     with pytest.raises(OptionError, match="networks that ship"):
-        engine.create("openvino", *networks, "int8")
+        engine.create("openvino", random_networks(LAYERS), "int8")
     with pytest.raises(OptionError, match="needs .engine=openvino"):
-        engine.create("keras", *networks, "int8", ranges={})
+        engine.create("keras", networks, "int8")
     monkeypatch.setattr(cpu, "lacks_int8", lambda: True)
     with pytest.raises(OptionError, match="VNNI"):
-        engine.create("openvino", *networks, "int8", ranges={})
+        engine.create("openvino", networks, "int8")
 
 
 @pytest.mark.parametrize("model", PRESETS)
@@ -85,29 +86,29 @@ def test_the_ranges_that_ship_are_those_of_all_layers(model):
 
 
 def test_ranges_graph_finds_what_goes_into_each_convolution():
-    encoder, decoder = random_encoder(), random_decoder()
-    graph, names = graphs.ranges_graph(encoder, decoder, LAYERS)
+    networks = random_networks(LAYERS)
+    graph, names = calibration.ranges_graph(networks)
     assert names[0] == "encoder/conv1_2" and names[-1] == "decoder/conv1_1"
     image = picture(48, 64)[None].astype(np.float32) / 255
     style = ChannelStats(np.full(10, 2, np.float32), np.full(10, 3, np.float32))
     limits = compile_graph(graph, "float32")(image, *style, np.float32(1), *style, np.float32(1))
     found = dict(zip(names, np.reshape(limits, (-1, 2))))
-    [first] = compile_graph(graphs.activations_graph(encoder, ["relu1_1"]), "float32")(image)
+    graph = graphs.activations_graph(networks.encoder, ["relu1_1"])
+    [first] = compile_graph(graph, "float32")(image)
     assert found["encoder/conv1_2"] == pytest.approx((first.min(), first.max()))
     assert found["decoder/conv4_1"][0] < 0 < 2 < found["decoder/conv4_1"][1]
 
 
-def test_calibration_takes_the_median_over_the_pairs(tmp_path):
+def test_calibration_takes_the_median_over_the_pairs(tmp_path, monkeypatch):
     from PIL import Image
 
-    from adain.measuring import calibration as calibrate
-    calibrate.CONTENT_SIZE = 32
+    monkeypatch.setattr(calibration, "CONTENT_SIZE", 32)
     paths = []
     for value in (20, 120, 220):
         paths.append(tmp_path / f"{value}.png")
         Image.new("RGB", (40, 32), (value, value, value)).save(paths[-1])
-    each = [calibrate.measure("compact", [(path, paths[0])]) for path in paths]
-    together = calibrate.measure("compact", [(path, paths[0]) for path in paths])
+    each = [calibration.measure("compact", [(path, paths[0])]) for path in paths]
+    together = calibration.measure("compact", [(path, paths[0]) for path in paths])
     for name, limits in together.items():
         np.testing.assert_allclose(limits, np.median([one[name] for one in each], axis=0),
                                    rtol=1e-5)

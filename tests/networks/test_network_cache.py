@@ -3,16 +3,18 @@
 import hashlib
 import os
 import stat
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import NARROW, picture, random_decoder, random_encoder
+from conftest import NARROW, picture, random_decoder, random_encoder, random_networks
 
 from adain import Stylizer
-from adain.networks.engine import OpenVINOEngine
+from adain.networks.networks import Networks
 from adain.networks.openvino import cache as network_cache
 from adain.networks.openvino import cpu
 from adain.networks.openvino.compiled import REPEATED, CompiledGraph
+from adain.networks.openvino.engine import OpenVINOEngine
 from adain.networks.stats import ChannelStats
 
 LAYERS = ("relu3_1", "relu4_1")
@@ -34,8 +36,8 @@ def nothing_compiles(monkeypatch):
     return lambda: monkeypatch.setattr(CompiledGraph, "_model", property(compiles))
 
 
-def engine(precision="float32", slope=0.0):
-    return OpenVINOEngine(random_encoder(), random_decoder(), LAYERS, precision, slope)
+def engine(precision="float32", negative_slope=0.0):
+    return OpenVINOEngine(random_networks(LAYERS, negative_slope), precision)
 
 
 def results(networks):
@@ -56,10 +58,10 @@ def same(first, second):
 
 @pytest.mark.parametrize("precision", ["auto", "float32", "bfloat16"])
 def test_a_network_that_is_read_gives_the_same(folder, nothing_compiles, precision):
-    made = results(engine(precision, slope=0.2))
+    made = results(engine(precision, negative_slope=0.2))
     assert len(list(folder.iterdir())) == 3
     nothing_compiles()
-    networks = engine(precision, slope=0.2)
+    networks = engine(precision, negative_slope=0.2)
     assert same(made, results(networks))
     assert networks.device == f"CPU, {networks._transfer.result().precision}"
 
@@ -173,18 +175,22 @@ def test_a_file_that_others_can_have_written_is_not_read(folder, capsys, change)
 
 
 def test_names_tell_apart_whatever_a_network_is_made_from(folder):
-    def name(graph="transfer_graph", seed=0, settings=(0.2, {"HINT": "f32"})):
-        return network_cache.name(graph, [random_encoder(seed=seed)], *settings)
+    def name(graph="transfer_graph", hint="f32", **changes):
+        networks = replace(random_networks(LAYERS, 0.2), **changes)
+        return network_cache.name(graph, networks, {"HINT": hint})
 
     assert name() == name()
-    assert len({name(), name("statistics_graph"), name(seed=1),
-                name(settings=(0.2, {"HINT": "bf16"}))}) == 4
+    assert len({name(), name("statistics_graph"), name(encoder=random_encoder(seed=1)),
+                name(decoder=random_decoder(seed=2)), name(adain_layers=LAYERS[1:]),
+                name(negative_slope=0.1), name(ranges={"encoder/conv1_1": (0, 1)}),
+                name(hint="bf16")}) == 8
 
 
 def test_large_networks_are_not_kept(folder):
     def name(size):
         array = np.zeros(size // 2, np.float32)
-        return network_cache.name("transfer_graph", [{"conv1_1": (array, array)}])
+        networks = Networks({"conv1_1": (array, array)}, {}, LAYERS)
+        return network_cache.name("transfer_graph", networks, {})
 
     assert name(network_cache.LARGEST)
     assert name(network_cache.LARGEST + 2) is None

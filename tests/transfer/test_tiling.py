@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from conftest import picture, random_decoder, random_encoder
+from conftest import picture, random_networks
 
 from adain.networks import engine
 from adain.networks.stats import ChannelStats
@@ -9,7 +9,7 @@ from adain.transfer import tiling
 
 @pytest.fixture(scope="module")
 def networks():
-    return engine.create("openvino", random_encoder(), random_decoder(), LAYERS, "float32")
+    return engine.create("openvino", random_networks(LAYERS), "float32")
 
 
 LAYERS = ("relu2_2", "relu3_4", "relu4_1")

@@ -18,11 +18,12 @@ from adain.networks.architecture import (
     depths_of,
     encoder_channels,
     encoder_plan,
+    forward,
     relu,
 )
 from adain.networks.keras.ops import ReflectConv2D, Tensor, channel_stats, upsample
+from adain.networks.networks import Networks, Weights
 from adain.networks.stats import ChannelStats, adain
-from adain.networks.weights import Weights
 
 
 class Encoder(keras.Model):
@@ -47,12 +48,9 @@ class Encoder(keras.Model):
         self.built = True
 
     def call(self, images: Tensor) -> list[Tensor]:
-        x, found = images, []
-        for step in self.plan:
-            x = self.pool(x) if step == "pool" else self.convs[step](x)
-            if relu(step) in self.outputs_wanted:
-                found.append(x)
-        return found
+        steps = forward(self.plan, images, lambda x, layer: self.convs[layer](x),
+                        lambda x, _: self.pool(x))
+        return [x for step, x in steps if relu(step) in self.outputs_wanted]
 
     @classmethod
     def from_weights(cls, weights: Weights, outputs: tuple[str, ...],
@@ -86,17 +84,11 @@ class Decoder(keras.Model):
         self.built = True
 
     def call(self, features: list[Tensor]) -> Tensor:
-        features = dict(zip(self.inputs_wanted, features))
-        x = None
-        for step in self.plan:
-            if step == "upsample":
-                x = upsample(x)
-                continue
-            if relu(step) in features:
-                restyled = ops.cast(features[relu(step)], self.compute_dtype)
-                x = restyled if x is None else x + restyled
-            x = self.convs[step](x)
-        return ops.cast(x, "float32")
+        restyled = {name: ops.cast(activation, self.compute_dtype)
+                    for name, activation in zip(self.inputs_wanted, features)}
+        *_, (_, picture) = forward(self.plan, None, lambda x, layer: self.convs[layer](x),
+                                   lambda x, _: upsample(x), restyled)
+        return ops.cast(picture, "float32")
 
     @classmethod
     def from_weights(cls, weights: Weights, inputs: tuple[str, ...],
@@ -119,6 +111,13 @@ class StyleTransfer(keras.Model):
         self.encoder = encoder
         self.decoder = decoder
         self.built = True  # its two parts are
+
+    @classmethod
+    def from_networks(cls, networks: Networks, **options: Any) -> StyleTransfer:
+        """Return the same networks as Keras models."""
+        settings = networks.adain_layers, networks.negative_slope
+        return cls(Encoder.from_weights(networks.encoder, *settings, **options),
+                   Decoder.from_weights(networks.decoder, *settings, **options), **options)
 
     def call(self, content: Tensor, style: Tensor) -> Tensor:
         features = zip(self.encoder.outputs_wanted, self.encoder(content), self.encoder(style))

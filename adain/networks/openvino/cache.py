@@ -14,15 +14,14 @@ import os
 import stat
 import sys
 import threading
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
 from adain.errors import ImageError
 from adain.files.atomic import atomic
+from adain.networks.networks import Networks
 from adain.networks.openvino import cpu
-from adain.networks.weights import Weights
 
 VARIABLE = "ADAIN_CACHE"  # names another folder; empty: nothing is kept
 SUFFIX = ".network"
@@ -32,7 +31,7 @@ KEPT = 16  # files; 1 to 3 MB each
 LARGEST = 2_000_000
 LARGEST_FILE = 32_000_000  # bytes
 # What graphs come from, beside this file.
-_SOURCES = ("../architecture.py", "convolutions.py", "graphs.py", "../stats.py")
+_SOURCES = ("../architecture.py", "../networks.py", "convolutions.py", "graphs.py", "../stats.py")
 _DIGEST = 32  # bytes
 _TELLING, _told = threading.Lock(), set()
 
@@ -53,12 +52,13 @@ def folder() -> Path | None:
     return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "adain"
 
 
-def name(graph: str, weights: Iterable[Weights], *settings: object) -> str | None:
-    """Return the name of a network in the folder; None: it is not kept.
+def name(graph: str, networks: Networks, options: dict[str, str]) -> str | None:
+    """Return the name of a compiled graph in the folder; None: it is not kept.
 
-    graph: the function in `graphs` that makes it; weights, settings: all that it is given.
+    graph: the function in `graphs` that makes it; networks: what it is given; options: of OpenVINO.
     """
-    arrays = [(layer, array) for part in weights for layer, pair in part.items() for array in pair]
+    arrays = [(layer, array) for part in (networks.encoder, networks.decoder)
+              for layer, pair in part.items() for array in pair]
     if folder() is None or sum(array.size for _, array in arrays) > LARGEST:
         return None
     from adain.networks.openvino.runtime import openvino
@@ -72,6 +72,7 @@ def name(graph: str, weights: Iterable[Weights], *settings: object) -> str | Non
     for layer, array in arrays:
         digest.update(f"{layer}{array.shape}{array.dtype}".encode())
         digest.update(np.ascontiguousarray(array).data)
+    settings = networks.adain_layers, networks.negative_slope, networks.ranges, options
     digest.update(repr((openvino.get_version(), cpu.description(), settings)).encode())
     return f"{graph}-{digest.hexdigest()[:32]}"
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from adain.networks.weights import Ranges, Weights
+from adain.networks.networks import Ranges, Weights
 
 _VECTOR = 16  # float32 numbers that a CPU with AVX-512 multiplies at once
 
@@ -23,8 +23,7 @@ class Convolutions:
     """
 
     def __init__(self, weights: Weights, part: str, ranges: Ranges | None = None) -> None:
-        self.weights, self._part, self._ranges = weights, part, ranges or {}
-        self.inputs: dict[str, object] = {}  # "part/layer" -> what went in, for ranges to be found
+        self.weights, self.part, self._ranges = weights, part, ranges or {}
         self._quantised: set[str] = set()  # the inputs of these layers are so already
 
     def __call__(self, x, layer: str):
@@ -70,14 +69,13 @@ class Convolutions:
         return x
 
     def _name(self, layer: str) -> str:
-        return f"{self._part}/{layer}"
+        return f"{self.part}/{layer}"
 
     def _input(self, x, layer: str):
         """Return x, in 256 steps where its range is known."""
         from adain.networks.openvino.runtime import op
 
         name = self._name(layer)
-        self.inputs[name] = x
         if name not in self._ranges or layer in self._quantised:
             return x
         low, high = (op.constant(limit) for limit in with_zero(*self._ranges[name]))
@@ -102,6 +100,13 @@ class Convolutions:
         x = op.pad(x, np.array([0, 0, *before]), np.array([0, 0, *after]), padding)
         x = op.convolution(x, filters, [1, 1], [0, 0], [0, 0], [1, 1])
         return op.add(x, op.constant(bias.reshape(1, -1, 1, 1)))
+
+
+def max_pool(x):
+    """Return the maximum of every 2 x 2 places of x (1, channels, rows, columns)."""
+    from adain.networks.openvino.runtime import op
+
+    return op.max_pool(x, [2, 2], [1, 1], [0, 0], [0, 0], [2, 2], "floor").output(0)
 
 
 def upsample(x):

@@ -25,12 +25,13 @@ from adain.networks.architecture import (
     conv,
     depths_of,
     encoder_plan,
+    forward,
     relu,
     scale,
 )
-from adain.networks.openvino.convolutions import Convolutions, upsample
+from adain.networks.networks import Weights
+from adain.networks.openvino.convolutions import Convolutions, max_pool, upsample
 from adain.networks.stats import EPSILON
-from adain.networks.weights import Weights
 
 _LAST = np.iinfo(np.int64).max
 _ROWS_AND_COLUMNS = np.array([2, 3])
@@ -122,16 +123,13 @@ def _forward(weights: Weights):
     """Return the input and {name: activation}, with what pooling made of relu1_2 as "pool1"."""
     from adain.networks.openvino.runtime import op
 
-    convolve = Convolutions(weights, "encoder")
+    convolutions, last, found = Convolutions(weights, "encoder"), "", {}
     image = op.parameter([1, -1, -1, 3], np.float32)
-    x, last, found = _transpose(image, (0, 3, 1, 2)), "", {}
-    for step in encoder_plan(depths_of(weights)):
-        if step == "pool":
-            x = op.max_pool(x, [2, 2], [1, 1], [0, 0], [0, 0], [2, 2], "floor").output(0)
-            found[_pool(last)] = x
-        else:
-            last = relu(step)
-            x = found[last] = op.relu(convolve(x, step))
+    for step, x in forward(encoder_plan(depths_of(weights)), _transpose(image, (0, 3, 1, 2)),
+                           lambda x, layer: op.relu(convolutions(x, layer)),
+                           lambda x, _: max_pool(x)):
+        last, name = (last, _pool(last)) if step == "pool" else (relu(step), relu(step))
+        found[name] = x
     return image, found
 
 

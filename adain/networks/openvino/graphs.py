@@ -12,38 +12,38 @@ import numpy as np
 
 from adain.networks.architecture import (
     DECODER_OUTPUT,
-    conv,
     decoder_plan,
     depths_of,
     encoder_plan,
+    forward,
     relu,
     scale,
 )
-from adain.networks.openvino.convolutions import Convolutions, upsample
+from adain.networks.networks import Networks, Weights
+from adain.networks.openvino.convolutions import Convolutions, max_pool, upsample
 from adain.networks.stats import EPSILON, ChannelStats, affine
-from adain.networks.weights import Ranges, Weights
 
 
-def activations_graph(weights: Weights, names: Sequence[str], slope: float = 0.0):
+def activations_graph(encoder: Weights, names: Sequence[str]):
     """Return an openvino.Model: float32 pictures (1, rows, columns, 3) -> the named activations.
 
-    names: relu names in the order wanted; each comes out as (1, rows, columns, channels).
-    slope: the ReLUs' negative slope, here and in the other graphs.
+    encoder: one with plain ReLUs, as VGG19; names: relu names in the order wanted; each comes out
+    as (1, rows, columns, channels).
     """
-    image, found = _encoder(Convolutions(weights, "encoder"), names, slope)
+    image, found = _encode(Convolutions(encoder, "encoder"), names)
     return _model([_transpose(found[name], (0, 2, 3, 1)) for name in names], [image])
 
 
-def statistics_graph(weights: Weights, names: Sequence[str], slope: float = 0.0,
-                     ranges: Ranges | None = None):
-    """Return an openvino.Model: a picture and pixel weights -> mean and variance of activations.
+def statistics_graph(networks: Networks):
+    """Return an openvino.Model: from the arguments of Engine.measure() to its results.
 
-    The channels of all the named activations stand in a row. ranges: of the inputs of those
-    convolutions that are computed in 8 bits, here and in the other graphs.
+    The channels of all AdaIN layers stand in a row.
     """
     from adain.networks.openvino.runtime import op
 
-    image, found = _encoder(Convolutions(weights, "encoder", ranges), names, slope)
+    names = networks.adain_layers
+    image, found = _encode(Convolutions(networks.encoder, "encoder", networks.ranges), names,
+                           networks.negative_slope)
     pixels = op.parameter([1, -1, -1], np.float32, name="weights")
     levels = _levels(pixels, names)
     axes = np.array([2, 3])
@@ -56,36 +56,19 @@ def statistics_graph(weights: Weights, names: Sequence[str], slope: float = 0.0,
     return _model([*map(_row, zip(*moments))], [image, pixels])
 
 
-def transfer_graph(encoder: Weights, decoder: Weights, adain_layers: Sequence[str],
-                   slope: float = 0.0, ranges: Ranges | None = None):
+def transfer_graph(networks: Networks):
     """Return an openvino.Model: from the arguments of Engine.transfer() to its results."""
-    inputs, picture, content = _transfer(Convolutions(encoder, "encoder", ranges),
-                                         Convolutions(decoder, "decoder", ranges), adain_layers,
-                                         slope)
+    inputs, picture, content = transfer(networks,
+                                        Convolutions(networks.encoder, "encoder", networks.ranges),
+                                        Convolutions(networks.decoder, "decoder", networks.ranges))
     return _model([picture, *content], inputs)
 
 
-def ranges_graph(encoder: Weights, decoder: Weights, adain_layers: Sequence[str],
-                 slope: float = 0.0):
-    """Return an openvino.Model, from the arguments of Engine.transfer(), and names of layers.
+def transfer(networks: Networks, encoder: Convolutions, decoder: Convolutions):
+    """Return the inputs, the picture, and the statistics that were removed, as nodes.
 
-    For each of these "part/layer" it gives the lowest and the highest number that goes into that
-    convolution. The first is left out: pictures go into it, from 0 to 1.
+    encoder, decoder: what computes the convolutions of the networks.
     """
-    from adain.networks.openvino.runtime import op
-
-    networks = Convolutions(encoder, "encoder"), Convolutions(decoder, "decoder")
-    inputs, _, _ = _transfer(*networks, adain_layers, slope)
-    found = networks[0].inputs | networks[1].inputs
-    names = list(found)[1:]
-    everything = np.array([0, 1, 2, 3])
-    return _model([limit(found[name], everything, keep_dims=False) for name in names
-                   for limit in (op.reduce_min, op.reduce_max)], inputs), names
-
-
-def _transfer(encoder: Convolutions, decoder: Convolutions, adain_layers: Sequence[str],
-              slope: float):
-    """Return the inputs, the picture, and the statistics that were removed."""
     from adain.networks.openvino.runtime import op
 
     def blend(first, second, share):  # stats.interpolate needs 1 - share, a number minus a tensor
@@ -93,41 +76,42 @@ def _transfer(encoder: Convolutions, decoder: Convolutions, adain_layers: Sequen
 
     def split(vector):
         return [op.reshape(part, np.array([1, -1, 1, 1]), False)
-                for part in _split(vector, encoder.weights, adain_layers)]
+                for part in _split(vector, networks)]
 
-    image, found = _encoder(encoder, adain_layers, slope)
+    names = networks.adain_layers
+    image, found = _encode(encoder, names, networks.negative_slope)
     style_mean, style_std, mean, std = (
-        op.parameter([sum(_widths(encoder.weights, adain_layers))], np.float32) for _ in range(4))
+        op.parameter([networks.channels], np.float32) for _ in range(4))
     alpha, own = op.parameter([], np.float32), op.parameter([], np.float32)
-    own_mean, own_variance = map(_row, zip(*(_moments(found[name]) for name in adain_layers)))
+    own_mean, own_variance = map(_row, zip(*(_moments(found[name]) for name in names)))
     own_std = op.sqrt(op.add(own_variance, np.float32(EPSILON)))
     content = ChannelStats(blend(mean, own_mean, own), blend(std, own_std, own))
     target = ChannelStats(blend(content.mean, style_mean, alpha),
                           blend(content.std, style_std, alpha))
     restyled = {name: op.add(op.multiply(found[name], scale), shift)
-                for name, scale, shift in zip(adain_layers, *map(split, affine(content, target)))}
+                for name, scale, shift in zip(names, *map(split, affine(content, target)))}
     inputs = [image, style_mean, style_std, alpha, mean, std, own]
-    return inputs, _decoder(decoder, restyled, slope), content
+    return inputs, _decode(decoder, restyled, networks.negative_slope), content
 
 
-def regions_graph(encoder: Weights, decoder: Weights, adain_layers: Sequence[str],
-                  slope: float = 0.0, ranges: Ranges | None = None):
+def regions_graph(networks: Networks):
     """Return an openvino.Model: from the arguments of Engine.transfer_regions() to its result."""
     from adain.networks.openvino.runtime import op
 
-    image, found = _encoder(Convolutions(encoder, "encoder", ranges), adain_layers, slope)
+    names, negative_slope = networks.adain_layers, networks.negative_slope
+    image, found = _encode(Convolutions(networks.encoder, "encoder", networks.ranges), names,
+                           negative_slope)
     regions = op.parameter([-1, -1, -1], np.float32, name="regions")
-    levels = _levels(regions, adain_layers)
-    tables = [op.parameter([-1, sum(_widths(encoder, adain_layers))], np.float32)
-              for _ in range(2)]
+    levels = _levels(regions, names)
+    tables = [op.parameter([-1, networks.channels], np.float32) for _ in range(2)]
     restyled = {}
-    for name, *pair in zip(adain_layers, *(_split(table, encoder, adain_layers)
-                                           for table in tables)):
+    for name, *pair in zip(names, *(_split(table, networks) for table in tables)):
         shares = _transpose(levels[name], (0, 2, 3, 1))
         factor, offset = (_transpose(op.matmul(shares, table, False, False), (0, 3, 1, 2))
                           for table in pair)
         restyled[name] = op.add(op.multiply(found[name], factor), offset)
-    picture = _decoder(Convolutions(decoder, "decoder", ranges), restyled, slope)
+    picture = _decode(Convolutions(networks.decoder, "decoder", networks.ranges), restyled,
+                      negative_slope)
     return _model([picture], [image, regions, *tables])
 
 
@@ -143,16 +127,12 @@ def _levels(maps, names: Sequence[str]) -> dict:
     return found
 
 
-def _widths(encoder: Weights, names: Sequence[str]) -> list[int]:
-    return [encoder[conv(name)][1].size for name in names]
-
-
-def _split(table, encoder: Weights, names: Sequence[str]) -> list:
-    """Return (..., channels of all activations) cut into one of each activation."""
+def _split(table, networks: Networks) -> list:
+    """Return (..., channels of all AdaIN layers) cut into one of each layer."""
     from adain.networks.openvino.runtime import op
 
-    parts = op.variadic_split(table, np.array(-1), np.array(_widths(encoder, names)))
-    return [parts.output(index) for index in range(len(names))]
+    parts = op.variadic_split(table, np.array(-1), np.array(networks.widths))
+    return [parts.output(index) for index in range(len(networks.widths))]
 
 
 def _moments(features):
@@ -172,47 +152,46 @@ def _row(vectors):
     return op.reshape(op.concat(list(vectors), 1), np.array([-1]), False)
 
 
-def _encoder(convolve: Convolutions, names: Sequence[str], slope: float):
+def _encode(convolutions: Convolutions, names: Sequence[str], negative_slope: float = 0.0):
     """Return the input and {name: activation (1, channels, rows, columns)}."""
     from adain.networks.openvino.runtime import op
 
-    image = op.parameter([1, -1, -1, 3], np.float32, name="image")
-    x, last, found = _transpose(image, (0, 3, 1, 2)), "", {}
-    plan = encoder_plan(depths_of(convolve.weights))
-    for step, following in zip(plan, [*plan[1:], None]):
+    image, found = op.parameter([1, -1, -1, 3], np.float32, name="image"), {}
+
+    def convolve(x, layer: str):
+        return _relu(convolutions(x, layer), negative_slope)
+
+    def pool(x, layer: str):
+        wanted = any(x is activation for activation in found.values())
+        return max_pool(x if wanted else convolutions.quantise(x, layer))
+
+    plan = encoder_plan(depths_of(convolutions.weights))
+    for step, x in forward(plan, _transpose(image, (0, 3, 1, 2)), convolve, pool):
+        if relu(step) in names:
+            found[relu(step)] = x
         if len(found) == len(set(names)):
             break
-        if step == "pool":
-            if last not in names:
-                x = convolve.quantise(x, following)
-            x = op.max_pool(x, [2, 2], [1, 1], [0, 0], [0, 0], [2, 2], "floor").output(0)
-            continue
-        x, last = _relu(convolve(x, step), slope), relu(step)
-        if last in names:
-            found[last] = x
     return image, found
 
 
-def _decoder(convolve: Convolutions, restyled: dict, slope: float):
+def _decode(convolutions: Convolutions, restyled: dict, negative_slope: float):
     """Return the decoder's picture (1, rows, columns, 3) from {name: restyled activation}."""
-    from adain.networks.openvino.runtime import op
+    upsampled = set()  # convolutions that upsample their input themselves
 
-    x, upsampled = None, False
-    for step in decoder_plan(depths_of(convolve.weights)):
-        if step == "upsample":
-            upsampled = True
-            continue
-        if upsampled and relu(step) not in restyled:
-            x = convolve.after_upsampling(x, step)
-        else:
-            x = upsample(x) if upsampled else x
-            if relu(step) in restyled:
-                x = restyled[relu(step)] if x is None else op.add(x, restyled[relu(step)])
-            x = convolve(x, step)
-        upsampled = False
-        if step != DECODER_OUTPUT:
-            x = _relu(x, slope)
-    return _transpose(x, (0, 2, 3, 1))
+    def convolve(x, layer: str):
+        x = (convolutions.after_upsampling(x, layer) if layer in upsampled
+             else convolutions(x, layer))
+        return x if layer == DECODER_OUTPUT else _relu(x, negative_slope)
+
+    def resample(x, layer: str):
+        if relu(layer) in restyled:  # is added to what was upsampled
+            return upsample(x)
+        upsampled.add(layer)
+        return x
+
+    plan = decoder_plan(depths_of(convolutions.weights))
+    *_, (_, picture) = forward(plan, None, convolve, resample, restyled)
+    return _transpose(picture, (0, 2, 3, 1))
 
 
 def _model(outputs, inputs):
@@ -227,7 +206,7 @@ def _transpose(x, order: tuple[int, ...]):
     return op.transpose(x, np.array(order))
 
 
-def _relu(x, slope: float):
+def _relu(x, negative_slope: float):
     from adain.networks.openvino.runtime import op
 
-    return op.prelu(x, np.float32([slope])) if slope else op.relu(x)
+    return op.prelu(x, np.float32([negative_slope])) if negative_slope else op.relu(x)

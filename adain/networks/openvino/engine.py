@@ -1,0 +1,102 @@
+"""OpenVINOEngine: the networks on a CPU."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+
+from adain import memory
+from adain.errors import OptionError
+from adain.networks.networks import Networks
+from adain.networks.openvino import cache as network_cache
+from adain.networks.openvino import cpu, graphs
+from adain.networks.openvino.compiled import CompiledGraph, compile_options
+from adain.networks.stats import ChannelStats
+
+
+class OpenVINOEngine:
+    """An `Engine` on the CPU. Precision "auto" is bfloat16 where the CPU is faster with it."""
+
+    name = "openvino"
+
+    def __init__(self, networks: Networks, precision: str = "auto") -> None:
+        self._in_integers = precision == "int8"
+        if self._in_integers:
+            _check_int8(networks)
+        else:
+            networks = replace(networks, ranges=None)
+        options = compile_options(precision)
+
+        def compiled(graph: Callable[[Networks], Any], networks: Networks) -> CompiledGraph:
+            name = network_cache.name(graph.__name__, networks, options)
+            return CompiledGraph(partial(graph, networks), options, name)
+
+        # Both at once, and while the caller goes on, to read the pictures.
+        with_threads = ThreadPoolExecutor(2)
+        self._statistics = with_threads.submit(compiled, graphs.statistics_graph,
+                                               replace(networks, decoder={}))
+        self._transfer = with_threads.submit(compiled, graphs.transfer_graph, networks)
+        with_threads.shutdown(wait=False)
+        self._make_regions = partial(compiled, graphs.regions_graph, networks)
+        self._memory_is_short, self._last = memory.reserved_counts(), None
+        self.radius, self.channels = networks.radius, networks.channels
+        self._lock = threading.Lock()
+
+    def session(self) -> AbstractContextManager:
+        return self._lock
+
+    @cached_property
+    def _regions(self) -> CompiledGraph:
+        return self._make_regions()  # needed for masks only
+
+    @cached_property
+    def device(self) -> str:
+        computes = "int8" if self._in_integers else self._transfer.result().precision
+        return f"CPU, {computes}"
+
+    def measure(self, image: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        mean, variance = self._next(self._statistics.result())(image[None], weights[None])
+        return mean.copy(), variance.copy()
+
+    def transfer(self, image: np.ndarray, style: ChannelStats, alpha: float,
+                 content: ChannelStats | None = None,
+                 own: float = 0.0) -> tuple[np.ndarray, ChannelStats]:
+        network = self._next(self._transfer.result())
+        # Whole pictures often have one size. Tiles of large ones do, too, but must save memory.
+        call = network.repeat if content is None or own else network
+        if content is None:  # zeros get no share, and leave the picture's own without rounding
+            content, own = ChannelStats(*np.zeros((2, self.channels), np.float32)), 1.0
+        picture, mean, std = call(image[None], *style, np.float32(alpha), *content, np.float32(own))
+        return picture[0], ChannelStats(mean.copy(), std.copy())
+
+    def transfer_regions(self, image: np.ndarray, regions: np.ndarray, scales: np.ndarray,
+                         shifts: np.ndarray) -> np.ndarray:
+        return self._next(self._regions)(image[None], regions, scales, shifts)[0][0]
+
+    def release_memory(self) -> None:
+        for network in (self._statistics.result(), self._transfer.result()):
+            network.release_memory()
+
+    def _next(self, network: CompiledGraph) -> CompiledGraph:
+        """Return a network that is about to run; under limits none other keeps its activations."""
+        if self._memory_is_short and self._last not in (None, network):
+            self._last.release_memory()
+        self._last = network
+        return network
+
+
+def _check_int8(networks: Networks) -> None:
+    """Raise OptionError where these networks, or this CPU, cannot compute in 8 bits."""
+    if networks.ranges is None:
+        raise OptionError("`precision=int8` is for the networks that ship, whose ranges are "
+                          "known; use auto, float32 or bfloat16 with others.")
+    if cpu.lacks_int8():
+        raise OptionError("`precision=int8` needs a CPU with VNNI instructions, which this one "
+                          "lacks: use auto.")
