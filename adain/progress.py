@@ -25,7 +25,8 @@ class StopRequest:
     """Inside of `with`, SIGINT, SIGTERM and SIGHUP only set `name`; a second ends the program.
 
     SIGHUP tells that the terminal is gone; where it is ignored, under nohup, it stays ignored.
-    Only the main thread receives signals: in another one nothing happens.
+    Only the main thread receives signals: in another one nothing happens. Where one is inside of
+    another, a signal stops both.
     then: called with that name, for code that waits for a callback instead of asking. It must not
     print: it could meet a print that the signal interrupted.
     """
@@ -37,15 +38,20 @@ class StopRequest:
         self._then = then
 
     def _handle(self, number, frame) -> None:
-        self.name = signal.Signals(number).name
-        self._then(self.name)
+        self._stop(signal.Signals(number).name)
         signal.signal(number, signal.default_int_handler)
+
+    def _stop(self, name: str) -> None:
+        self.name = name
+        self._then(name)
 
     def __enter__(self) -> StopRequest:
         main = threading.current_thread() is threading.main_thread()
         self._before = {number: signal.signal(number, self._handle)
                         for number in (_stop_signals() if main else ())}
         if main:
+            if self.came():  # before this work began
+                self._stop(self._active[-1].name)
             self._active.append(self)
         return self
 
@@ -54,6 +60,8 @@ class StopRequest:
             signal.signal(number, handler)
         if self in self._active:
             self._active.remove(self)
+            if self.name and self._active:  # the work around this one stops, too
+                self._active[-1]._stop(self.name)
 
     @classmethod
     def came(cls) -> bool:

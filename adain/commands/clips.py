@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 
@@ -13,12 +12,17 @@ from adain.commands import frame_progress, tell_error
 from adain.errors import ImageError, OptionError
 from adain.files import find
 from adain.jobs import naming
-from adain.jobs.painter import Painter
-from adain.jobs.results import Results
+from adain.methods.adain import AdaIN
 from adain.methods.recipe import Recipe, Style
 from adain.transfer.stylizer import Stylizer
 from adain.video.clips import MAX_FRAME_PIXELS, import_av
 from adain.video.steady import check_smoothing
+
+# The options that videos and cameras understand.
+OPTIONS = frozenset({
+    "content_path", "style_path", "alpha", "style_weights", "style_size", "smoothing", "seed",
+    "max_pixels", "out_path", "overwrite", "model", "checkpoint", "vgg_path", "decoder_path",
+    "engine", "precision", "tile_size", "max_memory"})
 
 Clip = tuple[Path, Path]  # a video, and its folder below the path that was given
 
@@ -52,10 +56,10 @@ def is_camera(path: str) -> bool:
 
 
 def main(contents: list[Clip], options: argparse.Namespace, recipe: Recipe,
-         styles: list[Style], make_stylizer: Callable[[argparse.Namespace], Stylizer]) -> int:
+         styles: list[Style]) -> int:
     """Stylise videos in every style, or what a camera sees in one; return the exit code."""
     if is_camera(str(contents[0][0])):
-        return _camera(int(str(contents[0][0])), options, recipe, styles, make_stylizer)
+        return _camera(int(str(contents[0][0])), options, recipe, styles)
     from adain.video.writer import check_writable_format
 
     import_av()
@@ -68,7 +72,7 @@ def main(contents: list[Clip], options: argparse.Namespace, recipe: Recipe,
             print(f"{target} exists already (--overwrite replaces it)")
         else:
             todo.setdefault(source, []).append((style, target))
-    painter, failed = None, []
+    method, failed = None, []
     for source, results in todo.items():
         try:
             _check(source, results[0][1], options)
@@ -81,11 +85,11 @@ def main(contents: list[Clip], options: argparse.Namespace, recipe: Recipe,
         if results[0][1].suffix != source.suffix and not naming.is_file_name(options.out_path):
             print(f"{source}: {source.suffix} cannot be written, the result is .mp4",
                   file=sys.stderr)
-        if painter is None:
-            painter = Painter(make_stylizer(options), recipe, Results("output"))
+        if method is None:
+            method = AdaIN.from_options(vars(options), recipe)
         for style, target in results:
             try:
-                _clip(options, painter, source, style, target)
+                _clip(options, method, source, style, target)
             except ImageError as error:  # of this style, or of the disk
                 tell_error(error)
                 failed.append(target)
@@ -120,29 +124,29 @@ def _check(source: Path, target: Path, options: argparse.Namespace) -> None:
         pass  # nothing is written before the first frame
 
 
-def _camera(number: int, options: argparse.Namespace, recipe: Recipe, styles: list[Style],
-            make_stylizer: Callable[[argparse.Namespace], Stylizer]) -> int:
+def _camera(number: int, options: argparse.Namespace, recipe: Recipe,
+            styles: list[Style]) -> int:
     from adain.video import webcam
 
     if len(styles) != 1:
         raise OptionError(f"a camera is shown in one style; received {len(styles)}: "
                           "--style-weights mixes them.")
-    painter = Painter(make_stylizer(options), recipe, Results("output"))
-    [encoded] = painter.encoded(styles[0])
-    made = webcam.stylize_webcam(painter.stylizer, number, encoded,
+    method = AdaIN.from_options(vars(options), recipe)
+    [encoded] = method.encoded(styles[0])
+    made = webcam.stylize_webcam(method.stylizer, number, encoded,
                                  styles[0].alpha, options.smoothing)
-    _tell_frames(made, "the window", painter.stylizer)
+    _tell_frames(made, "the window", method.stylizer)
     return 0
 
 
-def _clip(options: argparse.Namespace, painter: Painter, source: Path, style: Style,
+def _clip(options: argparse.Namespace, method: AdaIN, source: Path, style: Style,
           target: Path) -> None:
     """Write a clip in one style, and say what the result lacks."""
     from adain.video import stylize as video
 
-    [encoded] = painter.encoded(style)
+    [encoded] = method.encoded(style)
     with frame_progress() as show:
-        made = video.stylize_file(painter.stylizer, source, target, encoded, style.alpha,
+        made = video.stylize_file(method.stylizer, source, target, encoded, style.alpha,
                                   options.smoothing, show, options.max_pixels or MAX_FRAME_PIXELS)
     if made.damaged:
         print(f"{source}: left out {made.damaged} damaged packet{'s' * (made.damaged > 1)}",
@@ -151,7 +155,7 @@ def _clip(options: argparse.Namespace, painter: Painter, source: Path, style: St
         print(f"{source} was cut: it ends {made.missing_seconds:.1f} s early", file=sys.stderr)
     if made.left_out:
         print(f"{target} lacks: {', '.join(made.left_out)}", file=sys.stderr)
-    _tell_frames(made, target, painter.stylizer)
+    _tell_frames(made, target, method.stylizer)
 
 
 def _tell_frames(made, where: Path | str, stylizer: Stylizer) -> None:

@@ -20,28 +20,28 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
+from adain import methods
 from adain.commands import (
     check_paths,
     clips,
-    iterative,
     progress,
     run,
     stop_between,
     tell_error,
     with_flags,
 )
-from adain.commands.stylize_options import NOT_FOR_ONE_STYLE, NOT_FOR_VIDEOS, parser, refuse
+from adain.commands.stylize_options import parser, refuse
 from adain.errors import ImageError, OptionError, StyleError
 from adain.files import find, images
 from adain.jobs import naming
 from adain.jobs import pipeline as batch
-from adain.jobs.painter import Painter, StylePainter
+from adain.jobs.painter import Painter
 from adain.jobs.results import Results
+from adain.methods.method import Method
 from adain.methods.recipe import Recipe, Style, styles_of
 from adain.networks.architecture import DEFAULT_PRESET
 from adain.progress import StopRequest
 from adain.transfer import style_file as stylefile
-from adain.transfer.stylizer import Stylizer
 from adain.transfer.tiling import Progress
 
 gc.freeze()
@@ -59,33 +59,11 @@ def main(arguments: list[str] | None = None) -> int:
     recipe = Recipe(**{name: tuple(value) if isinstance(value, list) else value
                        for name, value in vars(options).items()
                        if name in Recipe.__dataclass_fields__ and value is not None})
-    if options.checkpoint:
-        from adain.methods.johnson import (
-            network as johnson,  # what few commands need is imported there: it takes its time
-        )
-
-        if johnson.is_network(options.checkpoint):
-            # Its painting is needed again only where results are refined.
-            refuse(root, options, (*NOT_FOR_ONE_STYLE, *(() if recipe.refine else ("style_path",))),
-                   f"{options.checkpoint} is a network of one style")
-            return one_style(options, recipe, started)
-    if options.model == iterative.MODEL:
-        refuse(root, options, iterative.REFUSED, "--model gatys optimises pixels")
-    else:
-        name = options.checkpoint or options.model or DEFAULT_PRESET
-        refuse(root, options, iterative.OPTIONS, f"{name} is a network for any style")
-    if not options.style_path:
-        raise OptionError("--style-path is missing: a picture, or a folder of pictures.")
-    paths, unreadable = find_styles(options)
-    if not recipe.one_result:  # each once, though it was named twice
-        paths = list({os.path.abspath(path): path for path in paths}.values())
-    styles = styles_of(paths, naming.unique_names(paths), options.alpha, recipe)
-    if options.save_style and (len({style.paths for style in styles}) > 1 or recipe.masks):
-        raise OptionError(f"--save-style writes one style; there are {len(paths)}: "
-                          "--style-weights mixes them.")
-    if options.save_style and recipe.keep_colors:
-        raise OptionError("--save-style cannot write a style that takes each content's colours: "
-                          "leave out --keep-colors.")
+    kind = methods.choose(options.model, options.checkpoint)
+    network = options.checkpoint or f"--model {options.model or DEFAULT_PRESET}"
+    refuse(root, options, kind.understood(recipe), f"{network} {kind.kind}")
+    own_style = kind.own_style(vars(options))
+    styles, unreadable = ([own_style], []) if own_style else find_styles(options, recipe, kind)
     videos, skipped = clips.named(options.content_path), []
     if not videos:
         try:
@@ -95,24 +73,24 @@ def main(arguments: list[str] | None = None) -> int:
             if not videos:
                 raise
     unreadable += skipped
+    if videos and "smoothing" not in kind.options:
+        raise OptionError(f"{network} {kind.kind}: it takes pictures, not videos or cameras.")
     if videos:
-        refuse(root, options, NOT_FOR_VIDEOS, f"{videos[0][0]} is a video or a camera")
-        return clips.main(videos, options, recipe, styles, make_stylizer) or int(bool(unreadable))
-    refuse(root, options, ("smoothing",), f"{options.content_path[0]} is no video")
+        refuse(root, options, clips.OPTIONS, f"{videos[0][0]} is a video or a camera")
+        return clips.main(videos, options, recipe, styles) or int(bool(unreadable))
+    refuse(root, options, vars(options).keys() - {"smoothing"},
+           f"{options.content_path[0]} is no video")
     results = Results(options.out_path, options.format, options.sheet)
-    jobs = choose_jobs(options, results, contents, styles)
-    if options.model == iterative.MODEL:
-        return iterative.main(options, jobs, Painter(None, recipe, results), results) or (
-            int(bool(unreadable)))
-    stylizer = make_stylizer(options)
+    jobs = choose_jobs(options, results, contents, styles, kind.beside)
+    method = kind.from_options(vars(options), recipe)
+    method.check_results([job.out_path for job in jobs])
 
     with stop_between() as between:
-        painter = Painter(stylizer, recipe, results, shown_steps(jobs, between))
+        method.progress = shown_steps(jobs, between)
         if options.save_style and jobs:
-            stylizer.save_style(options.save_style, painter.encoded(jobs[0].style)[0])
-        outcomes, bad = paint(options, jobs, painter, results, between)
-    return tell(options, outcomes, unreadable + bad, started,
-                f"{stylizer.model}, {stylizer.engine.name} on {stylizer.engine.device}")
+            method.save_style(options.save_style, jobs[0].style)
+        outcomes, bad = paint(options, jobs, Painter(method, recipe, results), results, between)
+    return tell(options, outcomes, unreadable + bad, started, method.describe())
 
 
 def shown_steps(jobs: Sequence[batch.Job], between: Callable[[Iterable], Iterable]) -> Progress:
@@ -141,49 +119,28 @@ def until_stopped(steps: Iterable[int], count: int) -> Iterator[int]:
         yield step
 
 
-def one_style(options: argparse.Namespace, recipe: Recipe, started: float) -> int:
-    """Stylise with a network of one style."""
-    from adain.methods.johnson import network as johnson
-
-    if clips.named(options.content_path):
-        raise OptionError("a network of one style takes pictures, not videos or cameras.")
-    painting = None
-    if recipe.refine:
-        paintings = find_styles(options)[0] if options.style_path else []
-        if len(paintings) != 1 or paintings[0].suffix.lower() == stylefile.SUFFIX:
-            raise OptionError("--refine needs one --style-path with a network of one style: the "
-                              "picture that it was trained on.")
-        painting = paintings[0]
-    contents, unreadable = find.contents(options.content_path, written(options))
-    network = johnson.StyleNetwork(options.checkpoint, options.precision, options.max_memory)
-    results = Results(options.out_path, options.format, options.sheet)
-    jobs = choose_jobs(options, results, contents, [Style(network.style_name, ())])
-    with stop_between() as between:
-        painter = StylePainter(network, recipe, results, shown_steps(jobs, between), painting)
-        outcomes, bad = paint(options, jobs, painter, results, between)
-    return tell(options, outcomes, unreadable + bad, started,
-                f"johnson, openvino on {network.device}, in one piece: its normalisation forbids "
-                "tiles")
-
-
 def paint(options: argparse.Namespace, jobs: list[batch.Job], painter: Painter, results: Results,
           between: Callable[[Iterable], Iterable]) -> tuple[list[batch.Outcome], list[Path]]:
     """Do the jobs; return what became of each, and the contents and styles that failed.
 
     between: ends the batch between two pictures when it was stopped.
     """
-    reads, write, existing = painter, results.write, results.existing
+    method = painter.method
+    read, prepare, write = painter.read, method.prepare, results.write
     if options.sheet:
         from adain.jobs.sheet import Cells
 
         cells = Cells(painter)
-        reads, write = cells, cells.write
-    if options.sheet or options.overwrite:
-        existing = no_result
+        read, prepare, write = cells.read, cells.prepare, cells.write
+
+    def existing(path: Path) -> Path | None:
+        again = options.sheet or options.overwrite or method.is_unfinished(path)
+        return None if again else results.existing(path)
+
     done: list[batch.Outcome] = []
     told: dict[str, Path] = {}  # what several results lack is told once
-    with closing(batch.run(jobs, reads.read, painter.paint, write, existing,
-                           reads.prepare, painter.room)) as outcomes:
+    with closing(batch.run(jobs, read, painter.paint, write, existing, prepare,
+                           method.room)) as outcomes:
         for outcome in between(progress(outcomes, "pictures", len(jobs))):
             done.append(outcome)
             error = outcome.error
@@ -198,10 +155,6 @@ def paint(options: argparse.Namespace, jobs: list[batch.Job], painter: Painter, 
     return done, list(dict.fromkeys(told.values()))
 
 
-def no_result(path: Path) -> None:
-    """Find no result that exists already."""
-
-
 def tell(options: argparse.Namespace, outcomes: list[batch.Outcome], bad: list[Path],
          started: float, network: str) -> int:
     """Print what was made by which network; return the exit code."""
@@ -214,24 +167,36 @@ def tell(options: argparse.Namespace, outcomes: list[batch.Outcome], bad: list[P
     return 1 if bad else 0
 
 
-def make_stylizer(options: argparse.Namespace) -> Stylizer:
-    return Stylizer(options.model, checkpoint=options.checkpoint, vgg_path=options.vgg_path,
-                    decoder_path=options.decoder_path, engine=options.engine,
-                    precision=options.precision, tile_size=options.tile_size,
-                    max_memory=options.max_memory, style_size=options.style_size or None)
-
-
 def written(options: argparse.Namespace) -> list[str]:
     """Return the files and folders that results go to, which are no contents and no styles."""
     return [path for path in (options.sheet or options.out_path, options.save_style,
                               options.evolution) if path not in (None, find.STREAM)]
 
 
-def find_styles(options: argparse.Namespace) -> tuple[list[Path], list[Path]]:
+def find_styles(options: argparse.Namespace, recipe: Recipe,
+                kind: type[Method]) -> tuple[list[Style], list[Path]]:
+    """Return what to paint with, and the folders that could not be read."""
+    if not options.style_path:
+        raise OptionError("--style-path is missing: a picture, or a folder of pictures.")
+    paths, unreadable = find_style_files(options, kind)
+    if not recipe.one_result:  # each once, though it was named twice
+        paths = list({os.path.abspath(path): path for path in paths}.values())
+    styles = styles_of(paths, naming.unique_names(paths), options.alpha, recipe)
+    if options.save_style and (len({style.paths for style in styles}) > 1 or recipe.masks):
+        raise OptionError(f"--save-style writes one style; there are {len(paths)}: "
+                          "--style-weights mixes them.")
+    if options.save_style and recipe.keep_colors:
+        raise OptionError("--save-style cannot write a style that takes each content's colours: "
+                          "leave out --keep-colors.")
+    return styles, unreadable
+
+
+def find_style_files(options: argparse.Namespace,
+                     kind: type[Method]) -> tuple[list[Path], list[Path]]:
     """Return the styles, pictures or encoded ones, and the folders that could not be read."""
     needs_pictures = next((flag for flag, given in (
         ("--keep-colors", options.keep_colors), ("--concat", options.concat),
-        ("--model gatys", options.model == iterative.MODEL)) if given), None)
+        (f"--model {options.model}", "save_style" not in kind.options)) if given), None)
 
     def fits(path: Path) -> bool:
         return path.suffix.lower() != stylefile.SUFFIX or (
@@ -256,8 +221,12 @@ def find_styles(options: argparse.Namespace) -> tuple[list[Path], list[Path]]:
 
 
 def choose_jobs(options: argparse.Namespace, results: Results,
-                contents: list[tuple[Path, Path]], styles: list[Style]) -> list[batch.Job]:
-    """Return the results to make; OptionError where they cannot be named or written."""
+                contents: list[tuple[Path, Path]], styles: list[Style],
+                beside: Sequence[str]) -> list[batch.Job]:
+    """Return the results to make; OptionError where they cannot be named or written.
+
+    beside: endings of files that may be written beside a result.
+    """
     if options.random is not None and options.random < 1:
         raise OptionError(f"--random must be at least 1; received {options.random}.")
     # Drawn by the name below --content-path, so that it does not matter where that is.
@@ -267,7 +236,7 @@ def choose_jobs(options: argparse.Namespace, results: Results,
                       "utf-8", "surrogateescape")).sample(
                       styles, min(options.random, len(styles))))]
     targets = results.name([(content, folder, style.name) for content, folder, style in chosen],
-                           (".state.npz",) if options.model == iterative.MODEL else ())
+                           beside)
     stems = {os.path.abspath(target.with_suffix("")) for target in targets}
     made = [content for content, _ in contents
             if os.path.abspath(content.with_suffix("")) in stems]
@@ -275,7 +244,7 @@ def choose_jobs(options: argparse.Namespace, results: Results,
         find.say(f"left out {len(made)} content{'s that have' if made[1:] else ' that has'} "
                  f"the name of a result: {made[0]}{', ...' * bool(made[1:])}")
         return choose_jobs(options, results, [one for one in contents if one[0] not in made],
-                           styles)
+                           styles, beside)
     jobs = [batch.Job(content, style, target)
             for (content, _, style), target in zip(chosen, targets)]
     if results.sheet:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Collection
 from pathlib import Path
 
 from adain import __version__
 from adain.commands import flag, iterative
 from adain.errors import OptionError
 from adain.files import images
+from adain.methods import GATYS
 from adain.methods.recipe import BITS
 from adain.networks.architecture import DEFAULT_PRESET, PRESETS
 from adain.networks.engine import ENGINES, PRECISIONS
@@ -18,13 +20,6 @@ from adain.video.steady import SMOOTHING
 
 FORMATS = tuple(ending for ending in ("jpg", "png", "webp", "tif", "avif")
                 if f".{ending}" in images.WRITE_SUFFIXES)
-NOT_FOR_ONE_STYLE = ("alpha", "style_weights", "masks", "style_size", "coarse_size",
-                     "passes", "smoothing", "random", "save_style", "concat", "model",
-                     "vgg_path", "decoder_path", "engine", "tile_size", *iterative.OPTIONS)
-
-NOT_FOR_VIDEOS = ("masks", "keep_colors", "coarse_size", "passes", "refine", "random",
-                  "save_style", "content_size", "crop_size", "format", "bits", "concat", "sheet",
-                  "json")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -105,7 +100,7 @@ def parser() -> argparse.ArgumentParser:
                         help="print a line of JSON for each result")
 
     network = root.add_argument_group("networks")
-    network.add_argument("--model", choices=(*PRESETS, iterative.MODEL),
+    network.add_argument("--model", choices=(*PRESETS, GATYS),
                          help=f"default {DEFAULT_PRESET}; gatys: see below")
     network.add_argument("--checkpoint", metavar="PATH",
                          help="use what train.py wrote there instead of the shipped weights; or "
@@ -133,9 +128,9 @@ def parser() -> argparse.ArgumentParser:
     return root
 
 
-def refuse(root: argparse.ArgumentParser, options: argparse.Namespace, names: tuple[str, ...],
-           subject: str) -> None:
-    """Raise OptionError for the first of these options that is not left at the parser's default."""
-    for name in names:
-        if getattr(options, name) != root.get_default(name):
+def refuse(root: argparse.ArgumentParser, options: argparse.Namespace,
+           understood: Collection[str], subject: str) -> None:
+    """Raise OptionError for the first other option that is not left at the parser's default."""
+    for name, value in vars(options).items():
+        if name not in understood and value != root.get_default(name):
             raise OptionError(f"{subject}, for which there is no {flag(name)}: leave it out.")

@@ -24,7 +24,7 @@ DONE, EXISTS, FAILED = "done", "exists", "failed"
 
 
 class Job(NamedTuple):
-    """One result to make; `style` is whatever the batch's `stylize` understands."""
+    """One result to make; `style` is whatever the batch's `prepare` and `stylize` understand."""
 
     content: Path
     style: Any
@@ -41,7 +41,7 @@ class Outcome(NamedTuple):
     error: AdaINError | None = None
 
 
-def run(jobs: Sequence[Job], read: Callable[[Path, Claim], Any], stylize: Callable[[Any, Any], Any],
+def run(jobs: Sequence[Job], read: Callable[[Path, Claim], Any], stylize: Callable[[Any, Job], Any],
         write: Callable[[Path, Any], Path],
         existing: Callable[[Path], Path | None] = lambda path: None,
         prepare: Callable[[Any], None] = lambda style: None,
@@ -88,7 +88,7 @@ def run(jobs: Sequence[Job], read: Callable[[Path, Claim], Any], stylize: Callab
                         image, size = content.result()
                         style_ready.result()
                         started = time.perf_counter()
-                        result = stylize(image, job.style)
+                        result = stylize(image, job)
                 except AdaINError as error:
                     memory.give(taken)
                     yield Outcome(job, FAILED, job.out_path, error=error)

@@ -65,7 +65,7 @@ class Cells:
         return picture
 
     def prepare(self, style: Style) -> None:
-        self._painter.prepare(style)
+        self._painter.method.prepare(style)
         picture = None if style in self._styles else self._painter.picture(style)
         if picture is not None:
             self._styles[style] = cell(picture, self._size)

@@ -25,7 +25,7 @@ def run(jobs, **changes):
         return path
 
     steps = {"read": lambda path, claim: path.stem, "write": write, "existing": lambda path: None,
-             "stylize": lambda word, style: f"{word} in {style}", **changes}
+             "stylize": lambda word, job: f"{word} in {job.style}", **changes}
     return list(batch.run(jobs, **steps)), written
 
 
@@ -53,7 +53,7 @@ def test_reading_and_writing_overlap_with_computing():
             ahead.set()
         return "word"
 
-    def stylize(word, style):
+    def stylize(word, job):
         assert ahead.wait(10), "the second content is not read while the first is computed"
         return word
 
@@ -140,9 +140,9 @@ def test_pictures_in_memory_never_exceed_the_room():
             ahead.set()
         return path.name
 
-    def stylize(word, style):
+    def stylize(word, job):
         assert word != "a" or ahead.wait(10), "there is room for the second content"
-        count(f"{word}{style}", 10)
+        count(f"{word}{job.style}", 10)
         return word
 
     def write(path, word):
@@ -163,7 +163,7 @@ def test_a_picture_that_fails_gives_its_memory_back():
             raise ImageError("no picture")
         return path.name
 
-    def stylize(word, style):
+    def stylize(word, job):
         if word == "b":
             raise ImageError("no picture")
         return word

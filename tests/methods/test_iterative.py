@@ -65,7 +65,7 @@ def test_a_restored_batch_leaves_what_is_finished(place, capsys):
     stop_at_iteration(2, CONFIG, place / "out" / "b__style.state.npz")
     images.write(place / "content" / "c.png", CONTENT)
     assert paint(place, "--restore", "--format", "png", content="content", out_path="out") == 0
-    assert "a__style.png exists already" in capsys.readouterr().out
+    assert "2 pictures, 1 exist already" in capsys.readouterr().out
     np.testing.assert_array_equal(images.read(place / "out" / "a__style.png"), STYLE)
     for name in "bc":
         np.testing.assert_array_equal(images.read(place / "out" / f"{name}__style.png"), expected())

@@ -71,7 +71,7 @@ def test_results_are_refined_towards_the_painting(tmp_path):
 
     assert distance("--refine", 6, "--style-path", tmp_path / "red.png") < 0.8 * distance()
     for options in ((), ("--style-path", tmp_path / "content", tmp_path / "red.png")):
-        with pytest.raises(OptionError, match="needs one --style-path .* it was trained on"):
+        with pytest.raises(OptionError, match="needs one `style_path` .* it was trained on"):
             use(tmp_path, "--refine", 6, *options)
 
 

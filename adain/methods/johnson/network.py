@@ -119,6 +119,11 @@ def load(path: str | Path) -> tuple[Arrays, dict[str, Any]]:
     return {name: array.astype(np.float32) for name, array in arrays.items()}, about
 
 
+def style_name(path: str | Path) -> str:
+    """Return the name of the picture that a network was trained on, without ending."""
+    return Path(load(path)[1].get("style_name", "")).stem or "style"
+
+
 def export(folder: str | Path, path: str | Path) -> None:
     """Write a training folder's newest network as one small file, see save()."""
     arrays, about = load(folder)
@@ -155,11 +160,6 @@ class StyleNetwork:
         self.device = f"CPU, {self.precision}"
         self.pixel_bytes = BFLOAT16_BYTES if self.precision == "bfloat16" else FLOAT32_BYTES
         self.max_memory = max_memory or _machine_memory()
-
-    @property
-    def style_name(self) -> str:
-        """The name of the picture that it was trained on, without ending."""
-        return Path(self.about.get("style_name", "")).stem or "style"
 
     @property
     def precision(self) -> str:

@@ -1,0 +1,28 @@
+"""Pictures that are read from where a command's user names them: a file, a pipe, standard input."""
+
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+
+from adain.files import images
+from adain.files.find import STREAM
+from adain.progress import open_fifo, read_stream
+
+
+def open_source(path: Path, max_pixels: int,
+                check_size: images.CheckSize = lambda rows, columns: None) -> images.Picture:
+    """Read a picture file, a named pipe, or standard input where the path is find.STREAM.
+
+    max_pixels, check_size: see images.open_picture().
+    """
+    source = path
+    if str(path) == STREAM:
+        source = io.BytesIO(read_stream(sys.stdin.buffer))
+        source.name = "standard input"
+    elif path.is_fifo():
+        with open_fifo(path) as pipe:
+            source = io.BytesIO(read_stream(pipe))
+        source.name = str(path)
+    return images.open_picture(source, max_pixels, check_size=check_size)

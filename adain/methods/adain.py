@@ -1,0 +1,113 @@
+"""AdaIN as a method: a network for any style, see transfer.Stylizer."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from adain.files import images
+from adain.files.sources import open_source
+from adain.methods.method import Method
+from adain.methods.recipe import Recipe, Shape, Style
+from adain.methods.style_reader import LEAST_STYLE_BYTES, STYLE_BYTES, StyleReader
+from adain.networks.stats import ChannelStats, merge
+from adain.transfer import color
+from adain.transfer.stylizer import Stylizer
+
+
+class AdaIN(Method):
+    """Repaints pictures with a Stylizer; every style is read when it is first needed."""
+
+    kind = "is a network for any style"
+    options = frozenset({
+        "style_path", "alpha", "style_weights", "masks", "keep_colors", "style_size", "coarse_size",
+        "passes", "refine", "smoothing", "random", "save_style", "bits", "concat", "sheet", "model",
+        "checkpoint", "vgg_path", "decoder_path", "engine", "tile_size", "max_memory"})
+
+    def __init__(self, stylizer: Stylizer, recipe: Recipe) -> None:
+        self.stylizer, self._recipe = stylizer, recipe
+        self._masks = recipe.masks and [self._open(path).rgb for path in recipe.masks]
+        room = stylizer.room_for_pictures
+        for_styles = STYLE_BYTES if room is None else min(
+            STYLE_BYTES, max(LEAST_STYLE_BYTES, room // 8))
+        self._styles = StyleReader(stylizer, self._read_style, for_styles, recipe.refine > 0)
+        self.room = None if room is None else max(0, room - 2 * for_styles)
+        self._told: set[Path] = set()  # of masks, that they are resized
+
+    @classmethod
+    def from_options(cls, options: Mapping[str, Any], recipe: Recipe) -> Self:
+        names = ("model", "checkpoint", "vgg_path", "decoder_path", "engine", "precision",
+                 "tile_size", "max_memory")
+        stylizer = Stylizer(**{name: options[name] for name in names},
+                            style_size=options["style_size"] or None)
+        return cls(stylizer, recipe)
+
+    def describe(self) -> str:
+        engine = self.stylizer.engine
+        return f"{self.stylizer.model}, {engine.name} on {engine.device}"
+
+    def check_size(self, stored: Shape, shape: Shape) -> None:
+        self._check_memory(*max(stored, shape, key=math.prod))
+
+    def _check_memory(self, rows: int, columns: int) -> None:
+        self.stylizer.tile_size_for(np.broadcast_to(np.uint8(0), (rows, columns, 3)))
+
+    def _open(self, path: Path) -> images.Picture:
+        return open_source(path, self._recipe.max_pixels, self._check_memory)
+
+    def _read_style(self, path: Path) -> np.ndarray:
+        picture = self._open(path)
+        return images.fill_transparent(picture.rgb, picture.opacity)
+
+    def prepare(self, style: Style) -> None:
+        for path in style.paths:
+            if self._recipe.needs_pictures:
+                self._styles.picture(path)
+            if self._recipe.keep_colors is None:
+                self._styles.encoded(path)
+
+    def encoded(self, style: Style, content: np.ndarray | None = None) -> list[ChannelStats]:
+        """Return the statistics of a style's files, mixed into one by the recipe's weights.
+
+        content: whose colours they take, where the recipe keeps colours.
+        """
+        found = [self._encoded_file(path, content) for path in style.paths]
+        weights = self._recipe.style_weights
+        return found if weights is None else [merge(found, weights)]
+
+    def save_style(self, path: str, style: Style) -> None:
+        """Write a style as a file, see Stylizer.save_style()."""
+        self.stylizer.save_style(path, self.encoded(style)[0])
+
+    def _encoded_file(self, path: Path, content: np.ndarray | None) -> ChannelStats:
+        if self._recipe.keep_colors is None:
+            return self._styles.encoded(path)
+        return self.stylizer.encode_style(self._styles.picture(path), content,
+                                          self._recipe.keep_colors, self._recipe.refine > 0)
+
+    def paint(self, content: np.ndarray, style: Style, path: Path) -> np.ndarray:
+        recipe = self._recipe
+        self._tell_resized(content)
+        encoded = self.encoded(style, content)
+        result = self.stylizer.stylize(
+            content, encoded if self._masks else encoded[0], style.alpha, masks=self._masks,
+            passes=recipe.passes, coarse_size=recipe.coarse_size, refine=recipe.refine,
+            dtype=recipe.dtype, progress=self.progress)
+        return color.restore_colors(result, content, recipe.keep_colors)
+
+    def _tell_resized(self, content: np.ndarray) -> None:
+        """Print once which masks are not of a content's size: they are stretched to it."""
+        for path, mask in zip(self._recipe.masks or (), self._masks or ()):
+            if mask.shape != content.shape and path not in self._told:
+                (rows, columns), (high, wide) = mask.shape[:2], content.shape[:2]
+                print(f"mask {path} is resized from {columns} x {rows} to the content's {wide} x "
+                      f"{high}", file=sys.stderr)
+                self._told.add(path)
+
+    def picture(self, path: Path) -> np.ndarray:
+        return self._styles.picture(path)

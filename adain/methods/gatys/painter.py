@@ -1,0 +1,99 @@
+"""The iterative method as a method: runs that can be stopped and go on."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from adain.errors import ImageError, OptionError, StyleError
+from adain.files import images
+from adain.files.sources import open_source
+from adain.methods.gatys.config import STARTS, GatysConfig
+from adain.methods.method import Method
+from adain.methods.recipe import Recipe, Style
+from adain.progress import StopRequest
+
+STATE = ".state.npz"  # ending of the file that a stopped run goes on from
+
+
+class Gatys(Method):
+    """Repaints pictures by optimising their pixels, see optimise().
+
+    start: a picture to start from instead of config.start. restore: goes on where a state is.
+    evolution, evolution_iter: see optimise().
+    """
+
+    kind = "optimises pixels"
+    options = frozenset({
+        "style_path", "random", "model", "vgg_path", "iterations", "optimizer", "content_layers",
+        "style_layers", "style_weight", "tv_weight", "start", "evolution", "evolution_iter",
+        "restore"})
+    beside = (STATE,)
+
+    def __init__(self, config: GatysConfig, recipe: Recipe, *, start: str | None = None,
+                 restore: bool = False, evolution: str | None = None,
+                 evolution_iter: int = 50) -> None:
+        try:
+            import keras  # noqa: F401  (optimise() imports it later, and its backend with it)
+
+            from adain.methods.gatys.method import optimise
+        except ModuleNotFoundError as error:
+            raise OptionError(f"gatys needs {error.name}: "
+                              "pip install -e '.[train]'") from None
+        self._restore, self._evolution, self._max_pixels = restore, evolution, recipe.max_pixels
+        self._optimise = partial(optimise, config=config, start=start, evolution=evolution,
+                                 evolution_iter=evolution_iter,
+                                 report=partial(print, file=sys.stderr))
+
+    @classmethod
+    def from_options(cls, options: Mapping[str, Any], recipe: Recipe) -> Self:
+        if options["precision"] == "int8":
+            raise OptionError("int8 is for the models vgg19 and compact; `model=gatys` takes auto, "
+                              "float32 or bfloat16.")
+        precision = {"bfloat16": "mixed_bfloat16"}.get(options["precision"], options["precision"])
+        named = options["start"] in STARTS
+        config = GatysConfig(
+            content_layers=tuple(options["content_layers"]),
+            style_layers=tuple(options["style_layers"]), precision=precision,
+            start=options["start"] if named else STARTS[0],
+            **{name: options[name] for name in (
+                "iterations", "optimizer", "style_weight", "tv_weight", "vgg_path", "seed")})
+        return cls(config, recipe, start=None if named else options["start"],
+                   **{name: options[name] for name in ("restore", "evolution", "evolution_iter")})
+
+    def describe(self) -> str:
+        from adain.networks.keras.devices import describe_device
+
+        return f"gatys, keras on {describe_device()}"
+
+    def check_results(self, paths: Sequence[Path]) -> None:
+        if len(paths) == 1 and self._restore and not _state(paths[0]).exists():
+            raise OptionError(f"there is no state {_state(paths[0])} to go on from; leave out "
+                              "`restore`.")
+        if len(paths) != 1 and self._evolution:
+            raise OptionError(f"`evolution` shows one result; there are {len(paths)}.")
+
+    def is_unfinished(self, path: Path) -> bool:
+        return self._restore and _state(path).exists()
+
+    def paint(self, content: np.ndarray, style: Style, path: Path) -> np.ndarray:
+        if StopRequest.came():  # during the picture before
+            raise KeyboardInterrupt
+        return self._optimise(content, self._read(style.paths[0]), state_path=_state(path),
+                              restore=self.is_unfinished(path))
+
+    def _read(self, path: Path) -> np.ndarray:
+        try:
+            picture = open_source(path, self._max_pixels)
+        except ImageError as error:
+            raise StyleError(path, str(error)) from None
+        return images.fill_transparent(picture.rgb, picture.opacity)
+
+
+def _state(path: Path) -> Path:
+    return path.with_suffix(STATE)

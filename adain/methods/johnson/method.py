@@ -1,0 +1,87 @@
+"""A network of one style as a method, see network.StyleNetwork."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from adain.errors import OptionError
+from adain.files import images
+from adain.files.sources import open_source
+from adain.methods.johnson.network import StyleNetwork, style_name
+from adain.methods.method import Method
+from adain.methods.recipe import Recipe, Shape, Style
+from adain.transfer import color, style_file
+from adain.transfer.stylizer import STYLE_SIZE
+
+
+class Johnson(Method):
+    """Repaints pictures in the style that a network was trained on.
+
+    painting: the picture of that style, which results that are refined need.
+    """
+
+    kind = "is a network of one style"
+    options = frozenset({"checkpoint", "refine", "keep_colors", "bits", "sheet", "max_memory"})
+
+    def __init__(self, network: StyleNetwork, recipe: Recipe,
+                 painting: Path | None = None) -> None:
+        if recipe.keep_colors not in (None, "luminance"):
+            raise OptionError(f"a network of one style can keep colours by luminance; "
+                              f"received {recipe.keep_colors}.")
+        self._network, self._recipe = network, recipe
+        self.pixel_bytes = network.pixel_bytes
+        self.room = network.max_memory and network.max_memory * 1_000_000
+        if recipe.refine:
+            from adain.transfer.refine import Refiner
+
+            self._refiner = Refiner(network.precision, limit=self.room)
+            picture = open_source(painting, recipe.max_pixels)
+            rgb = images.fill_transparent(picture.rgb, picture.opacity)
+            if min(rgb.shape[:2]) > STYLE_SIZE:
+                rgb = images.resize_shorter_side(rgb, STYLE_SIZE)
+            self._target = self._refiner.measure(rgb)
+
+    @classmethod
+    def from_options(cls, options: Mapping[str, Any], recipe: Recipe) -> Self:
+        network = StyleNetwork(options["checkpoint"], options["precision"], options["max_memory"])
+        return cls(network, recipe, *cls._paintings(options))
+
+    @classmethod
+    def understood(cls, recipe: Recipe) -> frozenset[str]:
+        # Its painting is needed again only where results are refined.
+        return super().understood(recipe) | ({"style_path"} if recipe.refine else set())
+
+    @classmethod
+    def own_style(cls, options: Mapping[str, Any]) -> Style:
+        return Style(style_name(options["checkpoint"]), cls._paintings(options))
+
+    @staticmethod
+    def _paintings(options: Mapping[str, Any]) -> tuple[Path, ...]:
+        """Return the picture of the style where one is needed."""
+        if not options["refine"]:
+            return ()
+        paths = tuple(map(Path, options["style_path"] or ()))
+        if len(paths) != 1 or paths[0].suffix.lower() == style_file.SUFFIX:
+            raise OptionError("`refine` needs one `style_path` with a network of one style: the "
+                              "picture that it was trained on.")
+        return paths
+
+    def describe(self) -> str:
+        return (f"johnson, openvino on {self._network.device}, in one piece: its normalisation "
+                "forbids tiles")
+
+    def check_size(self, stored: Shape, shape: Shape) -> None:
+        self._network.check_size(*shape)
+
+    def paint(self, content: np.ndarray, style: Style, path: Path) -> np.ndarray:
+        refine, dtype = self._recipe.refine, self._recipe.dtype
+        made = self._network.stylize(content, np.float32 if refine else dtype)
+        if refine:
+            self._network.release_memory()
+            made = self._refiner.refine(made, content, self._target, style.alpha, refine, dtype,
+                                        self.progress)
+        return color.restore_colors(made, content, self._recipe.keep_colors)

@@ -1,0 +1,80 @@
+"""What every method of repainting pictures offers, and the options that all of them understand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from adain.methods.recipe import Recipe, Shape, Style
+from adain.transfer.tiling import Progress
+
+# Options of `adain stylize` about reading and writing, which every method understands.
+COMMON_OPTIONS = frozenset({
+    "content_path", "content_size", "crop_size", "max_pixels", "out_path", "format", "overwrite",
+    "json", "seed", "precision"})
+
+
+class Method:
+    """Repaints pictures by one recipe: base class of all methods.
+
+    kind: completes the sentence "MODEL is ...". options: see understood(). beside: endings of the
+    files that it may write beside a result. room: bytes that contents and results may take
+    together; None for no limit. pixel_bytes: memory for each pixel of a content, beside content and
+    result. progress: is given the tiles or iterations of each picture and yields them.
+    """
+
+    kind: ClassVar[str]
+    options: ClassVar[frozenset[str]]
+    beside: ClassVar[tuple[str, ...]] = ()
+    room: int | None = None
+    pixel_bytes: int = 0
+    progress: Progress = iter
+
+    @classmethod
+    def from_options(cls, options: Mapping[str, Any], recipe: Recipe) -> Self:
+        """Load what the method needs, as the options say."""
+        raise NotImplementedError
+
+    def describe(self) -> str:
+        """Return what computes, for people: the network, the engine, the device."""
+        raise NotImplementedError
+
+    def paint(self, content: np.ndarray, style: Style, path: Path) -> np.ndarray:
+        """Return the content in the style, as the recipe says: RGB of the same size.
+
+        content: uint8 (rows, columns, 3). path: the result's; a long run keeps its state beside it.
+        """
+        raise NotImplementedError
+
+    @classmethod
+    def understood(cls, recipe: Recipe) -> frozenset[str]:
+        """Return the options of `adain stylize` that mean something to it; others are refused."""
+        return COMMON_OPTIONS | cls.options
+
+    @classmethod
+    def own_style(cls, options: Mapping[str, Any]) -> Style | None:
+        """Return the style of a method that has a single one and takes no other."""
+        return None
+
+    def check_results(self, paths: Sequence[Path]) -> None:
+        """Raise OptionError where the options do not fit the results that are to be made."""
+
+    def is_unfinished(self, path: Path) -> bool:
+        """Tell whether a result that exists is that of a stopped run, which shall go on."""
+        return False
+
+    def check_size(self, stored: Shape, shape: Shape) -> None:
+        """Raise ImageError for a content that is too large.
+
+        stored: its rows and columns in the file; shape: those when it is resized and cropped.
+        """
+
+    def prepare(self, style: Style) -> None:
+        """Do what can be done for a style before it is needed, in a thread of its own."""
+
+    def picture(self, path: Path) -> np.ndarray:
+        """Return a style's picture as uint8 RGB; needed by methods that understand `concat`."""
+        raise NotImplementedError
