@@ -1,1 +1,1 @@
-"""Clips and cameras: read, stylized frame by frame, written."""
+"""Stylize videos and camera pictures frame by frame."""

@@ -1,19 +1,21 @@
-"""Video files <-> uint8 RGB frames with their times, through PyAV (extra "video").
+"""Conventions for video files, which are read and written with PyAV (extra "video").
 
-What holds for a file that clip_sink.Sink writes from a clip_source.Source:
+A file that writer.Sink writes from a reader.Source has these properties:
 
-* Times: every frame keeps its own, in the source's unit, whether or not the rate is constant; the
-  clock starts at 0. Matroska and WebM count milliseconds.
-* Sound and subtitles are copied packet for packet. Sound that the container cannot hold is an
-  error; subtitles are left out, and named; so are further videos, data and attachments.
-* Colours: RGB is computed with the matrix and range that the source states; where it states none,
-  with those that players assume (BT.709 from 720 rows on, else BT.601; limited range). The result
-  has limited range and BT.709 or BT.601, and says so. High dynamic range becomes standard (`hdr`).
-* WebM keeps transparency, as VP9; in the others the result is laid on white, and that is said.
-* Interlaced frames become whole ones, as many as there were.
-* Turned clips of phones come out upright. Pixels that are not square keep their shape.
-* Odd sizes: H.264 has even ones only, as long as chroma is subsampled, and few players take other.
-  So a row or column is added, the mirror image of its neighbour, and nothing of the clip is lost.
+* Times: every frame keeps its presentation time, in the source's unit, at constant and variable
+  frame rates; the clock starts at 0. Matroska and WebM use milliseconds.
+* Sound and subtitles are copied packet by packet. Sound that the container cannot store is an
+  error. Subtitles that it cannot store, further videos, data and attachments are reported and
+  omitted.
+* Colours: RGB is computed with the matrix and range tagged in the source; without tags, with those
+  that players assume (BT.709 from 720 rows on, else BT.601; limited range). The result has limited
+  range and BT.709 or BT.601, and is tagged. High dynamic range becomes standard range (`hdr`).
+* WebM keeps transparency, as VP9; in other containers the background becomes white, and a warning
+  is reported.
+* Interlaced frames are deinterlaced to the same number of frames.
+* Rotated clips of phones become upright. The pixel aspect ratio is kept.
+* Odd sizes: H.264 with subsampled chroma has even sizes only, and few players support anything
+  else. So an odd size gains a mirrored row or column.
 """
 
 from __future__ import annotations
@@ -28,29 +30,29 @@ from adain.errors import OptionError
 # Codes of ITU-T H.273, as FFmpeg uses them.
 BT709, BT601_625, BT601, BT2020 = 1, 5, 6, 9
 BT601_LIKE = (BT601_625, BT601)
-# swscale: cubic (4) with full chroma (0x2000) and exact rounding (0x40000), at most 1 level off;
-# its default is off by up to 3.
+# Flags of swscale: cubic (4), full chroma (0x2000), exact rounding (0x40000): errors of at most 1
+# level. Its default has errors of up to 3.
 EXACT = 0x42004
-# 8K of cinemas, the largest format in use. Larger frames are refused unless that is asked for: a
-# clip of some kB can hold one of 16000 x 16000. (8192 x 8192 take 4.5 GB while they are stylised.)
+# Cinema 8K, the largest format in use. Larger frames are refused by default, because a clip of a
+# few kB can contain one of 16000 x 16000. (Stylizing a frame of 8192 x 8192 takes 4.5 GB.)
 MAX_FRAME_PIXELS = 8192 * 4320
 
 
 class Frame(NamedTuple):
-    """A decoded frame, upright; times are in the source's unit."""
+    """A decoded, upright frame; pts and duration are in the source's time base."""
 
     image: np.ndarray  # uint8 RGB (rows, columns, 3)
     pts: int
     duration: int
-    opacity: np.ndarray | None = None  # uint8 (rows, columns); None when all is opaque
+    opacity: np.ndarray | None = None  # uint8 (rows, columns); None if the frame is opaque
 
 
 class Look(NamedTuple):
-    """How a video's frames are shown; colours are codes of ITU-T H.273."""
+    """Size, pixel aspect ratio and colour codes (ITU-T H.273) of a video's frames."""
 
     rows: int
     columns: int
-    pixel_shape: Fraction | None  # width by height, of one pixel
+    pixel_shape: Fraction | None  # aspect ratio of a pixel, width / height
     matrix: int
     primaries: int
     transfer: int
@@ -58,13 +60,13 @@ class Look(NamedTuple):
 
 
 def import_av():
-    """Return PyAV, quiet, or raise OptionError."""
+    """Import PyAV and turn off its log; raise OptionError if it is not installed."""
     try:
         import av
         import av.logging
     except ModuleNotFoundError:
         raise OptionError("videos need PyAV: pip install -e '.[video]'") from None
-    av.logging.set_level(None)  # what goes wrong is said by our own errors
+    av.logging.set_level(None)  # errors are reported by adain.errors
     return av
 
 

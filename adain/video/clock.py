@@ -1,34 +1,34 @@
-"""The clock of a clip: it starts at 0, and goes on where a recording's own jumps back."""
+"""Timestamps of a clip: shift them to start at 0, and correct jumps back in time."""
 
 from __future__ import annotations
 
 from fractions import Fraction
 
-# Seconds. Within so many, packets of one stream may be out of order, in odd files.
+# Seconds by which packets of one stream may be out of order in irregular files.
 JUMP = 0.5
 
 
 class Clock:
-    """Moves packets to the time since the start.
+    """Shifts packets to the time since the start.
 
-    Recordings that were joined begin anew in the middle; all streams then go on behind what was
-    last. A single false time is that of a damaged packet: where the next one is right again, so is
-    the clock.
+    In joined recordings the time starts again in the middle; all streams then continue after the
+    last packet. A single wrong time comes from a damaged packet, and the next one corrects it.
 
-    start: seconds on the recording's own clock.
+    Args:
+        start: time of the recording's first packet, in seconds.
     """
 
     def __init__(self, start: Fraction) -> None:
         self._start, self._jumped, self._end = start, Fraction(0), Fraction(0)
-        self._last: dict[int, Fraction] = {}  # of each stream, the last packet's time, moved
+        self._last: dict[int, Fraction] = {}  # shifted time of the last packet by stream
 
     @property
     def seconds(self) -> Fraction:
-        """How long the packets go on that were moved."""
+        """Duration of the packets shifted so far."""
         return self._end - self._start
 
     def move(self, packet) -> None:
-        """Set a packet's times."""
+        """Shift the pts and dts of a packet."""
         unit, index = packet.time_base, packet.stream.index
         if packet.dts is not None and packet.stream.type in ("video", "audio"):
             time = packet.dts * unit

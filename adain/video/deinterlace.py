@@ -1,4 +1,4 @@
-"""Interlaced video -> whole frames."""
+"""Deinterlace video frames."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from adain.video.clips import import_av
 
 
 class Deinterlacer:
-    """Gives back the frames that are put in, one for one, in order, those of two fields made whole.
+    """Returns one progressive frame for each frame, in order.
 
-    FFmpeg's bwdif filter draws the rows of a frame's second field anew, from its first and from the
-    fields before and after; frames that are not marked as interlaced pass as they are. It begins at
-    the first that is, and each frame is then given back when the next has been put in.
+    FFmpeg's bwdif filter interpolates the rows of a frame's second field from its first field and
+    the fields before and after. Frames that are not marked as interlaced do not change. The filter
+    starts at the first interlaced frame; from then on frames are delayed by one.
     """
 
     def __init__(self) -> None:
         self._graph = self._format = None
 
     def add(self, frame) -> Iterator:
-        """Put in an av.VideoFrame and give back those that are ready."""
+        """Add an av.VideoFrame; yield the frames that are ready."""
         if self._graph is None and not frame.interlaced_frame:
             yield frame
             return
@@ -30,7 +30,7 @@ class Deinterlacer:
         yield from self._ready()
 
     def finish(self) -> Iterator:
-        """Give back what is left."""
+        """Yield the remaining frames."""
         if self._graph is not None:
             self._graph.push(None)
             yield from self._ready()
@@ -53,7 +53,7 @@ class Deinterlacer:
                 frame = self._graph.pull()
             except (av.BlockingIOError, av.EOFError):
                 return
-            # The filter counts in halves, for those who want a frame of each field.
+            # The filter's time base is halved, because it can return one frame per field.
             halves = round(self._unit / frame.time_base)
             if frame.pts is not None:
                 frame.pts //= halves

@@ -1,7 +1,8 @@
-"""Open a video file so that FFmpeg reads that file, in a container of the list below, and no other.
+"""Open a video file so that FFmpeg reads only this file, and only in one of the containers below.
 
-FFmpeg goes by the content, not by the ending, and some contents are lists of other files or of
-addresses, which it would open. Pictures, which it takes for videos of one frame, are refused, too.
+FFmpeg detects the format by the content, not by the suffix, and some formats are lists of other
+files or URLs, which it would open. Pictures, which FFmpeg reads as videos of one frame, are also
+refused.
 """
 
 from __future__ import annotations
@@ -14,16 +15,16 @@ from pathlib import Path
 from adain.errors import ImageError
 from adain.video.clips import import_av, reason
 
-# FFmpeg's names of the containers that find.VIDEO_SUFFIXES stand for.
+# FFmpeg's names of the containers of find.VIDEO_SUFFIXES.
 CONTAINERS = ("mov", "matroska", "avi", "mpeg", "mpegvideo", "mpegts", "asf", "flv", "ogg")
 _CHOICES = "MP4, MOV, Matroska, WebM, AVI, MPEG, ASF, FLV and Ogg"
-# Nothing is opened beside the file: the second line is about references inside of MOV files.
+# No other file is opened; the second line disables references inside MOV files.
 _ALONE = {"format_whitelist": ",".join(CONTAINERS), "protocol_whitelist": "file",
           "enable_drefs": "0", "use_absolute_path": "0"}
 _HEAD = 4096
-# Decoders count up to so many columns more than a frame has, times the rows of the tallest.
+# Decoders count this many more columns than a frame has, times the rows of the tallest frame.
 _ALIGNED = 64 * 65536
-# What files with a video's ending are in truth: the place of a signature, it, and its meaning.
+# Other kinds of files that may have a video's suffix: offset of a signature, signature, kind.
 _SIGNATURES = (
     (0, b"GIF8", "a GIF picture"), (0, b"\xff\xd8\xff", "a JPEG picture"),
     (0, b"\x89PNG", "a PNG picture"), (8, b"WEBP", "a WebP picture"),
@@ -36,22 +37,28 @@ _SIGNATURES = (
     (0, b"[playlist]", "a list of other files (PLS)"),
     (0, b"PK\3\4", "a ZIP archive"), (0, b"%PDF", "a PDF document"))
 
-# How titles are read that are not UTF-8, as they should be: old programs wrote Latin-1, mostly.
+# Encoding of titles that are not valid UTF-8: old programs mostly wrote Latin-1.
 _LATIN_1 = "adain.latin_1"
 codecs.register_error(_LATIN_1, lambda error: (
     error.object[error.start:error.end].decode("latin-1"), error.end))
 
 
 def decoder_options(max_pixels: int) -> dict[str, str]:
-    """Return what makes decoders refuse larger frames, about: containers can tell another size."""
+    """Return options that make decoders refuse frames of about more than max_pixels.
+
+    The size in the container is no protection: it can differ from that of the frames.
+    """
     return {"max_pixels": str(max_pixels + _ALIGNED)}
 
 
 def open_clip(path: str | Path, max_pixels: int):
-    """Return PyAV's container of a video file.
+    """Open a video file as a PyAV container.
 
-    max_pixels: larger frames are not decoded to find out what the file holds.
-    Raises ImageError that says what the file really is.
+    Args:
+        max_pixels: frames with more pixels are not decoded while the file is examined.
+
+    Raises:
+        ImageError: the file is not a supported video; the message names what it is.
     """
     av = import_av()
     head = _head(path)
@@ -60,14 +67,14 @@ def open_clip(path: str | Path, max_pixels: int):
     if what is not None:
         raise ImageError(f"{path} is not a readable video: it is {what}.")
     try:
-        # With "file:" a colon in a name is no protocol.
+        # The prefix "file:" keeps FFmpeg from reading a colon in the name as a protocol.
         return av.open(f"file:{path}", options=decoder_options(max_pixels),
                        container_options=_ALONE, metadata_errors=_LATIN_1)
     except (av.FFmpegError, OSError) as error:
         said = reason(error)
         if _is_text(head):
             said = "it is text"
-        elif isinstance(error, av.ArgumentError):  # what a format outside of the whitelist gives
+        elif isinstance(error, av.ArgumentError):  # raised for formats outside the whitelist
             said = f"it is none of {_CHOICES}"
         raise ImageError(f"{path} is not a readable video: {said}.") from None
 

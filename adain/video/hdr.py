@@ -1,10 +1,10 @@
-"""High dynamic range (PQ, HLG) -> the standard range that 8-bit pictures and networks know.
+"""Convert high dynamic range (PQ, HLG) to the standard range of 8-bit pictures and networks.
 
-Light is computed in cd/m2 as a display of 1000 cd/m2 would show it (ITU-R BT.2100), brought from
-BT.2020's primaries to BT.709's, and shown on a display whose white is the reference white of such
-clips, 203 cd/m2 (BT.2408), with the gamma of 2.4 of BT.1886. What is brighter than that needs room:
-from about 90 cd/m2 on all lights are compressed by the curve of BT.2390 (section 5.4.1), in
-proportion in all three channels, so that hues stay.
+Light is computed in cd/m2 for a display with a peak of 1000 cd/m2 (ITU-R BT.2100), converted from
+BT.2020 to BT.709 primaries, and shown on a display whose white is the reference white of HDR
+video, 203 cd/m2 (BT.2408), with the gamma of 2.4 of BT.1886. To make room for highlights, light
+above about 90 cd/m2 is compressed with the curve of BT.2390 (section 5.4.1), by the same factor in
+all three channels, which preserves hues.
 """
 
 from __future__ import annotations
@@ -24,18 +24,20 @@ _LEVELS = 1 << 16
 
 
 def to_standard(image: np.ndarray, transfer: int) -> np.ndarray:
-    """Return uint8 (rows, columns, 3), BT.709 as BT.1886 displays show it.
+    """Return uint8 (rows, columns, 3) with BT.709 primaries, for BT.1886 displays.
 
-    image: uint16 (rows, columns, 3), full range, BT.2020 primaries; transfer: PQ or HLG.
+    Args:
+        image: uint16 (rows, columns, 3), full range, BT.2020 primaries.
+        transfer: PQ or HLG.
     """
     light = _decoding(transfer)[image]
-    if transfer == HLG:  # the light of the scene -> that of the display
+    if transfer == HLG:  # scene light -> display light
         light *= PEAK * np.maximum(light @ _LUMINANCE_2020, 1e-9)[..., None] ** 0.2
     light = light @ _TO_709.T
     brightest = light.max(axis=-1)
     nodes, gains = _gains()
     light *= np.interp(brightest, nodes, gains).astype(np.float32)[..., None]
-    # A table over roots has fine steps in the shadows, too.
+    # A table over square roots has fine steps in the shadows.
     roots = np.sqrt(np.clip(light, 0, 1, out=light), out=light)
     return _encoding()[(roots * (_LEVELS - 1) + 0.5).astype(np.uint16)]
 
@@ -54,13 +56,13 @@ def light_to_pq(light: np.ndarray) -> np.ndarray:
 
 
 def hlg_to_light(signal: np.ndarray) -> np.ndarray:
-    """ARIB STD-B67: signal in [0, 1] -> light of the scene in [0, 1]."""
+    """ARIB STD-B67: signal in [0, 1] -> scene light in [0, 1]."""
     a, b, c = 0.17883277, 0.28466892, 0.55991073
     return np.where(signal <= 0.5, signal**2 / 3, (np.exp((signal - c) / a) + b) / 12)
 
 
 def compress(light: np.ndarray) -> np.ndarray:
-    """cd/m2 up to PEAK -> cd/m2 up to WHITE: the curve of BT.2390, which is one of PQ signals."""
+    """cd/m2 up to PEAK -> cd/m2 up to WHITE, by the curve of BT.2390, defined on PQ signals."""
     most = light_to_pq(PEAK)
     signal = np.minimum(light_to_pq(light) / most, 1)
     white = light_to_pq(WHITE) / most
@@ -73,20 +75,20 @@ def compress(light: np.ndarray) -> np.ndarray:
 
 @lru_cache(2)
 def _decoding(transfer: int) -> np.ndarray:
-    """The table from signals to light, in cd/m2, of the scene for HLG."""
+    """Return the table from signals to light, in cd/m2 (scene light for HLG)."""
     signals = np.arange(_LEVELS) / (_LEVELS - 1)
     return (pq_to_light if transfer == PQ else hlg_to_light)(signals).astype(np.float32)
 
 
 @lru_cache(1)
 def _gains() -> tuple[np.ndarray, np.ndarray]:
-    """What light is multiplied by, by that of the brightest channel, in units of WHITE."""
+    """Return the factors for light as a function of the brightest channel, in units of WHITE."""
     nodes = np.concatenate([np.linspace(1, PEAK, 1000), np.geomspace(PEAK, 10000, 100)[1:]])
     return nodes, compress(nodes) / nodes / WHITE
 
 
 @lru_cache(1)
 def _encoding() -> np.ndarray:
-    """The table from the square roots of light to levels."""
+    """Return the table from square roots of light to levels."""
     roots = np.arange(_LEVELS) / (_LEVELS - 1)
     return (roots ** (2 / GAMMA) * 255 + 0.5).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Read video files: whole, upright frames in standard RGB, and the packets of the other streams."""
+"""Read video files: progressive, upright frames in sRGB, and the packets of the other streams."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ from adain.video.deinterlace import Deinterlacer
 from adain.video.file import decoder_options, open_clip
 from adain.video.webm_alpha import AlphaDecoder
 
-MATRICES = (BT709, 4, *BT601_LIKE, 7, BT2020)  # those that swscale computes with
-HD_ROWS = 720  # from here on, players take unnamed colours for BT.709
+MATRICES = (BT709, 4, *BT601_LIKE, 7, BT2020)  # the matrices that swscale supports
+HD_ROWS = 720  # from this height on, players assume BT.709 for untagged colours
 _KINDS = {"video": "further video", "data": "data stream", "attachment": "attachment"}
 _UNKNOWN = "stream of unknown kind"
 
 
 class Source:
-    """A video being read: iterating gives Frames, and the packets of the other streams between.
+    """A video to read; iterating yields its Frames and, in between, packets of the other streams.
 
-    Raises ImageError for a file without a readable frame, and for one whose frames have more than
-    max_pixels, as soon as it is opened. Packets that cannot be decoded are skipped, and counted in
-    `damaged`; `left_out` names the streams that iterating does not give.
+    Packets that cannot be decoded are skipped and counted in `damaged`; `left_out` describes the
+    streams that are not read. Opening raises ImageError for a file without a readable frame, and
+    for frames of more than max_pixels.
     """
 
     def __init__(self, path: str | Path, max_pixels: int = MAX_FRAME_PIXELS) -> None:
@@ -83,18 +83,18 @@ class Source:
             self._alpha = AlphaDecoder(context.name, context.options)
 
     def _examine(self) -> None:
-        """Find out what Sink has to know, as far as the headers say it."""
+        """Read from the headers what Sink needs."""
         self.time_base = self._video.time_base
         self.rate = self._video.average_rate or self._video.guessed_rate or Fraction(25)
-        self.frames = self._video.frames or self._guess_frames()  # None: not known
-        # Recordings of broadcasts and camcorders start at any time of their clock: here at 0.
+        self.frames = self._video.frames or self._guess_frames()  # None: unknown
+        # Recordings of broadcasts and camcorders start at any timestamp; here they start at 0.
         self._clock = Clock(Fraction(max(self.container.start_time or 0, 0), 1_000_000))
-        # Without an index, or these of Matroska's tags, FFmpeg only guesses how long a clip is.
+        # Without an index or these Matroska tags, FFmpeg only estimates the duration.
         stated = self._video.frames or "DURATION" in self._video.metadata
         self._stated_seconds = Fraction(self.container.duration or 0, 1_000_000) if stated else 0
 
     def _read_first_frame(self, max_pixels: int) -> None:
-        """Find out size, turn and colours."""
+        """Read size, rotation and colours from the first frame."""
         self._size: tuple[int, int] | None = None
         self._pts: int | None = None
         self._items, self._seen = self._decode(), []
@@ -110,14 +110,14 @@ class Source:
         return None if microseconds is None else round(microseconds * self.rate / 1_000_000)
 
     def __iter__(self) -> Iterator:
-        """Give each item once."""
+        """Yield each item once."""
         while self._seen:
             yield self._seen.pop(0)
         yield from self._items
 
     @property
     def missing_seconds(self) -> float:
-        """How long before its stated end a file ends that was cut; known behind the last item."""
+        """Seconds missing at the end of a truncated file; valid after the last item."""
         missing = float(self._stated_seconds - self._clock.seconds)
         return missing if missing > max(1, self._stated_seconds / 50) else 0.0
 
@@ -131,7 +131,7 @@ class Source:
         av, whole = import_av(), Deinterlacer()
         try:
             for packet in self.container.demux(self._video, *self.others):
-                if packet.size:  # the last of each stream is empty
+                if packet.size:  # the last packet of each stream is empty
                     self._clock.move(packet)
                 if packet.stream is not self._video:
                     if packet.size:
@@ -157,7 +157,7 @@ class Source:
         if self._size is None:
             self._size, self._turns = (frame.width, frame.height), round(frame.rotation / 90) % 4
             self.look = self._look(frame)
-        # A clip can change its size on the way; the result keeps that of the first frame.
+        # The size can change within a clip; the result has that of the first frame.
         opacity = self._opacity(frame)
         picture = images.fill_transparent(self._colours(frame), opacity)
         return Frame(np.rot90(picture, self._turns), *self._time(frame),
@@ -189,7 +189,7 @@ class Source:
         return Look(*size, shape, *colours, self._alpha is not None or _has_alpha(frame))
 
     def _time(self, frame) -> tuple[int, int]:
-        """Return when and how long; old containers leave times out, broken ones repeat them."""
+        """Return pts and duration; old containers omit them, damaged ones repeat them."""
         tick = max(1, round(1 / self.rate / self.time_base))
         if self._pts is None:
             self._pts = frame.pts or 0

@@ -1,13 +1,13 @@
-"""Stylise the frames of a video so that they do not flicker.
+"""Stylize the frames of a video without flicker.
 
-Two things make a stylised video flicker though its scene is calm, and both are treated in time:
+A stylized video of a calm scene flickers for two reasons. Both are removed by averages over time:
 
-* AdaIN removes the statistics of each frame. Where they waver, because something walks through the
-  picture, everything wavers with them. So what is removed is their exponential mean over time.
-* The networks turn sensor noise into strokes that dance. So where nothing moves, the networks see
-  the exponential mean of the pixels; where something moves, they see the frame as it is.
+* AdaIN removes the statistics of each frame. If they change, for example because somebody walks
+  through the picture, all pixels change. So their exponential moving average is removed instead.
+* The networks turn sensor noise into moving strokes. So where nothing moves, the networks get the
+  exponential moving average of the pixels; where something moves, they get the frame itself.
 
-At a cut both start again. `adain flicker` measures what it is worth.
+At a cut both averages start again. `adain flicker` measures the effect.
 """
 
 from __future__ import annotations
@@ -21,28 +21,31 @@ from adain.networks.stats import ChannelStats, interpolate
 from adain.transfer import tiling
 from adain.transfer.stylizer import Stylizer, check_alpha
 
-# Seconds over which the mean of the statistics forgets. In levels, as `adain flicker` measures, for
-# 0 (every frame alone), 0.5, 1 and 2: noise 6.1, 2.3, 1.3, 0.8; flat areas beside a passer 1.3,
-# 0.4, 0.3, 0.2. From 1 on there is little to gain, and faint traces of what moved stay longer.
+# Time constant of the average of the statistics, in seconds. Flicker by `adain flicker`, in levels,
+# for 0 (every frame alone), 0.5, 1 and 2: noise 6.1, 2.3, 1.3, 0.8; flat areas beside a moving
+# object 1.3, 0.4, 0.3, 0.2. Above 1 there is little to gain, and traces of motion stay longer.
 SMOOTHING = 1.0
-# The same for pixels that do not move, as a part of it.
+# Time constant of the average of pixels, as a fraction of the smoothing.
 PIXELS = 0.15
-# Around a pixel that does not move, frame and mean differ by less than the first on the average
-# (noise of deviation 5 in levels of 255 gives 4); from the second on it moves.
+# Mean difference between frame and average around a pixel: below the first nothing moves (noise
+# with a deviation of 5 levels of 255 gives 4), above the second the pixel moves.
 STILL, MOVING = 6 / 255, 12 / 255
-# A cut is a `jump` larger than this. With compact the pictures of inputs/ are 0.5 to 1 apart; the
-# frames of a fast pan (8 % of the width a frame) 0.05, with a fifth less light 0.26 to 0.46.
+# A `jump` larger than this is a cut. With compact it is 0.5 to 1 between the pictures of inputs/,
+# 0.05 between frames of a fast pan (8 % of the width per frame), and 0.26 to 0.46 with a fifth less
+# light.
 CUT = 0.45
 
 
 class SteadyStylizer:
-    """Stylises the frames of one video, in their order.
+    """Stylizes the frames of one video in order.
 
-    Several may share a stylizer, each in a thread of its own.
+    Several can share a stylizer, each in its own thread.
 
-    style: what stylizer.encode_style() returned; alpha: as in Stylizer.stylize().
-    smoothing: how many seconds the mean of the statistics forgets in; 0: every frame on its own.
-    progress: as in Stylizer.stylize(), of frames that are computed in several tiles.
+    Args:
+        style: returned by stylizer.encode_style().
+        alpha: strength of the style, 0 to 1.
+        smoothing: time constant of the averages, in seconds; 0 stylizes every frame alone.
+        progress: called with the tiles of a large frame; yields them, as in Stylizer.stylize().
     """
 
     def __init__(self, stylizer: Stylizer, style: ChannelStats, alpha: float = 1.0,
@@ -54,15 +57,17 @@ class SteadyStylizer:
         self._style, self._alpha, self._smoothing = style, alpha, smoothing
         self._progress = progress
         self._time = 0.0
-        self._pixels: np.ndarray | None = None  # what the networks saw of the frame before
-        self._own: ChannelStats | None = None  # its statistics
-        self._mean: ChannelStats | None = None  # what was removed from it
+        self._pixels: np.ndarray | None = None  # averaged pixels of the last frame
+        self._own: ChannelStats | None = None  # statistics of the last frame
+        self._mean: ChannelStats | None = None  # average of the statistics
         self.cuts = 0
 
     def stylize(self, image: np.ndarray, time: float) -> np.ndarray:
-        """Return the stylised frame, exactly as large as `image`.
+        """Return the stylized frame, uint8 RGB of the same size.
 
-        image: uint8 RGB (rows, columns, 3), all of one size; time: when it is shown, in seconds.
+        Args:
+            image: uint8 RGB (rows, columns, 3); all frames have the same size.
+            time: presentation time in seconds.
         """
         rows, columns = image.shape[:2]
         image = tiling.to_float(tiling.pad(image))
@@ -83,7 +88,7 @@ class SteadyStylizer:
         pixels = calm(self._pixels, image, _share(seconds, PIXELS * self._smoothing))
         share = _share(seconds, self._smoothing)
         result, mean = self._transfer(pixels, self._mean, share)
-        # The mean is now (1 - share) mean + share own; so this is the frame's own:
+        # mean = (1 - share) * self._mean + share * own, solved for the frame's statistics:
         own = interpolate(self._mean, mean, 1 / share)
         if jump(self._own, own) > CUT:
             self.cuts += 1
@@ -93,7 +98,7 @@ class SteadyStylizer:
 
     def _transfer(self, image: np.ndarray, mean: ChannelStats | None,
                   share: float) -> tuple[np.ndarray, ChannelStats]:
-        """Return the stylised picture and the statistics that were removed."""
+        """Return the stylized picture and the statistics that were removed."""
         tile_size = self._tile_size_for(image)
         if max(image.shape[:2]) <= tile_size:
             with self._engine.session():
@@ -107,9 +112,12 @@ class SteadyStylizer:
 
 
 def calm(before: np.ndarray, image: np.ndarray, share: float) -> np.ndarray:
-    """Return the frame, with only `share` of what is new where nothing moves.
+    """Return the frame, averaged over time where nothing moves.
 
-    before: what this returned for the frame before. All float32 (rows, columns, 3) in [0, 1].
+    Args:
+        before: the result for the previous frame, float32 (rows, columns, 3) in [0, 1].
+        image: the frame, likewise.
+        share: weight of the frame where nothing moves, 0 to 1.
     """
     import cv2
 
@@ -122,10 +130,10 @@ def calm(before: np.ndarray, image: np.ndarray, share: float) -> np.ndarray:
 
 
 def jump(before: ChannelStats, after: ChannelStats) -> float:
-    """Return how far two frames' statistics lie apart: 0 for the same.
+    """Return the distance between the statistics of two frames; 0 if they are equal.
 
-    The root mean square over channels of the difference of means, in units of the deviations, and
-    of the difference of the deviations' logarithms.
+    It is the root mean square, over channels, of the difference of the means in units of the
+    standard deviations, and of the difference of the logarithms of the standard deviations.
     """
     stds = np.maximum(after.std, 1e-6)
     means = (after.mean - before.mean) / np.sqrt(before.std * stds)
@@ -133,7 +141,7 @@ def jump(before: ChannelStats, after: ChannelStats) -> float:
 
 
 def _share(seconds: float, constant: float) -> float:
-    """Return the share of what is new in an exponential mean over time."""
+    """Return the weight of a new value in an exponential moving average after some seconds."""
     return -math.expm1(-seconds / constant)
 
 

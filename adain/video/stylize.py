@@ -1,11 +1,11 @@
-"""Stylise video files: frame by frame, steadily, with the sound as it was.
+"""Stylize video files frame by frame, without flicker; the sound is copied.
 
     stylizer = Stylizer("compact")
     stylize_file(stylizer, "clip.mp4", "painted.mp4", stylizer.encode_style("mosaic.jpg"))
 
-`clips` says what becomes of times, sound, colours and sizes, `steady` why nothing flickers.
+`clips` describes times, sound, colours and sizes of the result, `steady` how flicker is removed.
 Decoding, computing and encoding overlap, with a few frames in flight, so that all cores work and
-memory does not grow with the length.
+memory does not grow with the duration.
 """
 
 from __future__ import annotations
@@ -26,32 +26,38 @@ from adain.video.reader import Source
 from adain.video.steady import SMOOTHING, SteadyStylizer
 from adain.video.writer import Sink, check_writable_format
 
-# Items that are decoded ahead, and that wait for the encoder.
+# Maximum number of items decoded ahead, and waiting for the encoder.
 AHEAD = 4
 
 
 class Summary(NamedTuple):
-    """What stylize_file() did."""
+    """The outcome of stylize_file()."""
 
     frames: int
-    seconds: float  # that it took
-    cuts: int  # at which smoothing started again
-    damaged: int  # packets that could not be used and were skipped
-    left_out: tuple[str, ...]  # streams that the result lacks
-    missing_seconds: float  # at the end of a file that was cut
+    seconds: float  # elapsed time
+    cuts: int  # cuts at which smoothing started again
+    damaged: int  # damaged packets that were skipped
+    left_out: tuple[str, ...]  # streams that are missing in the result
+    missing_seconds: float  # missing at the end of a truncated source
 
 
 def stylize_file(stylizer: Stylizer, source: str | Path, target: str | Path, style: ChannelStats,
                  alpha: float = 1.0, smoothing: float = SMOOTHING,
                  progress: Callable[[int, int | None], None] | None = None,
                  max_pixels: int = MAX_FRAME_PIXELS) -> Summary:
-    """Write the video `source` in the style to `target`, which appears whole or not at all.
+    """Stylize the video `source` and write it to `target`, which is complete or absent.
 
-    style: what stylizer.encode_style() returned; alpha and smoothing: see SteadyStylizer.
-    progress: called with the number of frames done and, where it is known, that of all: after each
-        frame, and before each tile of large ones. What it raises ends the clip.
-    max_pixels: a clip whose frames have more is refused.
-    Raises ImageError for a file that cannot be read or written, OptionError for the rest.
+    Args:
+        style: returned by stylizer.encode_style().
+        alpha, smoothing: see SteadyStylizer.
+        progress: called with the number of finished frames and the total (None if unknown), after
+            each frame and before each tile of large frames. An exception that it raises ends the
+            clip.
+        max_pixels: clips with larger frames are refused.
+
+    Raises:
+        ImageError: a file cannot be read or written.
+        OptionError: an argument is invalid, or PyAV is missing.
     """
     check_writable_format(target)
     if Path(target).resolve() == Path(source).resolve():

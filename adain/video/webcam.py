@@ -1,7 +1,7 @@
-"""Stylise what a camera sees, in a window.
+"""Stylize the pictures of a camera and show them in a window.
 
-OpenCV reads the camera; the window is tkinter's and Pillow's, because opencv-python-headless, which
-this project uses, has none. OpenCV is given no file names: it would follow lists of other files.
+OpenCV reads the camera. The window uses tkinter and Pillow, because opencv-python-headless has no
+windows. OpenCV gets no file names, because it would follow lists of other files.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 
 
 class Window(Protocol):
-    """Where the pictures are shown."""
+    """A window that shows pictures."""
 
     def show(self, image: np.ndarray) -> bool:
-        """Show uint8 RGB (rows, columns, 3); return False when the user wants no more."""
+        """Show uint8 RGB (rows, columns, 3); return False when the user has closed the window."""
 
     def close(self) -> None:
-        """Take it away."""
+        """Close the window."""
 
 
 class Summary(NamedTuple):
-    """What stylize_webcam() did."""
+    """The outcome of stylize_webcam()."""
 
     frames: int
     seconds: float
@@ -42,12 +42,16 @@ class Summary(NamedTuple):
 def stylize_webcam(stylizer: Stylizer, camera: int | VideoCapture, style: ChannelStats,
                    alpha: float = 1.0, smoothing: float = SMOOTHING,
                    open_window: Callable[[], Window] | None = None) -> Summary:
-    """Show what the camera sees in the style, until its window is closed (Esc and q do that too).
+    """Show stylized pictures of a camera until the window is closed, or Esc or q is pressed.
 
-    camera: its number, 0 for the first; or an open capture of OpenCV's, which is released at the
-        end.
-    style: what stylizer.encode_style() returned; alpha and smoothing: see SteadyStylizer.
-    Raises OptionError without a camera or a screen.
+    Args:
+        camera: its number, 0 for the first; or an open cv2.VideoCapture, which is released at the
+            end.
+        style: returned by stylizer.encode_style().
+        alpha, smoothing: see SteadyStylizer.
+
+    Raises:
+        OptionError: there is no such camera, or no screen.
     """
     steady = SteadyStylizer(stylizer, style, alpha, smoothing)
     capture = open_camera(camera) if isinstance(camera, int) else camera
@@ -63,7 +67,7 @@ def stylize_webcam(stylizer: Stylizer, camera: int | VideoCapture, style: Channe
 
 def _show(capture, steady: SteadyStylizer, window: Window) -> Summary:
     started, frames = time.perf_counter(), 0
-    # The next picture is read while this one is computed.
+    # Read the next picture while this one is computed.
     with ThreadPoolExecutor(1) as reader:
         reading = reader.submit(capture.read)
         while True:
@@ -79,10 +83,10 @@ def _show(capture, steady: SteadyStylizer, window: Window) -> Summary:
 
 
 def open_camera(number: int) -> VideoCapture:
-    """Return OpenCV's capture of a camera; OptionError if it cannot be opened."""
+    """Open a camera with OpenCV; raise OptionError if that fails."""
     import cv2
 
-    # OpenCV's warnings are silenced: what is wrong is said below. 4 and 5 differ in the place.
+    # Turn off warnings of OpenCV: errors are reported below. Versions 4 and 5 differ here.
     set_log_level = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel
     before = set_log_level(0)
     try:
@@ -92,7 +96,7 @@ def open_camera(number: int) -> VideoCapture:
     if not capture.isOpened():
         raise OptionError(f"camera {number} cannot be opened: is it plugged in, free, and allowed "
                           "for this program? The first camera is 0.")
-    # Where the driver allows it: old pictures would wait in the queue and be shown late.
+    # If the driver supports it: a longer queue would delay the pictures.
     capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
     return capture
 
@@ -122,7 +126,7 @@ class TkWindow:
         self._open = False
 
     def show(self, image: np.ndarray) -> bool:
-        """Show uint8 RGB (rows, columns, 3); return False once the user wants no more."""
+        """Show uint8 RGB (rows, columns, 3); return False once the user has closed the window."""
         from PIL import Image, ImageTk
 
         picture = Image.fromarray(image)
@@ -135,5 +139,5 @@ class TkWindow:
         return self._open
 
     def close(self) -> None:
-        """Take the window away."""
+        """Destroy the window."""
         self._root.destroy()

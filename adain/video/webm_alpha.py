@@ -1,6 +1,6 @@
-"""The transparency of VP8 and VP9 clips: a second, grey video in the side data of the first.
+"""Decode the alpha channel of VP8 and VP9 clips: a second, grey video in the packets' side data.
 
-FFmpeg's own decoders leave it aside. libvpx's, which do not, know no limit of a frame's size.
+FFmpeg's native decoders ignore it. Those of libvpx decode it, but cannot limit the size of frames.
 """
 
 from __future__ import annotations
@@ -13,21 +13,23 @@ _ID_BYTES = 8  # Matroska's BlockAddID, before the data
 
 
 class AlphaDecoder:
-    """Gives the opacity of frames whose packets it was given before they are decoded.
+    """Decodes the opacity of frames from their packets, which must be added before decoding.
 
-    codec: "vp8" or "vp9"; options: of the decoder.
+    Args:
+        codec: "vp8" or "vp9".
+        options: options of the decoder.
     """
 
     def __init__(self, codec: str, options: dict[str, str]) -> None:
         self._context = import_av().CodecContext.create(codec, "r")
         self._context.options = options
-        self._context.thread_type = "SLICE"  # a packet's frame comes at once
+        self._context.thread_type = "SLICE"  # frame threads would delay frames
         self._found: dict[int, np.ndarray] = {}
 
     def add(self, packet) -> int:
-        """Decode what a packet of the first video has beside it; return 1 if that is damaged.
+        """Decode the side data of a packet; return 1 if they are damaged, else 0.
 
-        The frame then is opaque.
+        A frame with damaged side data is opaque.
         """
         av, damaged = import_av(), 0
         for data in packet.iter_sidedata():
@@ -42,9 +44,9 @@ class AlphaDecoder:
         return damaged
 
     def take(self, pts: int | None) -> np.ndarray | None:
-        """Return the opacity, uint8 (rows, columns), of the frame of that time; None if opaque."""
+        """Return the opacity, uint8 (rows, columns), of the frame at `pts`; None if opaque."""
         found = self._found.pop(pts, None)
-        # Those of frames that never came.
+        # Drop the opacity of frames that were never decoded.
         self._found = {time: one for time, one in self._found.items() if pts is None or time > pts}
         return found
 

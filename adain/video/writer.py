@@ -1,4 +1,4 @@
-"""Write video files: stylised frames, and everything else as the source has it."""
+"""Write video files: stylized frames, and all other streams copied from the source."""
 
 from __future__ import annotations
 
@@ -12,26 +12,30 @@ from adain.files.writer import on_white
 from adain.video.clips import BT601_625, BT601_LIKE, BT709, EXACT, Frame, Look, import_av, reason
 from adain.video.reader import Source
 
-# Container and video codec by ending.
+# Container and video codec by suffix.
 FORMATS = {".mp4": ("mp4", "libx264"), ".m4v": ("mp4", "libx264"), ".mov": ("mov", "libx264"),
            ".mkv": ("matroska", "libx264"), ".webm": ("webm", "libvpx-vp9")}
-# Fast, and hard to tell from the frames that go in.
+# Fast, with hardly visible losses.
 ENCODER_OPTIONS = {"libx264": {"preset": "veryfast", "crf": "18"},
                    "libvpx-vp9": {"deadline": "realtime", "cpu-used": "8", "row-mt": "1",
                                   "crf": "24", "b": "0"}}
 _TRANSPARENCY = "transparency, which .webm keeps"
 LIMITED = 1  # AVCOL_RANGE_MPEG
-FRAME_DURATION = 1 << 8  # AV_CODEC_FLAG_FRAME_DURATION: the last frame is shown as long as it was
+FRAME_DURATION = 1 << 8  # AV_CODEC_FLAG_FRAME_DURATION: keeps the duration of the last frame
 
 
 class Sink:
-    """A video being written, with everything but the pictures taken from a source.
+    """A video to write, with everything but the pictures copied from a source.
 
-    Raises OptionError for a container that cannot hold the source's sound; `left_out` names what
-    the result lacks: subtitles that it cannot hold, and what the source does not give; `damaged`
-    counts packets that no container takes. Call finish() at the end; leaving the context just
-    closes.
-    target: the name in errors, where `path` is one beside it.
+    `left_out` describes the streams that are missing in the result: subtitles that the container
+    cannot store, and streams that the source does not read. `damaged` counts packets that no
+    container accepts. Call finish() at the end; leaving the context only closes the file.
+
+    Args:
+        target: the path to name in errors, if `path` is a temporary one.
+
+    Raises:
+        OptionError: the container cannot store the sound of the source.
     """
 
     def __init__(self, path: str | Path, source: Source, target: str | Path | None = None) -> None:
@@ -41,9 +45,9 @@ class Sink:
         self._av, self._source, self._even = import_av(), source, codec == "libx264"
         self._time_base, self.damaged = source.time_base, 0
         self._keeps_opacity = codec == "libvpx-vp9" and source.look.has_opacity
-        self._strict = name not in ("matroska", "webm")  # these take packets of the same time
-        self._last: dict[int, int] = {}  # the latest decoding time of each stream that is copied
-        # MP4 stores a late start in this unit, by default milliseconds; others do not know it.
+        self._strict = name not in ("matroska", "webm")  # Matroska accepts equal timestamps
+        self._last: dict[int, int] = {}  # last dts of each copied stream
+        # MP4 stores the offset of the start in this unit, by default milliseconds.
         unit = {"movie_timescale": str(source.time_base.denominator)}
         self._container = self._av.open(f"file:{path}", "w", format=name, container_options=unit)
         try:
@@ -68,7 +72,7 @@ class Sink:
         context.color_range = LIMITED
         context.colorspace = look.matrix if look.matrix in (BT709, *BT601_LIKE) else BT709
         context.color_primaries, context.color_trc = look.primaries, look.transfer
-        # swscale has one code for all that compute as BT.601 does.
+        # swscale has one code for all matrices that equal BT.601.
         self._matrix = BT709 if context.colorspace == BT709 else BT601_625
 
     def _add_others(self, name: str):
@@ -102,16 +106,16 @@ class Sink:
                 raise
 
     def fit(self, image: np.ndarray) -> np.ndarray:
-        """Return the picture in the size that is written, see the head of this file."""
+        """Return the picture in the size that is written; odd sizes grow, see `clips`."""
         if not self._even:
             return image
         border = ((0, image.shape[0] % 2), (0, image.shape[1] % 2), (0, 0))
         return np.pad(image, border[:image.ndim], mode="symmetric")
 
     def write(self, item) -> None:
-        """Write what iterating over the source gave, a Frame with another picture of size fit()."""
+        """Write an item of the source: a packet, or a Frame with a new picture in size of fit()."""
         with self._errors():
-            self._container.start_encoding()  # the header; once
+            self._container.start_encoding()  # writes the header
             if not isinstance(item, Frame):
                 if item.stream.index in self._copies:
                     self._copy(item)
@@ -136,7 +140,7 @@ class Sink:
     def _copy(self, packet) -> None:
         index, av = packet.stream.index, self._av
         if packet.dts is not None:
-            # Damaged and joined recordings jump back in time, which no container takes.
+            # Damaged and joined recordings jump back in time, which no container accepts.
             earliest = self._last[index] + self._strict if index in self._last else packet.dts
             if packet.dts < earliest:
                 packet.dts = earliest
@@ -149,14 +153,14 @@ class Sink:
             self.damaged += 1
 
     def finish(self) -> None:
-        """Write what the encoder still holds, and the container's end."""
+        """Flush the encoder and write the end of the container."""
         with self._errors():
             self._container.mux(self._video.encode())
             self._container.close()
 
     @contextmanager
     def _errors(self):
-        if self._failure is not None:  # FFmpeg crashes where it could not write a file's head
+        if self._failure is not None:  # FFmpeg crashes if writing the header has failed
             raise self._failure
         try:
             yield
@@ -166,7 +170,7 @@ class Sink:
 
 
 def check_writable_format(path: str | Path) -> None:
-    """Raise OptionError unless the ending names a container that can be written."""
+    """Raise OptionError unless the suffix is that of a writable container."""
     if Path(path).suffix.lower() not in FORMATS:
         raise OptionError(f"{path}: cannot write '{Path(path).suffix}' videos; "
                           f"use one of {' '.join(FORMATS)}.")
