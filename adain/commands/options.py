@@ -29,7 +29,7 @@ def add(group: argparse._ActionsContainer, config: type, *names: str, **settings
         else:
             found["type"] = _TYPES[kind.replace(",", " ").split()[0]]
             found["metavar"] = about["metavar"]
-            if about["choices"]:
+            if about["choices"] and kind == field.type:
                 found["choices"] = about["choices"]
             if about["const"] is not None:
                 found |= {"nargs": "?", "const": about["const"]}

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Collection
-from pathlib import Path
 
 from adain import __version__
 from adain.commands import flag, iterative
+from adain.commands.options import add
 from adain.errors import OptionError
 from adain.files import images
 from adain.methods import GATYS
-from adain.methods.recipe import BITS
+from adain.methods.recipe import Recipe
 from adain.networks.architecture import DEFAULT_PRESET, PRESETS
 from adain.networks.engine import ENGINES, PRECISIONS
-from adain.transfer import color
 from adain.video.clips import MAX_FRAME_PIXELS
 from adain.video.steady import SMOOTHING
 
@@ -28,102 +27,89 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument("--version", action="version", version=f"adain {__version__}")
     root.add_argument("--content-path", nargs="+", action="extend", required=True,
                       metavar="PATH",
-                      help="pictures; folders, whose pictures are taken, subfolders too; - for "
-                           "standard input; videos, or a folder of them; the number of a camera, "
-                           "0 for the first")
+                      help="pictures, folders of pictures (subfolders included), or - for standard "
+                           "input; videos, or a folder of videos; or the number of a camera, 0 "
+                           "for the first")
     root.add_argument("--style-path", nargs="+", action="extend", metavar="PATH",
-                      help="pictures, files written by --save-style, folders of them, subfolders "
-                           "too; not with a --checkpoint that holds a network of one style")
+                      help="pictures, files written by --save-style, or folders of them "
+                           "(subfolders included); none for a --checkpoint that holds a network "
+                           "for one style")
 
     style = root.add_argument_group("style")
     style.add_argument("--alpha", type=float, nargs="+", default=[1.0], metavar="A",
-                       help="strength, 0 to 1 (default 1); 0 is the content as the networks "
-                            "reproduce it, not the photograph: a grey --mask blends with that; "
-                            "several give a result each")
-    style.add_argument("--style-weights", type=float, nargs="+", action="extend", metavar="W",
-                       help="mix the styles, one number for each, instead of a result for each")
-    style.add_argument("--mask", nargs="+", action="extend", type=Path, metavar="PATH",
-                       dest="masks", help="one picture for each style, white where it applies; "
-                       "where all are black the content stays")
-    style.add_argument("--keep-colors", nargs="?", const="coral", choices=color.COLOR_MODES,
-                       help="keep the content's colours: coral (default) or histogram recolour "
-                            "the style, luminance takes only light and dark from it")
+                       help="strength of the style, 0 to 1; several values give a result each; at "
+                            "0 the networks reproduce the content only approximately: to blend "
+                            "with the photograph itself, use a grey --mask (default 1)")
+    add(style, Recipe, "style_weights", action="extend")
+    add(style, Recipe, "masks", action="extend")
+    add(style, Recipe, "keep_colors")
     style.add_argument("--style-size", type=int, default=512, metavar="PIXELS",
-                       help="shrink styles to this shorter side, smaller ones stay; this sets the "
-                            "size of the strokes (default 512; 0: never shrink)")
-    style.add_argument("--coarse-size", type=int, metavar="PIXELS",
-                       help="for prints: stylise at this shorter side, enlarge, stylise again: "
-                            "strokes keep their size in proportion to the picture")
-    style.add_argument("--passes", type=int, default=1, metavar="N",
-                       help="stylise the result again, N times in all")
-    style.add_argument("--refine", type=int, default=0, metavar="N",
-                       help="then optimise the result's pixels, N iterations: 5 bring it nearer to "
-                            "the style, 15 also to the content, 40 more so (default 0)")
+                       help="shrink styles to this shorter side; smaller styles give smaller "
+                            "strokes (default 512; 0: never shrink)")
+    add(style, Recipe, "coarse_size", "passes", "refine")
     style.add_argument("--smoothing", type=float, default=SMOOTHING, metavar="SECONDS",
-                       help="of videos: what is removed of each frame is a mean over so long, so "
-                            "that calm areas do not flicker (default %(default)s; 0: each alone)")
+                       help="video: average content statistics over this many seconds; 0 disables "
+                            "(default %(default)s)")
     style.add_argument("--random", type=int, metavar="N",
-                       help="N styles for each content, drawn by --seed, instead of all")
-    style.add_argument("--seed", type=int, default=0, help="default 0")
+                       help="choose N styles at random for each content (default: use all)")
+    style.add_argument("--seed", type=int, default=0, metavar="N",
+                       help="seed of all random numbers (default 0)")
     style.add_argument("--save-style", metavar="FILE",
-                       help="write the style, mixed where there are several, as a .npz file of a "
-                            "few kilobytes, which --style-path takes")
+                       help="write the style, mixed if there are several, to a .npz file of a few "
+                            "kilobytes that --style-path takes")
 
     content = root.add_argument_group("content")
-    content.add_argument("--content-size", type=int, metavar="PIXELS",
-                         help="resize contents to this shorter side (default: as they are)")
-    content.add_argument("--crop-size", type=int, metavar="PIXELS",
-                         help="and cut the middle square of this size out of them")
-    content.add_argument("--max-pixels", type=int, metavar="N",
-                         help="refuse pictures, and frames of videos, with more pixels (default "
-                              f"{images.MAX_PIXELS}, for frames {MAX_FRAME_PIXELS})")
+    add(content, Recipe, "content_size", "crop_size")
+    add(content, Recipe, "max_pixels", default=None,
+        help="refuse pictures and video frames with more pixels (default "
+             f"{images.MAX_PIXELS}, for frames {MAX_FRAME_PIXELS})")
 
     result = root.add_argument_group("results")
     result.add_argument("--out-path", default="output", metavar="PATH",
-                        help="folder for the results, named CONTENT__STYLE (default output), or "
-                             "with more where two names would be equal; the result's file name, "
-                             "where there is one only; - for standard output")
+                        help="folder for the results, named CONTENT__STYLE; or the file name of a "
+                             "single result; or - for standard output (default output)")
     result.add_argument("--format", choices=FORMATS,
-                        help="of results in a folder (default jpg, quality 95; png for "
-                             "transparent pictures, and on standard output)")
-    result.add_argument("--bits", type=int, choices=BITS, default=8,
-                        help="of each value; 16 for png and tif (default 8)")
-    result.add_argument("--concat", action="store_true",
-                        help="put content and styles beside each result, in one picture")
+                        help="file format of results in a folder (default jpg, quality 95; png for "
+                             "transparent pictures and on standard output)")
+    add(result, Recipe, "bits", "concat")
     result.add_argument("--sheet", metavar="FILE",
-                        help="make one contact sheet instead of results: a row for each content, "
-                             "a column for each style and alpha")
+                        help="write one contact sheet instead of separate results: a row per "
+                             "content, a column per style and alpha")
     result.add_argument("--overwrite", action="store_true",
-                        help="replace results that exist; without it they are left alone, and a "
-                             "batch that was stopped goes on where it was")
+                        help="replace existing results (default: keep them, so that running an "
+                             "interrupted command again makes only those missing)")
     result.add_argument("--json", action="store_true",
-                        help="print a line of JSON for each result")
+                        help="print one line of JSON per result")
 
     network = root.add_argument_group("networks")
     network.add_argument("--model", choices=(*PRESETS, GATYS),
-                         help=f"default {DEFAULT_PRESET}; gatys: see below")
+                         help="networks to use, or gatys, which optimizes pixels, see below "
+                              f"(default {DEFAULT_PRESET})")
     network.add_argument("--checkpoint", metavar="PATH",
-                         help="use what train.py wrote there instead of the shipped weights; or "
-                              "the .npz of a network of one style")
+                         help="use the networks in this folder written by train.py, or in the "
+                              ".npz file of a network for one style, instead of the shipped ones")
     network.add_argument("--vgg-path", metavar="FILE",
-                         help="VGG19 from a Keras notop .h5 or the authors' vgg_normalised.t7")
+                         help="load VGG19 from a Keras notop .h5 file or the authors' "
+                              "vgg_normalised.t7")
     network.add_argument("--decoder-path", metavar="FILE",
-                         help="the authors' decoder.t7, together with their vgg_normalised.t7")
+                         help="load the authors' decoder.t7; needs --vgg-path vgg_normalised.t7")
 
     machine = root.add_argument_group("machine")
     machine.add_argument("--engine", choices=ENGINES, default=ENGINES[0],
-                         help="openvino: CPU (default); keras: the device of its backend, e.g. GPU")
+                         help="openvino runs on the CPU, keras on the device of its backend, e.g. "
+                              "a GPU (default %(default)s)")
     machine.add_argument("--precision", choices=PRECISIONS, default="auto",
-                         help="auto: bfloat16 where the CPU is faster with it, else float32; "
-                              "int8: two to three times as fast as float32, nearly the same "
-                              "pictures (shipped networks, CPUs with VNNI)")
+                         help="auto: bfloat16 where the CPU is faster with it, else float32; int8 "
+                              "is two to three times as fast as float32 with nearly the same "
+                              "pictures (shipped networks, CPUs with VNNI) (default auto)")
     machine.add_argument("--tile-size", type=int, metavar="PIXELS",
                          help="compute larger pictures in tiles of this size; smaller tiles need "
-                              "less memory. The result is the same in float32; single pixels "
-                              "differ by up to 7 levels in bfloat16 and 16 in int8 (default: by "
-                              "model, smaller where less memory is left)")
+                              "less memory; float32 results do not depend on it, single pixels "
+                              "differ by up to 7 levels in bfloat16 and 16 in int8 (default: "
+                              "depends on the model and the free memory)")
     machine.add_argument("--max-memory", type=int, metavar="MB",
-                         help="choose the tile size so that the process takes about that much")
+                         help="choose the tile size so that the process needs about this much "
+                              "memory")
     iterative.add_options(root)
     return root
 

@@ -12,44 +12,47 @@ import numpy as np
 from adain.errors import OptionError
 from adain.files import images
 from adain.networks.stats import ChannelStats, merge
+from adain.options import check, option
 from adain.transfer import color
 from adain.transfer import style_file as stylefile
 from adain.transfer.stylizer import check_alpha
 
-BITS = (8, 16)
 Shape = tuple[int, int]  # rows and columns
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How every result of a batch is made; all sizes in pixels.
+    """How every result of a batch is made; its fields are options of adain stylize."""
 
-    style_weights: mixes the styles. masks: gives each style a region. keep_colors: see
-    adain.transfer.color. content_size: the content's shorter side; crop_size: its middle square.
-    coarse_size, passes, refine: see Stylizer.stylize. concat: content and styles stand beside the
-    result. bits: of the result's values, 8 or 16.
-    """
-
-    style_weights: tuple[float, ...] | None = None
-    masks: tuple[Path, ...] | None = None
-    keep_colors: str | None = None
-    content_size: int | None = None
-    crop_size: int | None = None
-    coarse_size: int | None = None
-    passes: int = 1
-    refine: int = 0
-    concat: bool = False
-    bits: int = 8
-    max_pixels: int = images.MAX_PIXELS
+    style_weights: tuple[float, ...] | None = option(
+        None, "mix the styles with these weights, one per style, into a single result", metavar="W")
+    masks: tuple[Path, ...] | None = option(
+        None, "one picture per style: white where the style applies, grey for a blend with the "
+        "content, which stays where all are black", metavar="PATH")
+    keep_colors: str | None = option(
+        None, "keep the content's colours: coral (the default without a value) and histogram "
+        "recolour the style first, luminance takes only lightness from the result",
+        choices=color.COLOR_MODES, const="coral")
+    content_size: int | None = option(
+        None, "resize contents to this shorter side (default: keep their size)", minimum=1,
+        metavar="PIXELS")
+    crop_size: int | None = option(
+        None, "then crop contents to the square of this size in their middle", minimum=1,
+        metavar="PIXELS")
+    coarse_size: int | None = option(
+        None, "for prints: stylize at this shorter side, enlarge, stylize again; strokes keep "
+        "their size relative to the picture", minimum=1, metavar="PIXELS")
+    passes: int = option(1, "stylize the result again, N times in total", minimum=1, metavar="N")
+    refine: int = option(
+        0, "then optimize the pixels of the result for N iterations: 5 bring it closer to the "
+        "style, 15 also to the content, 40 more so", minimum=0, metavar="N")
+    concat: bool = option(False, "put content and styles beside each result, in one picture")
+    bits: int = option(8, "bits per value; 16 for png and tif", choices=(8, 16))
+    max_pixels: int = option(
+        images.MAX_PIXELS, "refuse pictures with more pixels", minimum=1, metavar="N")
 
     def __post_init__(self) -> None:
-        for name in ("content_size", "crop_size", "coarse_size", "passes", "max_pixels"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise OptionError(f"`{name}` must be at least 1; received {value}.")
-        if self.refine < 0:
-            raise OptionError(f"`refine` must be at least 0; received {self.refine}.")
-        color.check_color_mode(self.keep_colors)
+        check(self)
         if self.style_weights is not None and self.masks is not None:
             raise OptionError("`style_weights` mixes styles everywhere, `masks` gives each a "
                               "region of its own: use one of the two (grey masks mix, too).")
@@ -86,10 +89,10 @@ class Recipe:
                 raise OptionError(f"{path} is an encoded style, without the picture that "
                                   "`keep_colors` and `concat` need.")
         count = len(paths)
-        for option, values in (("style_weights", self.style_weights), ("masks", self.masks)):
+        for name, values in (("style_weights", self.style_weights), ("masks", self.masks)):
             if values is not None and len(values) != count:
                 raise OptionError(f"{count} style{'s need' if count > 1 else ' needs'} {count} "
-                                  f"`{option}`; received {len(values)} "
+                                  f"`{name}`; received {len(values)} "
                                   f"({' '.join(map(str, values))}).")
         if self.style_weights is not None:
             merge([ChannelStats(0.0, 0.0)] * count, self.style_weights)  # refuses impossible ones

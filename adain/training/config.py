@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from adain.errors import OptionError
 from adain.networks.architecture import DEFAULT_PRESET, PRESETS, STYLE_LAYERS, preset
-from adain.networks.keras.devices import TRAIN_PRECISIONS
+from adain.networks.keras import TRAIN_PRECISIONS
 from adain.options import check, option
 
 CONTENT_TARGETS = ("adain", "content")

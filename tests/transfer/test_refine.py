@@ -148,9 +148,9 @@ def test_styles_that_were_encoded_without_it_are_refused(stylizer, encoded, styl
                                   stylizer.stylize(CONTENT, tmp_path / "plain.npz"))
     with pytest.raises(OptionError, match="not refined: encode it with refine=True"):
         stylizer.stylize(CONTENT, style, refine=1)
-    with pytest.raises(WeightsError, match="plain.npz was encoded .* --save-style with --refine"):
+    with pytest.raises(WeightsError, match="plain.npz was encoded .*`save_style` with `refine`"):
         stylizer.stylize(CONTENT, tmp_path / "plain.npz", refine=1)
-    with pytest.raises(OptionError, match="refine must be at least 0; received -1"):
+    with pytest.raises(OptionError, match="`refine` must be at least 0; received -1"):
         stylizer.stylize(CONTENT, encoded, refine=-1)
 
 
@@ -206,7 +206,7 @@ def test_the_command_refines_folders(place, stylizer, encoded):
 
 
 @pytest.mark.parametrize("options, model, message", [
-    (["--refine", "-1"], "compact", "--refine must be at least 0; received -1"),
+    (["--refine", "-1"], "compact", "`refine` must be at least 0; received -1"),
     (["--refine", "5"], "gatys", "gatys optimises pixels, for which there is no --refine")])
 def test_what_cannot_be_refined_is_refused(place, options, model, message):
     with pytest.raises(OptionError, match=message):

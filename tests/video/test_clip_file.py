@@ -117,7 +117,7 @@ def test_frames_above_the_limit_are_refused_before_they_are_decoded(tmp_path):
     videos.write(tmp_path / "a.mp4", [picture(64, 96)] * 2)
     assert refusal(tmp_path / "a.mp4", max_pixels=6143).endswith(
         "is refused: its frames have 96 x 64 = 6144 pixels, the limit is 6143; raise it with "
-        "--max-pixels 6144.")
+        "`max_pixels=6144`.")
     with Source(tmp_path / "a.mp4", max_pixels=6144) as clip:
         assert clip.look.columns == 96
 

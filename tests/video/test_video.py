@@ -86,9 +86,9 @@ def test_what_cannot_work_is_said_before_any_work(tmp_path, stylizer, style):
     source = tmp_path / "a.mp4"
     for target, options, message in [
             ("b.gif", {}, "cannot write '.gif' videos"), ("b.webm", {}, "cannot hold the aac"),
-            ("b.mp4", {"alpha": 2}, "alpha must be"),
-            ("b.mp4", {"smoothing": -1}, "smoothing must be a number of seconds"),
-            ("b.mp4", {"smoothing": float("nan")}, "smoothing must be a number of seconds")]:
+            ("b.mp4", {"alpha": 2}, "`alpha` must be"),
+            ("b.mp4", {"smoothing": -1}, "`smoothing` must be a number of seconds"),
+            ("b.mp4", {"smoothing": float("nan")}, "`smoothing` must be a number of seconds")]:
         with pytest.raises(OptionError, match=message):
             video.stylize_file(stylizer, source, tmp_path / target, style, **options)
     with pytest.raises(OptionError, match="is the clip itself"):

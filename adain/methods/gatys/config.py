@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from adain.errors import OptionError
-from adain.methods.gatys.optimizers import OPTIMIZERS
 from adain.networks.architecture import CONTENT_LAYER, STRIDE, STYLE_LAYERS, VGG19_LAYERS, relu
-from adain.networks.keras.devices import TRAIN_PRECISIONS
+from adain.networks.keras import TRAIN_PRECISIONS
+from adain.options import check, option
 
 STARTS = ("content", "noise")
 LAYERS = tuple(map(relu, VGG19_LAYERS))
@@ -22,50 +22,39 @@ FEWER = 1 / 3
 
 @dataclass(frozen=True)
 class GatysConfig:
-    """Everything but the pictures that a result depends on.
+    """Everything but the pictures that a result depends on."""
 
-    coarse_size: pictures whose longer side is about twice this, four times ... start at a half, a
-        quarter ... of their size. style_scale: the style's longer side as a part of the picture's,
-        at every level; it is never enlarged. learning_rate: of pixels in [0, 1]; None: 0.02 for
-        Adam (falls by a cosine to a tenth at the end of a level), 1 for L-BFGS.
-    """
-
-    content_layers: tuple[str, ...] = (CONTENT_LAYER,)
-    style_layers: tuple[str, ...] = STYLE_LAYERS
-    content_weight: float = 1.0
-    style_weight: float = 1e-2
-    tv_weight: float = 10.0
-    iterations: int = 500
-    optimizer: str = "lbfgs"
-    learning_rate: float | None = None
-    start: str = "content"  # or "noise"; a picture given to optimise() comes before it
-    coarse_size: int = 512
-    style_scale: float = 1.0
-    tile_size: int = 768
-    precision: str = "auto"
-    vgg_path: str | None = None
-    seed: int = 0
+    content_layers: tuple[str, ...] = option(
+        (CONTENT_LAYER,), f"VGG19 layers of the content loss, relu1_1 to relu4_1 (default "
+        f"{CONTENT_LAYER})", choices=LAYERS, metavar="LAYER")
+    style_layers: tuple[str, ...] = option(
+        STYLE_LAYERS, f"VGG19 layers of the style loss (default {' '.join(STYLE_LAYERS)})",
+        choices=LAYERS, metavar="LAYER")
+    content_weight: float = option(1.0, "factor of the content loss", minimum=0, metavar="W")
+    style_weight: float = option(1e-2, "factor of the style loss", minimum=0, metavar="W")
+    tv_weight: float = option(10.0, "factor of the total variation, which smooths", minimum=0,
+                              metavar="W")
+    iterations: int = option(500, "number of iterations", minimum=1, metavar="N")
+    optimizer: str = option("lbfgs", "lbfgs converges in fewer iterations than adam",
+                            choices=tuple(LEARNING_RATES))
+    learning_rate: float | None = option(
+        None, "learning rate of pixels in [0, 1]; adam lowers it by a cosine to a tenth at the end "
+        "of a level (default: 0.02 for adam, 1 for lbfgs)", above=0, metavar="RATE")
+    start: str = option("content", "first picture, unless optimise() is given one", choices=STARTS)
+    coarse_size: int = option(
+        512, "pictures whose longer side is about twice this, four times ... start at a half, a "
+        "quarter ... of their size", minimum=16, metavar="PIXELS")
+    style_scale: float = option(
+        1.0, "longer side of the style relative to the picture's at every level; styles are never "
+        "enlarged", above=0, metavar="FACTOR")
+    tile_size: int = option(768, "compute larger pictures in tiles of this size", metavar="PIXELS")
+    precision: str = option("auto", "precision of the networks", choices=TRAIN_PRECISIONS)
+    vgg_path: str | None = option(None, "VGG19 from a Keras notop .h5 file or vgg_normalised.t7",
+                                  metavar="FILE")
+    seed: int = option(0, "seed of the noise", minimum=0, metavar="N")
 
     def __post_init__(self) -> None:
-        for name, minimum in (("content_weight", 0), ("style_weight", 0), ("tv_weight", 0),
-                              ("iterations", 1), ("coarse_size", 16), ("seed", 0)):
-            if not getattr(self, name) >= minimum:
-                raise OptionError(f"`{name}` must be at least {minimum}; "
-                                  f"received {getattr(self, name)}.")
-        for name in ("learning_rate", "style_scale"):
-            value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise OptionError(f"`{name}` must be above 0; received {value}.")
-        for name, choices in (("optimizer", tuple(OPTIMIZERS)), ("start", STARTS),
-                              ("precision", TRAIN_PRECISIONS)):
-            if getattr(self, name) not in choices:
-                raise OptionError(f"`{name}` must be one of {', '.join(choices)}; "
-                                  f"received {getattr(self, name)}.")
-        for name in ("content_layers", "style_layers"):
-            unknown = [layer for layer in getattr(self, name) if layer not in LAYERS]
-            if unknown or not getattr(self, name):
-                raise OptionError(f"`{name}` must be some of {' '.join(LAYERS)}; "
-                                  f"received {' '.join(getattr(self, name)) or 'none'}.")
+        check(self)
         if self.tile_size < STRIDE or self.tile_size % STRIDE:
             raise OptionError(f"`tile_size` must be a multiple of {STRIDE}; "
                               f"received {self.tile_size}.")

@@ -8,10 +8,10 @@ import shutil
 from pathlib import Path
 
 from adain.errors import OptionError
+from adain.networks.keras import TRAIN_PRECISIONS
 from adain.networks.openvino import cpu
 
 DEVICES = ("auto", "cpu", "gpu")
-TRAIN_PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 
 
 def gpus() -> list[str]:
