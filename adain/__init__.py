@@ -16,7 +16,7 @@ from adain.errors import AdaINError, ImageError, OptionError, WeightsError
 __version__ = "0.1.0"
 _LAZY = {"Stylizer": "adain.transfer.stylizer", "ChannelStats": "adain.networks.stats",
          "interpolate": "adain.networks.stats", "merge": "adain.networks.stats",
-         "TrainConfig": "adain.training.config", "train": "adain.training.trainer"}
+         "TrainConfig": "adain.training.config", "train": "adain.training.run"}
 __all__ = ["AdaINError", "ImageError", "OptionError", "WeightsError", "__version__", *_LAZY]
 
 

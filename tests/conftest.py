@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
 import signal
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +64,23 @@ def picture(rows=48, columns=64, seed=0):
         coarse = generator.uniform(0, 1, (rows // scale + 2, columns // scale + 2, 3))
         image += np.repeat(np.repeat(coarse, scale, 0), scale, 1)[:rows, :columns]
     return (image / 3 * 255).astype(np.uint8)
+
+
+@contextmanager
+def logged():
+    """Give the list of what the library logs inside of `with`, line by line."""
+    lines = []
+    handler = logging.Handler()
+    handler.emit = lambda record: lines.append(record.getMessage())
+    logger = logging.getLogger("adain")
+    before = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield lines
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before)
 
 
 def script(name):

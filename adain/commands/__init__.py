@@ -107,6 +107,33 @@ def tell_error(error: AdaINError) -> None:
                   for char in text), file=sys.stderr)
 
 
+class _Lines(logging.Handler):
+    """Prints what the library logs: the message alone, warnings on stderr.
+
+    Flushed, as a log file of a night's run must not lag behind. Where nobody can read it any more,
+    as in a terminal that was closed, the command goes on without.
+    """
+
+    def __init__(self, stream: str) -> None:
+        super().__init__()
+        self.stream = stream  # of sys: tests replace it
+
+    def emit(self, record: logging.LogRecord) -> None:
+        stream = getattr(sys, "stderr" if record.levelno >= logging.WARNING else self.stream)
+        try:
+            print(with_flags(record.getMessage()), file=stream, flush=True)
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def show_log(stream: str = "stdout") -> None:
+    """Print what the library logs: "stdout" or "stderr"; warnings always go to stderr."""
+    logger = logging.getLogger("adain")
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    logger.handlers = [_Lines(stream)]
+
+
 def progress(items: Iterable, unit: str, total: int | None = None) -> Iterable:
     """Return the items behind a progress bar on stderr: if it is a terminal, for two or more."""
     total = len(items) if total is None else total

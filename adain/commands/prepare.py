@@ -6,7 +6,7 @@ import argparse
 import time
 from pathlib import Path
 
-from adain.commands import check_paths, progress
+from adain.commands import check_paths, progress, show_log
 from adain.errors import ImageError, OptionError
 from adain.files.bad_files import BadFiles
 from adain.jobs.prepare import plan, prepare, usable_cores
@@ -31,6 +31,7 @@ def main(arguments: list[str] | None = None) -> None:
         raise OptionError("--size must be at least 16 and --workers 1; received "
                           f"{options.size} and {workers}.")
     check_paths(vars(options))
+    show_log()
     source, target = Path(options.source), Path(options.target)
     if target.resolve().is_relative_to(source.resolve()):
         raise OptionError(f"{target} lies in {source}: name a folder outside of it.")

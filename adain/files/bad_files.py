@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 from adain.errors import AdaINError
 from adain.files.atomic import append
 
+logger = logging.getLogger(__name__)
+
 
 class BadFiles:
-    """Reports each bad file once and appends it to a text file: name, tab, reason.
+    """Logs each bad file once and appends it to a text file: name, tab, reason.
 
-    Files that the text file already lists, from an earlier run, are not reported again. With path
+    Files that the text file already lists, from an earlier run, are not logged again. With path
     None nothing is written. Can be used from several threads.
     """
 
-    def __init__(self, path: str | Path | None = None,
-                 report: Callable[[str], None] = print) -> None:
+    def __init__(self, path: str | Path | None = None) -> None:
         self.path = Path(path) if path is not None else None
-        self._report, self._lock = report, threading.Lock()
+        self._lock = threading.Lock()
         self._named: set[str] = set()
         self._failure: AdaINError | None = None
         if self.path is not None and self.path.is_file():
@@ -33,19 +34,19 @@ class BadFiles:
         return len(self._named)
 
     def add(self, file: Path, error: Exception) -> None:
-        """Report a file and its error."""
+        """Log a file and its error."""
         name, line = printable(file), printable(error)
         with self._lock:
             if name in self._named:
                 return
             self._named.add(name)
-            self._report(f"skipped {line}")
+            logger.info("skipped %s", line)
             if self.path is None:
                 return
             try:
                 append(self.path, f"{name}\t{line.removeprefix(name).strip()}\n".encode())
             except AdaINError as failure:  # raised by check(), so that a long run is not ended
-                self._report(str(failure))
+                logger.info("%s", failure)
                 self._failure = failure
 
     def check(self) -> None:

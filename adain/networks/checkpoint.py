@@ -194,14 +194,14 @@ def list_all(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("step_*") if (path / "config.json").is_file())
 
 
-def load(path: str | Path, method: str = "adain", resume: bool = False) -> Checkpoint:
+def load(path: str | Path, method: str | None = "adain", resume: bool = False) -> Checkpoint:
     """Return the checkpoint at `path`, or the newest one in that folder whose files are whole.
 
-    method: the one that it must be of. resume: its optimizer must be whole, too. What is passed
-    over is named on stderr.
+    method: the one that it must be of; None: any. resume: its optimizer must be whole, too. What
+    is passed over is named on stderr.
     """
     found = _newest_whole(Path(path), resume)
-    if found.method != method:
+    if method is not None and found.method != method:
         raise WeightsError(f"{found.path} is a checkpoint of the method {found.method}; expected "
                            f"{method}.")
     if method == "adain" and found.model not in weights.PRESETS:

@@ -8,9 +8,9 @@ crop and 0.06 MB a style crop of 128 x 128, four times that at 256 x 256.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -25,13 +25,14 @@ from adain.training import loader
 from adain.training.data import PairSource, Pictures, Place, batches
 from adain.transfer.tiling import to_float
 
+logger = logging.getLogger(__name__)
+
 
 class FeatureCache:
     """Computes what the losses need of a pair, once for every place that a crop is cut at."""
 
-    def __init__(self, source: PairSource, vgg: Weights,
-                 report: Callable[[str], None] = print) -> None:
-        self.source, self._report = source, report
+    def __init__(self, source: PairSource, vgg: Weights) -> None:
+        self.source = source
         self._content_network = compile_graph(activations_graph(vgg, [CONTENT_LAYER]))
         self._style_network = compile_graph(statistics_graph(Networks(vgg, {}, STYLE_LAYERS)))
         self._found: dict[Place, tuple[np.ndarray, np.ndarray]] = {}
@@ -62,7 +63,7 @@ class FeatureCache:
         if not missing:
             return
         began, shown = time.monotonic(), time.monotonic()
-        self._report(f"computes the features of {len(missing)} crops, once")
+        logger.info("computes the features of %d crops, once", len(missing))
         with ThreadPoolExecutor(2) as executor:  # one reads a picture while the other computes
             work = [executor.submit(self._crop, *crop) for crop in missing.values()]
             try:
@@ -71,7 +72,7 @@ class FeatureCache:
                     if time.monotonic() - shown > 60:
                         shown = time.monotonic()
                         left = duration((shown - began) / done * (len(work) - done))
-                        self._report(f"features of {done} of {len(work)} crops, {left} left")
+                        logger.info("features of %d of %d crops, %s left", done, len(work), left)
             except BaseException:
                 executor.shutdown(cancel_futures=True)
                 raise

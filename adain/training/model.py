@@ -1,4 +1,4 @@
-"""The training model: the networks, and the losses of the paper."""
+"""The models that are trained: what all have, and the networks and losses of the AdaIN paper."""
 
 from __future__ import annotations
 
@@ -10,13 +10,53 @@ from keras import ops
 
 from adain.networks.architecture import PRESETS, STYLE_LAYERS
 from adain.networks.keras import losses
-from adain.networks.keras.model import Decoder, Encoder, StyleTransfer, blend
+from adain.networks.keras.model import Decoder, Encoder, StyleTransfer, blend, get_weights
 from adain.networks.keras.ops import Tensor, channel_stats
 from adain.networks.stats import ChannelStats
+from adain.networks.weights import to_arrays
 from adain.training.config import TrainConfig
 
 
-class TrainingModel(keras.Model):
+class RecordedModel(keras.Model):
+    """What the training loop needs of a method's model, for Keras' fit() and the recorder.
+
+    names: of the losses whose means are recorded, beside the total.
+    """
+
+    def __init__(self, config: TrainConfig, names: list[str], dtype: Any) -> None:
+        # Its parts cast their inputs themselves; statistics that come with a batch stay float32.
+        super().__init__(dtype=dtype, autocast=False)
+        self.config = config
+        self.replicas = 1  # devices that share a batch
+        self.workers = 1  # machines that do
+        self.trackers = {name: keras.metrics.Mean(name=name) for name in names}
+
+    def record(self, values: dict[str, Tensor]) -> None:
+        """Add the losses of a batch to their means."""
+        for name, value in values.items():
+            self.trackers[name].update_state(value)
+
+    def get_metrics_result(self):
+        """Return {"losses": (their means by name,)}, for recorder.scalars().
+
+        In a tuple, because Keras makes Python numbers of those it sees as soon as a step is under
+        way, and so would keep a GPU waiting for the next one.
+        """
+        results = super().get_metrics_result()
+        if self.workers > 1:  # Keras reduces over an axis there, which single numbers do not have
+            results = {name: ops.reshape(value, (1,)) for name, value in results.items()}
+        return {"losses": (results,)}
+
+    def networks(self) -> dict[str, np.ndarray]:
+        """Return what a checkpoint keeps of the networks, by the names in its model.npz."""
+        raise NotImplementedError
+
+    def preview(self, examples: np.ndarray) -> np.ndarray:
+        """Return rows of content | style | stylized for Watch.previews, as one uint8 picture."""
+        raise NotImplementedError
+
+
+class TrainingModel(RecordedModel):
     """Style transfer with the losses of the paper, for Keras' fit().
 
     A batch is one tensor of pairs: uint8 (batch, 2, rows, columns, 3), content first; or a dict
@@ -25,17 +65,12 @@ class TrainingModel(keras.Model):
 
     def __init__(self, config: TrainConfig, vgg: Encoder, encoder: Encoder,
                  decoder: Decoder) -> None:
-        # Its parts cast their inputs themselves; statistics that come with a batch stay float32.
-        super().__init__(dtype=decoder.dtype_policy, autocast=False)
-        self.config = config
+        super().__init__(config, ["content", "style", "tv", "pixel", "structure",
+                                  *(f"style/{name}" for name in STYLE_LAYERS)],
+                         decoder.dtype_policy)
         self.vgg = vgg  # measures the losses, frozen; the vgg19 preset also encodes with it
         self.vgg.trainable = False
         self.transfer = StyleTransfer(encoder, decoder)
-        self.replicas = 1  # devices that share a batch
-        self.workers = 1  # machines that do
-        names = ["content", "style", "tv", "pixel", "structure",
-                 *(f"style/{name}" for name in STYLE_LAYERS)]
-        self.trackers = {name: keras.metrics.Mean(name=name) for name in names}
         self.built = True  # its parts are, and it has no weights of its own
 
     def call(self, batch: Tensor | dict[str, Tensor], training: bool = True) -> dict[str, Any]:
@@ -118,11 +153,9 @@ class TrainingModel(keras.Model):
         tv = losses.total_variation_loss(y_pred["stylized"])
         pixel = losses.pixel_loss(y_pred["stylized"], y_pred["content"])
         structure = losses.structure_loss(y_pred["stylized"], y_pred["content"])
-        values = {"content": content, "style": ops.mean(style), "tv": tv, "pixel": pixel,
-                  "structure": structure,
-                  **{f"style/{name}": ops.mean(value) for name, value in layers.items()}}
-        for name, value in values.items():
-            self.trackers[name].update_state(value)
+        self.record({"content": content, "style": ops.mean(style), "tv": tv, "pixel": pixel,
+                     "structure": structure,
+                     **{f"style/{name}": ops.mean(value) for name, value in layers.items()}})
         if config.style_knee:
             style = losses.soften(style, config.style_knee)
         total = config.content_weight * content + self.style_weight() * ops.mean(style)
@@ -136,17 +169,6 @@ class TrainingModel(keras.Model):
                                                       y_pred["own"])
         return total / self.replicas  # whose gradients are added up
 
-    def get_metrics_result(self):
-        """Return {"losses": (their means by name,)}, for recorder.scalars().
-
-        In a tuple, because Keras makes Python numbers of those it sees as soon as a step is under
-        way, and so would keep a GPU waiting for the next one.
-        """
-        results = super().get_metrics_result()
-        if self.workers > 1:  # Keras reduces over an axis there, which single numbers do not have
-            results = {name: ops.reshape(value, (1,)) for name, value in results.items()}
-        return {"losses": (results,)}
-
     def style_losses(self, y_pred: dict[str, Any]) -> dict[str, Tensor]:
         """Return each pair's style loss for each of STYLE_LAYERS, 0 where it is its own style."""
         stylized, own = y_pred["stylized_features"], y_pred["own"]
@@ -159,8 +181,13 @@ class TrainingModel(keras.Model):
         return found if own is None else {name: ops.where(own, 0.0, values)
                                           for name, values in found.items()}
 
+    def networks(self) -> dict[str, np.ndarray]:
+        encoder = self.transfer.encoder
+        arrays = to_arrays(get_weights(self.transfer.decoder), "decoder")
+        return arrays if encoder is self.vgg else arrays | to_arrays(get_weights(encoder),
+                                                                     "encoder")
+
     def preview(self, pairs: np.ndarray) -> np.ndarray:
-        """Return rows content | style | stylized of uint8 pairs, as one uint8 picture."""
         pictures = pairs.astype(np.float32) / 255
         stylized = ops.convert_to_numpy(self.transfer(pictures[:, 0], pictures[:, 1]))
         stylized = (np.clip(np.nan_to_num(stylized), 0, 1) * 255 + 0.5).astype(np.uint8)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import sys
 import time
-from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -17,30 +18,13 @@ from adain.errors import AdaINError, ImageError, WeightsError
 from adain.files import images
 from adain.networks import checkpoint
 from adain.networks.keras.devices import describe_device
-from adain.networks.keras.model import get_weights
 from adain.progress import duration
 from adain.training.config import TrainConfig
 from adain.training.events import EventWriter
 from adain.training.history import History
+from adain.training.watch import Batches, Watch
 
-Batches = Callable[[int, int], Iterable]
-
-
-@dataclasses.dataclass
-class Watch:
-    """What a run looks at besides its training pairs.
-
-    previews: uint8 pairs (n, 2, rows, columns, 3) that are stylized at step 1 and every checkpoint;
-    validation: such pairs that are never trained on, or None; arrivals(index): the time.monotonic()
-    at which a training pair was ready, or None; command: what was typed. data: what the pairs
-    come from, see resume.describe_pictures.
-    """
-
-    previews: np.ndarray
-    validation: np.ndarray | None = None
-    arrivals: Callable[[int], float | None] | None = None
-    command: str | None = None
-    data: dict[str, dict] = dataclasses.field(default_factory=dict)
+logger = logging.getLogger(__name__)
 
 
 class Recorder(keras.callbacks.Callback):
@@ -48,15 +32,16 @@ class Recorder(keras.callbacks.Callback):
 
     config: the model's, which is not asked at each step: Keras would fetch all weights from JAX.
     events: None on all but the first of several machines, which write nothing. batches: what the
-    run is fed from, to find the batch again that led to losses that are not numbers.
+    run is fed from, to find the batch again that led to losses that are not numbers. about: what
+    the method adds to each checkpoint's config.json.
     """
 
     def __init__(self, config: TrainConfig, folder: Path, events: EventWriter | None,
                  watch: Watch, batches: Batches, first_step: int, seconds_before: float,
-                 report: Callable[[str], None]) -> None:
+                 about: dict[str, Any]) -> None:
         super().__init__()
         self.config = config
-        self.folder, self.events, self.watch, self.report = folder, events, watch, report
+        self.folder, self.events, self.watch, self.about = folder, events, watch, about
         self.batches = batches
         self.history = History(folder, first_step) if events else None
         self.step = self.saved_step = first_step
@@ -88,7 +73,7 @@ class Recorder(keras.callbacks.Callback):
         last = self.step == config.max_iter or stop
         saves = last or self.step % config.save_iter == 0
         if stop:
-            self.report(f"{self.stop}: saving at step {self.step}")
+            logger.info("%s: saving at step %d", self.stop, self.step)
         # Before each save too: validation uses the same running means.
         if saves or self.step % config.summary_iter == 0:
             self.check()
@@ -146,10 +131,10 @@ class Recorder(keras.callbacks.Callback):
                                 learning_rate=rate, images_per_second=round(speed, 3),
                                 waited=round(waited, 4))
         left = (config.max_iter - self.step) * per_step
-        self.report(f"step {self.step}/{config.max_iter}  total {self.losses['loss']:.4g}  "
-                    f"content {self.losses['content']:.4g}  style {self.losses['style']:.4g}  "
-                    f"{speed:.1f} images/s  {duration(left)} left"
-                    + (f"  waited {waited:.0%} for data" if waited > 0.1 else ""))
+        logger.info("step %d/%d  total %.4g  content %.4g  style %.4g  %.1f images/s  %s left%s",
+                    self.step, config.max_iter, self.losses["loss"], self.losses["content"],
+                    self.losses["style"], speed, duration(left),
+                    f"  waited {waited:.0%} for data" if waited > 0.1 else "")
         self.model.reset_metrics()
 
     def validate(self) -> dict[str, float] | None:
@@ -172,30 +157,28 @@ class Recorder(keras.callbacks.Callback):
             self.events.scalars(self.step, {f"validation/{name}": values[name]
                                             for name in ("loss", "content", "style", "tv")})
             self.history.append(self.step, seconds=self.seconds, validation=values)
-            self.report(f"step {self.step}  validation: total {values['loss']:.4g}  "
-                        f"content {values['content']:.4g}  style {values['style']:.4g}")
+            logger.info("step %d  validation: total %.4g  content %.4g  style %.4g", self.step,
+                        values["loss"], values["content"], values["style"])
         return values
 
     def save(self) -> None:
         """Write a checkpoint and a preview named by its step."""
-        model, transfer = self.model, self.model.transfer
-        encoder = None if transfer.encoder is model.vgg else get_weights(transfer.encoder)
-        decoder = get_weights(transfer.decoder)
-        optimizer = [ops.convert_to_numpy(v) for v in model.optimizer.variables]
+        arrays = self.model.networks()
+        optimizer = [ops.convert_to_numpy(v) for v in self.model.optimizer.variables]
         # A finite loss can have a gradient that is not: the step would be saved as a good one.
-        for kernel, bias in (*(encoder or {}).values(), *decoder.values()):
-            if not (np.isfinite(kernel).all() and np.isfinite(bias).all()):
-                self.fail("weights became infinite or NaN", self.step)
+        if not all(np.isfinite(array).all() for array in arrays.values()):
+            self.fail("weights became infinite or NaN", self.step)
         config = {"step": self.step, "seconds": self.seconds, "losses": self.losses,
                   "validation": self.validate(), "options": dataclasses.asdict(self.config),
                   "data": self.watch.data, "command": self.watch.command,
                   "device": describe_device(),
                   "versions": {"adain": __version__, "keras": keras.__version__,
-                               keras.backend.backend(): _backend_version()}}
+                               keras.backend.backend(): _backend_version()},
+                  **self.about}
         if not self.events:
             return
         try:
-            checkpoint.save(self.folder, config, encoder, decoder, optimizer, self.config.keep)
+            checkpoint.write(self.folder, config, arrays, optimizer, self.config.keep)
         except WeightsError as error:
             raise WeightsError(f"{error} Make room, then run the same command to go on."
                                + self._command()) from None
@@ -204,7 +187,7 @@ class Recorder(keras.callbacks.Callback):
         self._summary = (self.step, time.monotonic())  # saving is no training time
 
     def preview(self) -> None:
-        """Write content | style | stylized of the preview pairs."""
+        """Write rows of content | style | stylized."""
         if not self.events:
             return
         strip = self.model.preview(self.watch.previews)
@@ -222,11 +205,12 @@ class Recorder(keras.callbacks.Callback):
     def _keep_batch(self, path: Path, step: int) -> str:
         batch = next(iter(self.batches(step - 1, step)))
         batch = batch[0] if isinstance(batch, tuple) else batch
-        arrays = batch if isinstance(batch, dict) else {"pairs": batch}
+        if not isinstance(batch, dict):
+            batch = {"pairs" if len(batch.shape) == 5 else "pictures": batch}
         try:
             with images.atomic_file(path) as file:
                 np.savez(file, **{name: ops.convert_to_numpy(array)
-                                  for name, array in arrays.items()})
+                                  for name, array in batch.items()})
         except ImageError as error:
             return f"its batch is lost: {str(error).rstrip('.')}"
         return f"its batch is in {path}"
@@ -236,31 +220,10 @@ class Recorder(keras.callbacks.Callback):
 
 
 def scalars(logs: dict[str, tuple]) -> dict[str, float]:
-    """Return a TrainingModel's logs as floats; with several machines they are arrays of one."""
+    """Return a RecordedModel's logs as floats; with several machines they are arrays of one."""
     (losses,) = logs["losses"]
     return {name: float(np.mean(ops.convert_to_numpy(value))) for name, value in losses.items()}
 
 
 def _backend_version() -> str:
     return getattr(sys.modules.get(keras.backend.backend()), "__version__", "unknown")
-
-
-def say_start(folder: Path, resumed: checkpoint.Checkpoint | None, max_iter: int,
-              report: Callable[[str], None]) -> int:
-    """Return the step that a run begins at, and tell where it resumes or that it is done."""
-    step = resumed.step if resumed else 0
-    if step >= max_iter:
-        report(f"{folder} is already at step {step} of {max_iter}: nothing to do.")
-    elif resumed:
-        report(f"resumes {resumed.path} at step {step}")
-    return step
-
-
-def say_end(step: int, max_iter: int, command: str | None, use: str,
-            report: Callable[[str], None]) -> None:
-    """Tell how to go on with a run that was stopped, or how to use what it made."""
-    if step >= max_iter:
-        report(f"done: {use}")
-    else:
-        report(f"stopped at step {step}{', saved' if step else ''}; run the same command to go on"
-               + (f":\n  {command}" if command else "."))

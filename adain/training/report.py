@@ -136,7 +136,7 @@ def table(lines: list[dict[str, Any]], steps: list[int]) -> str:
 
 def write(folder: Path, columns: int = 6) -> Path:
     """Write the report into a run's folder and return its path."""
-    found = checkpoint.load(folder)
+    found = checkpoint.load(folder, method=None)
     lines = history.read(folder)
     if not any("losses" in line for line in lines):
         raise OptionError(f"{folder} has no {history.NAME} with losses: train.py writes it.")

@@ -5,14 +5,17 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from adain.errors import OptionError
 from adain.networks.checkpoint import Checkpoint
 from adain.training.config import TrainConfig
+
+logger = logging.getLogger(__name__)
 
 FREE = ("max_iter", "save_iter", "summary_iter", "keep")  # change nothing that is computed
 NOTED = ("jit", "initialization")  # change no more than rounding, or no step after the first
@@ -25,11 +28,11 @@ def describe_pictures(path: str | Path, files: Sequence[Path]) -> dict[str, Any]
     return {"path": str(path), "pictures": len(names), "names": digest.hexdigest()[:16]}
 
 
-def check_changes(resumed: Checkpoint, config: TrainConfig, data: dict[str, dict], allowed: bool,
-                  report: Callable[[str], None]) -> None:
-    """Raise OptionError if a run would not go on as the checkpoint's would; report the rest.
+def check_changes(resumed: Checkpoint, config: TrainConfig, data: dict[str, dict],
+                  allowed: bool) -> None:
+    """Raise OptionError if a run would not go on as the checkpoint's would; log the rest.
 
-    data: describe_pictures() of each folder, by the name of its option. allowed: report all.
+    data: describe_pictures() of each folder, by the name of its option. allowed: log all.
     """
     stored, now = resumed.config["options"], json.loads(json.dumps(dataclasses.asdict(config)))
     changed = {name: f"`{name}={stored[name]}` (now {value})" for name, value in now.items()
@@ -41,7 +44,8 @@ def check_changes(resumed: Checkpoint, config: TrainConfig, data: dict[str, dict
             changed[name] = (f"{old.get('pictures')} pictures in `{name}` (now "
                              f"{found['pictures']}, or others)")
     if "max_iter" in changed and config.lr_schedule == "cosine":
-        report(f"{changed['max_iter']}: with `lr_schedule=cosine` this changes the learning rates")
+        logger.info("%s: with `lr_schedule=cosine` this changes the learning rates",
+                    changed["max_iter"])
     noted = [text for name, text in changed.items() if name in NOTED]
     refused = [text for name, text in changed.items() if name not in (*FREE, *NOTED)]
     if refused and not allowed:
@@ -50,4 +54,4 @@ def check_changes(resumed: Checkpoint, config: TrainConfig, data: dict[str, dict
                           "(`continue_from` begins there with these networks), or go on with "
                           "`allow_changes`.")
     if noted or refused:
-        report(f"goes on although it was trained with {', '.join(noted + refused)}")
+        logger.info("goes on although it was trained with %s", ", ".join(noted + refused))

@@ -111,7 +111,8 @@ runpy.run_path(sys.argv[1], run_name="__main__")
 
 @pytest.mark.skipif(os.name == "nt", reason="Ctrl-C is sent in another way on Windows")
 @pytest.mark.parametrize("program", ["stylize.py", "train.py"])
-@pytest.mark.parametrize("module", ["adain.commands", "PIL", "numpy", "adain.networks.weights"])
+@pytest.mark.parametrize("module", ["adain.commands", "PIL", "numpy",
+                                    "adain.networks.architecture"])
 def test_ctrl_c_while_modules_load_prints_no_traceback(program, module):
     done = subprocess.run([sys.executable, "-c", INTERRUPTED, program, module], cwd=ROOT,
                           text=True, capture_output=True)

@@ -6,7 +6,7 @@ import zlib
 
 import numpy as np
 import pytest
-from conftest import picture
+from conftest import logged, picture
 from PIL import Image
 
 from adain.errors import ImageError
@@ -52,13 +52,13 @@ def pictures(folder, bad_files):
 
 
 def test_every_bad_file_is_named_once_with_its_reason(collection, tmp_path):
-    lines = []
-    for _ in range(2):  # the second time as a resumed run
-        bad_files = BadFiles(tmp_path / "run" / "bad_files.txt", lines.append)
-        stream = pictures(collection, bad_files)
-        crops = [stream.crop(index) for index in range(2 * len(stream.files))]
-        assert all(crop.shape == (32, 32, 3) for crop in crops)
-        assert bad_files.count == len(BAD)
+    with logged() as lines:
+        for _ in range(2):  # the second time as a resumed run
+            bad_files = BadFiles(tmp_path / "run" / "bad_files.txt")
+            stream = pictures(collection, bad_files)
+            crops = [stream.crop(index) for index in range(2 * len(stream.files))]
+            assert all(crop.shape == (32, 32, 3) for crop in crops)
+            assert bad_files.count == len(BAD)
     listed = dict(line.split("\t") for line in
                   (tmp_path / "run" / "bad_files.txt").read_text().splitlines())
     assert {name.rsplit("/", 1)[1] for name in listed} == set(BAD)
@@ -82,9 +82,9 @@ def test_names_that_are_not_text_are_listed(tmp_path):
         pytest.skip("this file system takes no such names")
     Image.fromarray(picture()).save(tmp_path / "good.png")
     for _ in range(2):
-        lines = []
-        stream = pictures(tmp_path, BadFiles(tmp_path / "bad.txt", lines.append))
-        stream.crop(0), stream.crop(1)
+        stream = pictures(tmp_path, BadFiles(tmp_path / "bad.txt"))
+        with logged() as lines:
+            stream.crop(0), stream.crop(1)
         "\n".join(lines).encode()  # can be printed
     assert (tmp_path / "bad.txt").read_text().count("caf\\udce9.jpg\tis not a readable") == 1
 
@@ -92,7 +92,7 @@ def test_names_that_are_not_text_are_listed(tmp_path):
 def test_all_bad_is_an_error_that_names_the_list(collection, tmp_path):
     for index in range(GOOD):
         (collection / "nested" / f"good{index}.jpg").unlink()
-    stream = pictures(collection, BadFiles(tmp_path / "bad.txt", lambda line: None))
+    stream = pictures(collection, BadFiles(tmp_path / "bad.txt"))
     with pytest.raises(ImageError, match=r"none of the 5 pictures in .*bad.txt says why"):
         stream.crop(0)
     assert str(stream.failure).startswith("none of the 5")
@@ -100,10 +100,10 @@ def test_all_bad_is_an_error_that_names_the_list(collection, tmp_path):
 
 def test_a_list_that_cannot_be_written_does_not_end_the_run(collection, tmp_path):
     (tmp_path / "file").touch()
-    lines = []
-    stream = pictures(collection, BadFiles(tmp_path / "file" / "bad.txt", lines.append))
-    for index in range(len(stream.files)):
-        stream.crop(index)
+    stream = pictures(collection, BadFiles(tmp_path / "file" / "bad.txt"))
+    with logged() as lines:
+        for index in range(len(stream.files)):
+            stream.crop(index)
     assert any("cannot be written" in line for line in lines)
 
 
@@ -129,7 +129,7 @@ def test_corrupt_zoo(tmp_path, count):
         Image.fromarray(picture(48, 56, index)).save(file)
         file.write_bytes(damage(file.read_bytes(), generator))
     Image.fromarray(picture()).save(folder / "good.png")
-    bad_files = BadFiles(tmp_path / "bad.txt", lambda line: None)
+    bad_files = BadFiles(tmp_path / "bad.txt")
     stream = pictures(folder, bad_files)
     for index in range(len(stream.files)):
         crop = stream.crop(index)

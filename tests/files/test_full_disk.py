@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import NARROW, picture, random_decoder
+from conftest import NARROW, logged, picture, random_decoder
 
 from adain import Stylizer
 from adain.commands import stylize
@@ -186,9 +186,8 @@ def test_a_sheet_on_a_full_disk_is_an_error(tmp_path):
 
 
 def test_a_list_of_bad_files_has_whole_lines_only(tmp_path):
-    said = []
-    bad_files = BadFiles(tmp_path / "bad.txt", said.append)
-    with full_disk(50):
+    bad_files = BadFiles(tmp_path / "bad.txt")
+    with logged() as said, full_disk(50):
         for index in range(5):
             bad_files.add(Path(f"{index}.jpg"), ValueError("x" * 20))
     assert (tmp_path / "bad.txt").read_text() == f"{'0.jpg'}\t{'x' * 20}\n"

@@ -5,17 +5,20 @@ import shutil
 
 import numpy as np
 import pytest
-from conftest import picture
+from conftest import logged, picture
 from PIL import Image
 
 pytest.importorskip("keras")
 pytest.importorskip("tensorflow")
-from adain.errors import OptionError, WeightsError
+from adain.errors import AdaINError, OptionError, WeightsError
+from adain.files import images
+from adain.methods.johnson import model as johnson_model
 from adain.methods.johnson import network as johnson
-from adain.methods.johnson import training as johnson_training
+from adain.methods.johnson.model import Network
 from adain.methods.johnson.network import StyleNetwork
-from adain.methods.johnson.training import Network
+from adain.methods.johnson.training import train_style
 from adain.networks import checkpoint
+from adain.training import history, report
 from adain.training.config import TrainConfig
 
 CONFIG = TrainConfig(batch_size=2, image_size=40, crop_size=32, learning_rate=3e-3, max_iter=4,
@@ -37,10 +40,10 @@ def runs(tmp_path_factory):
 
 
 def train(config, folder, name, style="red.png", **options):
-    lines = []
-    johnson_training.train(config, folder / "content", folder / style, folder / name,
-                           report=lines.append, **options)
-    return lines
+    with logged() as lines:
+        train_style(config, folder / "content", folder / style, folder / name, **options)
+    assert any(line.startswith("trains the style of") for line in lines[:2])
+    return [line for line in lines if not line.startswith("trains the style of")]
 
 
 def random_arrays(seed=0):
@@ -73,6 +76,30 @@ def test_resume_equals_uninterrupted(runs):
     assert "nothing to do" in train(CONFIG, runs, "halves")[-1]
 
 
+def test_a_run_is_validated_and_has_history_and_a_report(runs):
+    config = dataclasses.replace(CONFIG, validation_split=0.5, max_iter=3, save_iter=1, keep=1)
+    lines = train(config, runs, "validated")
+    measured = history.read(runs / "validated")
+    losses = {line["step"]: line["validation"] for line in measured if "validation" in line}
+    assert list(losses) == [1, 2, 3]
+    for values in losses.values():
+        assert values["loss"] == pytest.approx(values["content"] + CONFIG.style_weight
+                                               * values["style"])
+    assert lines[-1].startswith("lowest validation loss:")
+    preview = images.read(runs / "validated" / "previews" / "step_0000003.jpg")
+    assert preview.shape == (4 * 32, 3 * 32, 3)  # content | style | stylized
+    text = report.write(runs / "validated").read_text()
+    assert "# Training of `johnson`, 3 iterations" in text and "| 3 |" in text
+
+
+def test_a_loss_that_is_not_a_number_keeps_its_batch(runs):
+    with pytest.raises(AdaINError, match="its batch is in .*failed_step_"):
+        train(dataclasses.replace(CONFIG, learning_rate=1e30), runs, "failed")
+    [kept] = (runs / "failed").glob("failed_step_*.npz")
+    with np.load(kept) as batch:
+        assert batch["pictures"].shape == (2, 32, 32, 3) and batch["pictures"].dtype == np.uint8
+
+
 def test_an_exported_file_is_the_newest_checkpoint(runs, tmp_path):
     johnson.export(runs / "whole", tmp_path / "red.npz")
     arrays, about = johnson.load(tmp_path / "red.npz")
@@ -90,7 +117,7 @@ def test_another_style_is_refused(runs):
 def test_a_network_is_continued_at_a_higher_style_weight(runs):
     arrays, _ = johnson.load(runs / "whole")
     config = dataclasses.replace(CONFIG, style_weight=0.05, style_weight_ramp=8)
-    model = johnson_training.build(config, picture(), continue_from=runs / "whole")
+    model = johnson_model.build(config, picture(), continue_from=runs / "whole")
     for name, variable in model.network.arrays().items():
         np.testing.assert_array_equal(variable, arrays[name])
     assert int(model.optimizer.iterations) == 0
@@ -101,7 +128,7 @@ def test_a_network_is_continued_at_a_higher_style_weight(runs):
 
 def test_the_style_weight_waits_for_the_reconstruction_and_rises():
     config = dataclasses.replace(CONFIG, reconstruction_iter=10, style_weight_ramp=4)
-    model = johnson_training.build(config, picture())
+    model = johnson_model.build(config, picture())
     for step, weight in ((0, 0), (9, 0), (10, 0), (12, 0.005), (14, 0.01)):
         model.optimizer.iterations.assign(step)
         assert float(model.style_weight()) == pytest.approx(weight)
@@ -119,7 +146,7 @@ def test_openvino_and_keras_agree(tmp_path):
 
 
 def test_every_normalised_layer_has_its_learned_statistics():
-    layer = johnson_training.NormalisedConv("down1", "float32")
+    layer = johnson_model.NormalisedConv("down1", "float32")
     layer.mean.assign(np.arange(32.0))
     layer.std.assign(np.full(32, 3.0))
     features = np.asarray(layer(picture(32, 32)[None] / np.float32(255)))

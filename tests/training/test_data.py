@@ -1,10 +1,9 @@
 import numpy as np
 import pytest
-from conftest import picture
+from conftest import logged, picture
 from PIL import Image
 
 from adain.errors import ImageError, OptionError
-from adain.files.bad_files import BadFiles
 from adain.training import data, picture_cache
 from adain.training.picture_cache import PictureCache
 
@@ -65,11 +64,10 @@ def test_recoloring_changes_its_share_of_the_style_crops_only(folders, kind):
 def test_bad_files_are_reported_once_and_replaced(folders):
     (folders / "content" / "broken.jpg").write_bytes(b"\xff\xd8\xff not a jpeg")
     (folders / "content" / "empty.png").touch()
-    lines = []
-    source = data.PairSource(folders / "content", folders / "style", image_size=40, crop_size=32,
-                             bad_files=BadFiles(report=lines.append))
-    for index in range(12):
-        assert source.pair(index).shape == (2, 32, 32, 3)
+    source = data.PairSource(folders / "content", folders / "style", image_size=40, crop_size=32)
+    with logged() as lines:
+        for index in range(12):
+            assert source.pair(index).shape == (2, 32, 32, 3)
     assert sorted(name for line in lines for name in ("broken.jpg", "empty.png") if name in line
                   ) == ["broken.jpg", "empty.png"]
 
@@ -77,8 +75,7 @@ def test_bad_files_are_reported_once_and_replaced(folders):
 def test_a_folder_of_bad_files_only_is_an_error(tmp_path, folders):
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "a.jpg").write_bytes(b"no")
-    source = data.PairSource(tmp_path / "bad", folders / "style", image_size=40, crop_size=32,
-                             bad_files=BadFiles(report=lambda line: None))
+    source = data.PairSource(tmp_path / "bad", folders / "style", image_size=40, crop_size=32)
     with pytest.raises(ImageError, match="none of the 1 pictures"):
         source.pair(0)
 

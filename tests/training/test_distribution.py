@@ -28,7 +28,9 @@ if int(devices) > 1:
     tf.config.set_logical_device_configuration(
         tf.config.list_physical_devices("CPU")[0],
         [tf.config.LogicalDeviceConfiguration()] * int(devices))
-from adain.training import data, distribution, trainer
+import logging
+from adain.training import data, distribution, loop, trainer
+from adain.training.watch import Watch
 from adain.errors import AdaINError
 strategy = distribution.choose()
 if int(devices) > 1:
@@ -41,14 +43,19 @@ source = data.PairSource(folder / "content", folder / "style", 0, 16, 16, valida
 def batches(first, last, context=None):
     return data.dataset(source, settings.batch_size, first, last, context)
 
-def report(line):
-    print(line, flush=True)
-    if line.startswith(f"step {kill_at}/"):
-        os.kill(os.getpid(), signal.SIGKILL)
+class Printer(logging.Handler):
+    def emit(self, record):
+        line = record.getMessage()
+        print(line, flush=True)
+        if line.startswith(f"step {kill_at}/"):
+            os.kill(os.getpid(), signal.SIGKILL)
 
-watch = trainer.Watch(source.pair(0)[None], source.validation_pairs(settings.batch_size))
+logging.getLogger("adain").addHandler(Printer())
+logging.getLogger("adain").setLevel(logging.INFO)
+watch = Watch(source.pair(0)[None], source.validation_pairs(settings.batch_size))
 try:
-    trainer.train(settings, batches, watch, folder / name, report=report, strategy=strategy)
+    loop.fit(trainer.AnyStyle(settings), settings, batches, watch, folder / name,
+             strategy=strategy)
 except AdaINError as error:
     print(f"{type(error).__name__}: {error}")
     sys.stdout.flush()

@@ -9,7 +9,7 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import ROOT, picture
+from conftest import ROOT, logged, picture
 from PIL import Image
 
 pytest.importorskip("keras")
@@ -18,33 +18,38 @@ from test_trainer import CONFIG, arrays
 
 from adain.errors import AdaINError, OptionError
 from adain.networks import checkpoint
-from adain.training import data, history, recorder, trainer
+from adain.training import data, history, loop, recorder, trainer
+from adain.training.watch import Watch
 
 FAST = dataclasses.replace(CONFIG, image_size=16, crop_size=16, summary_iter=1)
 
 
-def train(folders, name="run", report=lambda line: None, feed=None, **options):
+def train(folders, name="run", feed=None, **options):
     config = dataclasses.replace(FAST, **options)
     source = data.PairSource(folders / "content", folders / "style", config.seed, config.image_size,
                              config.crop_size, validation_split=config.validation_split)
-    watch = recorder.Watch(source.pair(0)[None], source.validation_pairs(config.batch_size),
-                           source.arrived, "the command")
+    watch = Watch(source.pair(0)[None], source.validation_pairs(config.batch_size), source.arrived,
+                  "the command")
     feed = feed or (lambda first, last: data.dataset(source, config.batch_size, first, last))
-    return trainer.train(config, feed, watch, folders / name, report=report)
+    with logged() as lines:
+        loop.fit(trainer.AnyStyle(config), config, feed, watch, folders / name)
+    return lines
 
 
 KILLED = """
-import os, signal, sys
+import logging, os, signal, sys
 sys.path[:0] = ["tests", "tests/training"]
 from pathlib import Path
 from test_recorder import train
 steps = int(sys.argv[2])
 
-def report(line):
-    if line.startswith(f"step {steps + 1}/"):  # one step after a checkpoint
-        os.kill(os.getpid(), signal.SIGKILL)
+class Killer(logging.Handler):
+    def emit(self, record):
+        if record.getMessage().startswith(f"step {steps + 1}/"):  # one step after a checkpoint
+            os.kill(os.getpid(), signal.SIGKILL)
 
-train(Path(sys.argv[1]), "halves", report, max_iter=2 * steps, save_iter=steps)
+logging.getLogger("adain").addHandler(Killer())
+train(Path(sys.argv[1]), "halves", max_iter=2 * steps, save_iter=steps)
 """
 
 
@@ -109,9 +114,8 @@ def test_training_is_saved_when_its_terminal_is_closed(folders):
 
 
 def test_validation_is_at_every_save_and_keeps_the_best(folders):
-    lines = []
-    train(folders, report=lines.append, validation_split=0.5, max_iter=6, save_iter=1, keep=1,
-          learning_rate=0.03)
+    lines = train(folders, validation_split=0.5, max_iter=6, save_iter=1, keep=1,
+                  learning_rate=0.03)
     found = {line["step"]: line["validation"] for line in history.read(folders / "run")
              if "validation" in line}
     assert list(found) == [1, 2, 3, 4, 5, 6]
@@ -213,9 +217,9 @@ def test_losses_are_not_fetched_before_the_next_step_is_under_way(folders, monke
 def test_weights_that_are_not_numbers_are_never_saved_as_good(folders):
     """A finite loss can have a gradient that is not."""
     model = trainer.build(FAST)
-    watch = recorder.Watch(np.stack([[picture(16, 16), picture(16, 16, 1)]]))
+    watch = Watch(np.stack([[picture(16, 16), picture(16, 16, 1)]]))
     record = recorder.Recorder(FAST, folders / "run", None, watch,
-                               lambda first, last: [watch.previews], 0, 0.0, print)
+                               lambda first, last: [watch.previews], 0, 0.0, {})
     record.set_model(model)
     kernel = model.transfer.decoder.convs["conv1_1"].kernel
     kernel.assign(kernel * np.nan)
@@ -234,15 +238,14 @@ def test_the_share_of_time_waited_for_data_is_logged(folders):
         time.sleep(slow)
         return pair(index)
 
-    lines = []
     source.pair = slow_pair
     config = dataclasses.replace(FAST, max_iter=8, save_iter=8, summary_iter=4, batch_size=1)
-    for name, delay in (("starved", 1.0), ("fed", 0.0)):
-        slow = delay
-        trainer.train(
-            config, lambda first, last: data.dataset(source, 1, first, last),
-            recorder.Watch(pair(0)[None], arrivals=source.arrived), folders / name,
-            report=lines.append)
+    with logged() as lines:
+        for name, delay in (("starved", 1.0), ("fed", 0.0)):
+            slow = delay
+            loop.fit(trainer.AnyStyle(config), config,
+                     lambda first, last: data.dataset(source, 1, first, last),
+                     Watch(pair(0)[None], arrivals=source.arrived), folders / name)
     shares = {name: history.read(folders / name)[-1]["waited"] for name in ("starved", "fed")}
     assert shares["fed"] < 0.3 < shares["starved"] <= 1
     assert any(re.search(r"waited \d+% for data", line) for line in lines)

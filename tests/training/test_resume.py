@@ -4,6 +4,7 @@ import dataclasses
 import json
 
 import pytest
+from conftest import logged
 
 from adain.errors import OptionError
 from adain.networks.checkpoint import Checkpoint
@@ -16,9 +17,10 @@ CONFIG = TrainConfig(model="compact")
 def changes(before, now, allowed=False, data_before=None, data=None):
     """Return what is said when a run with some options is resumed with others."""
     options = json.loads(json.dumps(dataclasses.asdict(dataclasses.replace(CONFIG, **before))))
-    lines = []
-    check_changes(Checkpoint("run/step_0000004", {"options": options, "data": data_before or {}}),
-                  dataclasses.replace(CONFIG, **now), data or {}, allowed, lines.append)
+    with logged() as lines:
+        check_changes(Checkpoint("run/step_0000004", {"options": options,
+                                                      "data": data_before or {}}),
+                      dataclasses.replace(CONFIG, **now), data or {}, allowed)
     return lines
 
 
@@ -55,7 +57,7 @@ def test_what_changes_only_the_rounding_is_said():
 
 
 def test_checkpoints_that_lack_an_option_are_resumed():
-    check_changes(Checkpoint("run", {"options": {"model": "compact"}}), CONFIG, {}, False, print)
+    check_changes(Checkpoint("run", {"options": {"model": "compact"}}), CONFIG, {}, False)
 
 
 def test_pictures_are_compared_wherever_their_folder_is(tmp_path):

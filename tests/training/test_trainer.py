@@ -7,50 +7,69 @@ import signal
 
 import numpy as np
 import pytest
-from conftest import picture
+from conftest import logged, picture
 from PIL import Image
 
 pytest.importorskip("keras")
 pytest.importorskip("tensorflow")
+import adain
 from adain.errors import AdaINError, OptionError, WeightsError
 from adain.files import images
 from adain.networks import checkpoint
 from adain.networks.keras import ops  # noqa: E402
 from adain.networks.keras.model import get_weights
 from adain.networks.weights import load_encoder
-from adain.training import data, features, trainer
+from adain.training import data, features, loop, trainer
 from adain.training.config import TrainConfig
 from adain.training.folder_lock import locked
+from adain.training.watch import Watch
 
 CONFIG = TrainConfig(
     model="compact", batch_size=2, image_size=40, crop_size=32, learning_rate=1e-3, max_iter=4,
     save_iter=2, summary_iter=2, precision="float32", style_weight=1e-3)
 
 
+def fit(config, batches, previews, folder, continue_from=None, **options):
+    """Train networks for any style; return the model and what was logged."""
+    with logged() as lines:
+        model = loop.fit(trainer.AnyStyle(config, continue_from), config, batches, Watch(previews),
+                         folder, **options)
+    return model, lines
+
+
 def train(config, folders, name, fixed_crops=None, **options):
     source = data.PairSource(folders / "content", folders / "style", config.seed,
                              config.image_size, config.crop_size, fixed_crops=fixed_crops)
-    lines = []
-    model = trainer.train(
-        config, lambda first, last: data.dataset(source, config.batch_size, first, last),
-        np.stack([source.pair(0), source.pair(1)]), folders / name, report=lines.append, **options)
-    return model, lines
+    return fit(config, lambda first, last: data.dataset(source, config.batch_size, first, last),
+               np.stack([source.pair(0), source.pair(1)]), folders / name, **options)
 
 
 def train_cached(config, folders, name):
     source = data.PairSource(folders / "content", folders / "style", config.seed,
                              config.image_size, config.crop_size, fixed_crops=config.cached_crops)
     cache = features.FeatureCache(source, load_encoder("vgg19"))
-    lines = []
-    trainer.train(config, lambda first, last: features.dataset(cache, config.batch_size, first,
-                                                               last),
-                  source.pair(0)[None], folders / name, report=lines.append)
+    _, lines = fit(config, lambda first, last: features.dataset(cache, config.batch_size, first,
+                                                                last),
+                   source.pair(0)[None], folders / name)
     return cache, lines
 
 
 def arrays(path):
     with np.load(path, allow_pickle=False) as file:
         return {key: file[key] for key in file.files}
+
+
+def test_two_folders_are_enough_to_train(folders):
+    """Nothing else of the package has to be known, and no logging configured."""
+    with logged() as lines:
+        found = adain.train(dataclasses.replace(CONFIG, max_iter=2, validation_split=0.5),
+                            folders / "content", folders / "style", folders / "run")
+    assert found == folders / "run" / "step_0000002"
+    assert lines[0].startswith("trains compact on") and lines[-2].startswith("done: ")
+    assert {"content_path", "style_path"} == checkpoint.load(found).config["data"].keys()
+    assert adain.Stylizer(checkpoint=found).stylize(picture(), picture(seed=1)).shape == (48, 64, 3)
+    with pytest.raises(OptionError, match="`device` must be one of auto, cpu, gpu; received tpu"):
+        adain.train(CONFIG, folders / "content", folders / "style", folders / "run", device="tpu")
 
 
 @pytest.mark.parametrize("model, options", [
@@ -133,10 +152,10 @@ def test_larger_style_crops_are_for_cached_statistics(model, cached, why):
 
 
 def test_features_are_filled_in_before_the_first_step(folders):
-    lines = []
     source = data.PairSource(folders / "content", folders / "style", 0, 40, 32, fixed_crops=2)
-    cache = features.FeatureCache(source, load_encoder("vgg19"), lines.append)
-    features.dataset(cache, 2, 1, 3)
+    cache = features.FeatureCache(source, load_encoder("vgg19"))
+    with logged() as lines:
+        features.dataset(cache, 2, 1, 3)
     expected = {pictures.place(index) for index in range(2, 6)
                 for pictures in (source.content, source.style)}
     assert lines == [f"computes the features of {len(expected)} crops, once"]
@@ -206,10 +225,10 @@ def test_a_finished_run_says_so(folders):
 
 
 def test_learning_rate_decays_as_documented():
-    schedule = trainer.learning_rate(TrainConfig(learning_rate=1e-4, lr_decay=1e-2))
+    schedule = loop.learning_rate(TrainConfig(learning_rate=1e-4, lr_decay=1e-2))
     assert float(schedule(0)) == pytest.approx(1e-4)
     assert float(schedule(50)) == pytest.approx(1e-4 / (1 + 1e-2 * 50))
-    cosine = trainer.learning_rate(
+    cosine = loop.learning_rate(
         TrainConfig(learning_rate=1.0, lr_schedule="cosine", max_iter=100))
     assert float(cosine(50)) == pytest.approx(0.505) and float(cosine(100)) == pytest.approx(0.01)
 
@@ -306,9 +325,8 @@ def test_sigterm_saves_and_ends_the_run(folders):
                 os.kill(os.getpid(), signal.SIGTERM)
             yield (np.stack([source.pair(2 * step), source.pair(2 * step + 1)]),)
 
-    lines = []
-    trainer.train(dataclasses.replace(CONFIG, max_iter=100, save_iter=100), batches,
-                  source.pair(0)[None], folders / "run", report=lines.append)
+    _, lines = fit(dataclasses.replace(CONFIG, max_iter=100, save_iter=100), batches,
+                   source.pair(0)[None], folders / "run")
     assert "saved; run the same command to go on" in lines[-1]
     assert 1 <= checkpoint.load(folders / "run").step < 100
 
@@ -318,9 +336,7 @@ def test_sigterm_before_the_first_step_ends_the_run(folders):
         os.kill(os.getpid(), signal.SIGTERM)
         raise AssertionError("goes on after SIGTERM")
 
-    lines = []
-    trainer.train(CONFIG, batches, picture(32, 32)[None, None].repeat(2, axis=1), folders / "run",
-                  report=lines.append)
+    _, lines = fit(CONFIG, batches, picture(32, 32)[None, None].repeat(2, axis=1), folders / "run")
     assert lines[-1].startswith("stopped at step 0; run the same command to go on")
     assert not checkpoint.list_all(folders / "run")
 

@@ -1,0 +1,152 @@
+"""train(): a whole training run, from two folders of pictures to checkpoints.
+
+Keras starts only after everything was checked that can be checked without it.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from adain.errors import ImageError, OptionError
+from adain.files.bad_files import BadFiles
+from adain.networks import checkpoint
+from adain.networks.weights import load_encoder
+from adain.training import data, distribution, features, framework
+from adain.training.config import TrainConfig
+from adain.training.picture_cache import PictureCache
+from adain.training.resume import describe_pictures
+from adain.training.watch import Watch
+
+logger = logging.getLogger(__name__)
+
+PREVIEWS = 4  # examples that are stylized at every checkpoint
+
+
+def train(config: TrainConfig, content_path: str | Path, style_path: str | Path,
+          folder: str | Path, *, log_path: str | Path | None = None,
+          continue_from: str | Path | None = None, device: str = "auto",
+          picture_cache: float = 0.0, allow_changes: bool = False,
+          command: str | None = None) -> Path:
+    """Train networks for any style, or go on from the newest checkpoint in `folder`.
+
+    The run writes checkpoints, previews, history.jsonl, TensorBoard logs and the list of pictures
+    that cannot be read into `folder`. It logs its progress as INFO with the logger "adain".
+    SIGINT (Ctrl-C), SIGTERM and SIGHUP save a checkpoint and end it early; called again with the
+    same arguments it goes on, with the same result as without a stop.
+
+    Args:
+        config: the model, its losses and the optimizer.
+        content_path: folder of photographs; subfolders count.
+        style_path: folder of paintings; subfolders count.
+        folder: where checkpoints go; need not exist.
+        log_path: folder for TensorBoard; None: `folder`/logs.
+        continue_from: a checkpoint folder whose networks a new run begins with, or "compact" or
+            "vgg19" for those that ship. None: fresh weights.
+        device: "auto" (a GPU if there is one), "cpu", or "gpu" (fail without one).
+        picture_cache: gigabytes of decoded pictures to keep in memory.
+        allow_changes: go on even where `config` or the pictures are not the checkpoint's.
+        command: what was typed, for the checkpoints and for what is said after a stop.
+
+    Returns:
+        The newest checkpoint, for Stylizer(checkpoint=...); `folder` works there, too. Where the
+        run was stopped before the first step there is none, and this is `folder`.
+
+    Raises:
+        OptionError: an argument cannot work, or another run trains in `folder`.
+        ImageError: a folder has no pictures that can be read.
+        AdaINError: the losses became infinite, the disk is full, or a worker was lost.
+
+    >>> import logging
+    >>> logging.basicConfig(level=logging.INFO, format="%(message)s")
+    >>> train(TrainConfig(model="compact", max_iter=20_000), "photographs", "paintings", "run")
+    >>> Stylizer(checkpoint="run").stylize("photo.jpg", "painting.jpg")
+    """
+    folder = checked_folder(folder)
+    bad_files = BadFiles(folder / "bad_files.txt")
+    source = data.PairSource(content_path, style_path, config.seed, config.image_size,
+                             config.crop_size, bad_files, config.cached_crops or None,
+                             config.validation_split,
+                             data.Recoloring(config.hue_rotation, config.lightening,
+                                             config.tinting),
+                             config.style_crop_size, PictureCache(cache_bytes(picture_cache)),
+                             leave_out=(folder, log_path or folder))
+    seen = source.held_out or source
+    previews = np.stack([seen.pair(index) for index in range(PREVIEWS)])
+    validation = source.validation_pairs(config.batch_size)
+
+    strategy = framework.start(device)
+    from adain.training import loop, trainer  # import Keras
+
+    if strategy is not None and config.cached_crops:
+        raise OptionError("`cached_crops` works on one device only: leave it out, or hide the "
+                          "others with CUDA_VISIBLE_DEVICES=0.")
+    distribution.check_batch(strategy, config.batch_size)
+    logger.info("trains %s on %s: %d photographs, %d paintings, %s%d pairs of %d x %d a step",
+                config.model, framework.describe(config), len(source.content.files),
+                len(source.style.files),
+                f"{strategy.num_replicas_in_sync} devices share " if strategy else "",
+                config.batch_size, config.crop_size, config.crop_size)
+    if config.cached_crops:
+        cache = features.FeatureCache(source, load_encoder("vgg19", config.vgg_path))
+        batches = functools.partial(features.dataset, cache, config.batch_size)
+    else:
+        batches = functools.partial(data.dataset, source, config.batch_size)
+    everything = [source, source.held_out] if source.held_out else [source]
+    pictures = {name: describe_pictures(path, [
+        file for each in everything for file in getattr(each, name.removesuffix("_path")).files])
+        for name, path in (("content_path", content_path), ("style_path", style_path))}
+    with bad_files_told(bad_files, source):
+        loop.fit(trainer.AnyStyle(config, continue_from), config, batches,
+                 Watch(previews, validation, source.arrived, command, pictures), folder,
+                 log_path=log_path, strategy=strategy, allow_changes=allow_changes)
+    return newest_checkpoint(folder)
+
+
+class Source(Protocol):
+    """Where pictures come from, by number; failure: the error that ended it, or None."""
+
+    failure: ImageError | None
+
+
+@contextmanager
+def bad_files_told(bad_files: BadFiles, source: Source) -> Iterator[None]:
+    """At the end of a run, count its bad files; raise what ended its stream of pictures."""
+    try:
+        yield
+    except Exception:
+        if source.failure is not None:  # came through TensorFlow, which made it an error of its own
+            raise source.failure from None
+        raise
+    finally:
+        if bad_files.count:
+            logger.info("%d pictures could not be read: %s names them", bad_files.count,
+                        bad_files.path)
+    bad_files.check()
+
+
+def checked_folder(folder: str | Path) -> Path:
+    """Return the folder of a run; OptionError for a file."""
+    folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise OptionError(f"`checkpoint={folder}` is not a folder.")
+    return folder
+
+
+def cache_bytes(gigabytes: float) -> int:
+    """Return the size of a PictureCache; OptionError for a number that is none."""
+    if not 0 <= gigabytes < math.inf:
+        raise OptionError(f"`picture_cache` must be 0 gigabytes or more; received {gigabytes}.")
+    return int(gigabytes * 1e9)
+
+
+def newest_checkpoint(folder: Path) -> Path:
+    """Return a run's newest checkpoint, or its folder where there is none."""
+    return next(reversed(checkpoint.list_all(folder)), folder)

@@ -1,0 +1,32 @@
+"""What a training run looks at besides the batches that it trains on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+# batches(first_step, last_step): what Keras' fit() takes and yields the batches of those steps;
+# where several devices train, called with a tf.distribute.InputContext, too.
+Batches = Callable[..., Iterable]
+
+
+@dataclass
+class Watch:
+    """What a run looks at besides its batches.
+
+    Args:
+        previews: what the model's preview() takes: stylized at step 1 and every checkpoint.
+        validation: a batch of any size that is never trained on, or None.
+        arrivals: arrivals(index) returns the time.monotonic() at which item number `index` of the
+            stream was ready, or None.
+        command: what was typed to start the run.
+        data: what the batches come from, see resume.describe_pictures.
+    """
+
+    previews: np.ndarray
+    validation: np.ndarray | None = None
+    arrivals: Callable[[int], float | None] | None = None
+    command: str | None = None
+    data: dict[str, dict] = field(default_factory=dict)
