@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 
 import pytest
 from conftest import ROOT
@@ -43,6 +45,16 @@ def test_public_names_load():
         assert getattr(adain, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'Stylist'"):
         getattr(adain, "Stylist")  # noqa: B009
+
+
+def test_help_loads_no_framework():
+    """help() looks at every public name."""
+    code = ("import pydoc, sys, adain\n"
+            "assert 'class Stylizer' in pydoc.plain(pydoc.render_doc(adain))\n"
+            "print([name for name in ('tensorflow', 'keras', 'torch', 'jax', 'tensorboard', 'h5py',"
+            "'openvino') if name in sys.modules])")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 @pytest.mark.parametrize("model", PRESETS)

@@ -85,6 +85,9 @@ def create(name: str, networks: Networks, precision: str = "auto") -> Engine:
     if precision == "int8":
         raise OptionError(f"`precision=int8` needs `engine=openvino`; received {name}.")
     try:
+        from adain.networks.keras.devices import start_quietly
+
+        start_quietly()
         from adain.networks.keras.engine import KerasEngine
     except ModuleNotFoundError as error:
         raise OptionError(f"`engine=keras` needs {error.name}: pip install -e '.[train]'"

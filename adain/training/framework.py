@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from adain.errors import OptionError
@@ -36,7 +31,7 @@ def start(device: str = "auto") -> Any | None:
     if device == "cpu":
         devices.hide_gpus()
     try:
-        with hidden_native_stderr():
+        with devices.hidden_native_stderr():
             import tensorboard  # noqa: F401
 
             strategy = distribution.choose()
@@ -58,25 +53,3 @@ def describe(config: TrainConfig) -> str:
 
     return (f"{devices.describe_device()}, {devices.choose_precision(config.precision)}, "
             f"keras on {keras.backend.backend()}")
-
-
-@contextmanager
-def hidden_native_stderr() -> Iterator[None]:
-    """Hide what C++ code prints on stderr, unless an error is raised.
-
-    TensorFlow's start prints a page of notices there that no setting of it turns off; they would
-    bury the lines that say where this run trains.
-    """
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as hidden:
-        os.dup2(hidden.fileno(), 2)
-        try:
-            yield
-        except BaseException:
-            hidden.seek(0)
-            os.write(kept, hidden.read())
-            raise
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)

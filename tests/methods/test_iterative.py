@@ -1,10 +1,11 @@
 """`stylize.py --model gatys`, in this process: its options, what it leaves, what it restores."""
 
+import subprocess
 import sys
 
 import numpy as np
 import pytest
-from conftest import picture
+from conftest import ROOT, picture
 from PIL import Image
 
 pytest.importorskip("tensorflow")
@@ -36,6 +37,15 @@ def paint(place, *options, content="content/a.png", out_path="out.png"):
 def expected(content=CONTENT, **changes):
     config = GatysConfig(**{"iterations": 4, "precision": "float32", **changes})
     return optimise(content, STYLE, config, report=lambda line: None)
+
+
+def test_only_gatys_writes_on_stderr(place):
+    """TensorFlow's start prints notices, which nobody needs who paints a picture."""
+    done = subprocess.run(
+        [sys.executable, "stylize.py", "--model", "gatys", "--iterations", "1", "--content-path",
+         place / "content/a.png", "--style-path", place / "style.png", "--out-path",
+         place / "out.png"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
 
 
 def test_layers_and_the_contents_size_are_chosen(place):

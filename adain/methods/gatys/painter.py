@@ -16,6 +16,7 @@ from adain.files.sources import open_source
 from adain.methods.gatys.config import STARTS, GatysConfig
 from adain.methods.method import Method
 from adain.methods.recipe import Recipe, Style
+from adain.networks.keras.devices import describe_device, start_quietly
 from adain.progress import StopRequest
 
 STATE = ".state.npz"  # ending of the file that a stopped run goes on from
@@ -39,8 +40,7 @@ class Gatys(Method):
                  restore: bool = False, evolution: str | None = None,
                  evolution_iter: int = 50) -> None:
         try:
-            import keras  # noqa: F401  (optimise() imports it later, and its backend with it)
-
+            start_quietly()  # else optimise() starts Keras, which prints notices
             from adain.methods.gatys.method import optimise
         except ModuleNotFoundError as error:
             raise OptionError(f"gatys needs {error.name}: "
@@ -67,8 +67,6 @@ class Gatys(Method):
                    **{name: options[name] for name in ("restore", "evolution", "evolution_iter")})
 
     def describe(self) -> str:
-        from adain.networks.keras.devices import describe_device
-
         return f"gatys, keras on {describe_device()}"
 
     def check_results(self, paths: Sequence[Path]) -> None:

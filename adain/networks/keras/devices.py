@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from adain.errors import OptionError
@@ -12,6 +16,34 @@ from adain.networks.keras import TRAIN_PRECISIONS
 from adain.networks.openvino import cpu
 
 DEVICES = ("auto", "cpu", "gpu")
+
+
+@contextmanager
+def hidden_native_stderr() -> Iterator[None]:
+    """Hide what C++ code prints on stderr, unless an error is raised.
+
+    TensorFlow's start prints a page of notices there that none of its settings turns off; they
+    would bury the lines that say where the networks run.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as hidden:
+        os.dup2(hidden.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            hidden.seek(0)
+            os.write(kept, hidden.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+def start_quietly() -> None:
+    """Import Keras and start its backend, without the notices that they print on stderr."""
+    with hidden_native_stderr():
+        gpus()
 
 
 def gpus() -> list[str]:
