@@ -10,7 +10,7 @@ from adain.methods.gatys.config import GatysConfig
 
 def add_options(root: argparse.ArgumentParser) -> None:
     group = root.add_argument_group(
-        "--model gatys", "Optimizes the pixels themselves: slow; needs pip install -e '.[train]'.")
+        "--model gatys", "Optimizes the pixels themselves: slow.")
     add(group, GatysConfig, "iterations", "optimizer", "content_layers", "style_layers",
         "style_weight", "tv_weight")
     group.add_argument("--start", default="content", metavar="START",

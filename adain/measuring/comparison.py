@@ -119,7 +119,7 @@ def available(plan: Plan) -> dict[str, str | None]:
     return {"compact": None, "vgg19": None,
             "johnson": None if plan.network else
             "no network of this style: train.py --method johnson makes one, --johnson names it",
-            "gatys": missing("tensorflow", "pip install -e '.[train]'"),
+            "gatys": None,
             PEER: missing(PEER_MODULE, f"pip install {PEER}")}
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from adain.networks.architecture import CONTENT_LAYER, STYLE_LAYERS, VGG19_DEPTHS, radius, scale
 from adain.networks.networks import Networks
 from adain.networks.openvino import gradients, graphs
-from adain.networks.openvino.compiled import CompiledGraph, compile_options
+from adain.networks.openvino.compiled import CompiledGraph, Turns, compile_options
 from adain.networks.stats import ChannelStats
 from adain.networks.weights import load_encoder
 from adain.transfer import tiling
@@ -48,7 +48,7 @@ class Perception:
         self.widths = gradients.widths(self._weights)
         self.channels = sum(self.widths)
         self._lock = threading.RLock()
-        self._last: CompiledGraph | None = None
+        self._turns = Turns()
 
     def session(self) -> AbstractContextManager:
         """Return a context in which no other session computes; it may be entered again."""
@@ -78,34 +78,25 @@ class Perception:
     def _compiled(self, make: Callable, *arguments) -> CompiledGraph:
         return CompiledGraph(partial(make, *arguments), self._options)
 
-    def _next(self, network: CompiledGraph) -> CompiledGraph:
-        """Return a network that is about to run; one at a time has memory for activations."""
-        if self._last not in (None, network):
-            self._last.release_memory()
-        self._last = network
-        return network
-
     def measure(self, image: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        mean, variance = self._next(self._statistics)(image[None], weights[None])
+        mean, variance = self._turns.next(self._statistics)(image[None], weights[None])
         return mean.copy(), variance.copy()
 
     def content(self, image: np.ndarray) -> np.ndarray:
         """Return the content layer's activations, float32 (1, rows / 8, columns / 8, channels)."""
-        return self._next(self._content)(image[None])[0].copy()
+        return self._turns.next(self._content)(image[None])[0].copy()
 
     def picture(self, *inputs: np.ndarray) -> list[np.ndarray]:
         """Call gradients.picture_graph; the outputs are valid until the next call."""
-        return self._next(self._picture).repeat(*inputs)
+        return self._turns.next(self._picture).repeat(*inputs)
 
     def tile(self, *inputs: np.ndarray) -> list[np.ndarray]:
         """Call gradients.tile_graph; the outputs are valid until the next call."""
-        return self._next(self._tile)(*inputs)
+        return self._turns.next(self._tile)(*inputs)
 
     def release_memory(self) -> None:
         """Let go of the memory of activations, until the next call."""
-        if self._last is not None:
-            self._last.release_memory()
-            self._last = None
+        self._turns.release_memory()
 
 
 class Region(NamedTuple):

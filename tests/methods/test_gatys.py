@@ -9,16 +9,15 @@ import pytest
 from conftest import picture
 from PIL import Image
 
-pytest.importorskip("tensorflow")
 from adain.errors import OptionError, WeightsError
 from adain.methods.gatys import method as gatys
 from adain.methods.gatys.config import GatysConfig, levels
-from adain.methods.gatys.loss import Objective, TileLosses
+from adain.methods.gatys.loss import Objective, TileLosses, compiled
 from adain.methods.gatys.method import optimise
 from adain.transfer.tiling import to_float
 
 CONFIG = GatysConfig(iterations=6, precision="float32")
-CONTENT, STYLE = picture(24, 32), picture(40, 24, seed=5)
+CONTENT, STYLE = picture(32, 40), picture(48, 32, seed=5)
 
 
 def quiet(*arguments, **options):
@@ -35,8 +34,21 @@ def objective(tile_losses):
     return Objective(tile_losses, to_float(CONTENT), to_float(STYLE))
 
 
+def test_keras_computes_the_same():
+    pytest.importorskip("tensorflow")
+    layers = {"content_layers": ("relu3_1", "relu4_1"), "style_layers": ("relu1_1", "relu3_1")}
+    x, found = to_float(picture(48, 64, seed=1)), []
+    for engine in ("openvino", "keras"):
+        config = dataclasses.replace(CONFIG, engine=engine, tile_size=32, **layers)
+        found.append(Objective(compiled(config), to_float(picture(48, 64)), to_float(STYLE))(x))
+    ours, theirs = found
+    assert ours.losses == pytest.approx(theirs.losses, rel=1e-4)
+    np.testing.assert_allclose(ours.gradient, theirs.gradient,
+                               atol=1e-4 * np.abs(theirs.gradient).max())
+
+
 def test_gradient_equals_finite_differences(objective):
-    x = to_float(picture(24, 32, seed=1))
+    x = to_float(picture(32, 40, seed=1))
     gradient = objective(x).gradient
     # One value at a time, the steepest ones, where the change is large against float32's rounding;
     # then all of them at once, by a step so short that few ReLUs and poolings switch.
@@ -105,7 +117,7 @@ def stop_at_iteration(number, config, state_path):
 @pytest.mark.parametrize("optimizer, stops", [("adam", [11]), ("lbfgs", [3, 11])])
 def test_stop_and_restore_equals_uninterrupted(tmp_path, optimizer, stops):
     config = dataclasses.replace(CONFIG, optimizer=optimizer, iterations=12, coarse_size=16)
-    assert len(levels(24, 32, 16, 12)) == 2
+    assert len(levels(32, 40, 16, 12)) == 2
     whole = quiet(CONTENT, STYLE, config)
     for stop_at in stops:  # in the first level, and in the second
         path = tmp_path / f"{stop_at}.npz"
@@ -146,7 +158,7 @@ def test_evolution_is_pictures_and_an_animation(tmp_path):
     names = sorted(path.name for path in (tmp_path / "e").iterdir())
     assert names == ["evolution.gif", *(f"iteration_000000{step}.jpg" for step in (0, 2, 4))]
     with Image.open(tmp_path / "e" / "evolution.gif") as animation:
-        assert animation.n_frames == 3 and animation.size == (32, 24)
+        assert animation.n_frames == 3 and animation.size == (40, 32)
     last = np.asarray(Image.open(tmp_path / "e" / "iteration_0000004.jpg")).astype(float)
     assert np.abs(last - result).mean() < 4  # JPEG
     with pytest.raises(OptionError, match="already has the pictures"):
@@ -174,7 +186,8 @@ def test_the_style_is_shrunk_to_the_picture_but_never_enlarged():
 
 @pytest.mark.parametrize("change", [{"iterations": 0}, {"style_weight": -1}, {"optimizer": "sgd"},
                                     {"start": "sky"}, {"content_layers": ("relu5_1",)},
-                                    {"style_layers": ()}, {"learning_rate": 0}, {"tile_size": 20}])
+                                    {"style_layers": ()}, {"learning_rate": 0}, {"tile_size": 20},
+                                    {"engine": "torch"}, {"precision": "int8"}])
 def test_impossible_settings_are_refused(change):
     with pytest.raises(OptionError, match="received"):
         dataclasses.replace(CONFIG, **change)

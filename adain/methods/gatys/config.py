@@ -12,6 +12,7 @@ from adain.networks.architecture import CONTENT_LAYER, STRIDE, STYLE_LAYERS, VGG
 from adain.networks.keras import TRAIN_PRECISIONS
 from adain.options import check, option
 
+ENGINES = ("openvino", "keras")
 STARTS = ("content", "noise")
 LAYERS = tuple(map(relu, VGG19_LAYERS))
 LEARNING_RATES = {"adam": 0.02, "lbfgs": 1.0}
@@ -48,6 +49,8 @@ class GatysConfig:
         1.0, "longer side of the style relative to the picture's at every level; styles are never "
         "enlarged", above=0, metavar="FACTOR")
     tile_size: int = option(768, "compute larger pictures in tiles of this size", metavar="PIXELS")
+    engine: str = option("openvino", "openvino computes on the CPU, keras on a GPU",
+                         choices=ENGINES)
     precision: str = option("auto", "precision of the networks", choices=TRAIN_PRECISIONS)
     vgg_path: str | None = option(None, "VGG19 from a Keras notop .h5 file or vgg_normalised.t7",
                                   metavar="FILE")
@@ -55,6 +58,8 @@ class GatysConfig:
 
     def __post_init__(self) -> None:
         check(self)
+        if self.engine == "openvino" and self.precision == "mixed_float16":
+            raise OptionError("`precision=mixed_float16` needs `engine=keras`, on a GPU; use auto.")
         if self.tile_size < STRIDE or self.tile_size % STRIDE:
             raise OptionError(f"`tile_size` must be a multiple of {STRIDE}; "
                               f"received {self.tile_size}.")

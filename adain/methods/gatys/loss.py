@@ -9,98 +9,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import keras
 import numpy as np
-from keras import ops
 
-from adain.errors import OptionError
-from adain.methods.gatys.config import LAYERS, GatysConfig
-from adain.networks.architecture import VGG19_DEPTHS, conv, radius, scale
-from adain.networks.keras import losses
-from adain.networks.keras.devices import choose_precision
-from adain.networks.keras.model import Encoder
-from adain.networks.keras.ops import Tensor, gram_matrix
-from adain.networks.weights import load_encoder
+from adain.methods.gatys.config import GatysConfig
+from adain.methods.gatys.openvino_losses import TileLosses
+from adain.networks.architecture import VGG19_DEPTHS, radius
 from adain.transfer.tiling import Tile, stride_multiple, tiles
 
 ENCODER_HALO = stride_multiple(radius(VGG19_DEPTHS))
 
 
-class TileLosses:
-    """The frozen VGG19 and what is computed of one tile, compiled once for all sizes."""
-
-    def __init__(self, config: GatysConfig) -> None:
-        if keras.backend.backend() != "tensorflow":
-            raise OptionError("gatys needs Keras on TensorFlow; set KERAS_BACKEND=tensorflow "
-                              f"(it is {keras.backend.backend()}).")
-        import tensorflow as tf
-
-        self.config = config
-        wanted = [name for name in LAYERS if name in config.content_layers + config.style_layers]
-        self.vgg = Encoder.from_weights(load_encoder("vgg19", config.vgg_path), tuple(wanted),
-                                        dtype=choose_precision(config.precision))
-        self.vgg.trainable = False
-        window, core = tf.TensorSpec((1, None, None, 3)), tf.TensorSpec((4,), tf.int32)
-        channels = {name: self.vgg.convs[conv(name)].filters for name in wanted}
-        targets = {name: tf.TensorSpec((1, None, None, channels[name]))
-                   for name in config.content_layers}
-        grams = {name: tf.TensorSpec((1, channels[name], channels[name]))
-                 for name in config.style_layers}
-        share = tf.TensorSpec(())
-        self.features = tf.function(self._features, [window, core])
-        self.grams = tf.function(self._grams, [window, core])
-        self.gradient = tf.function(self._gradient, [window, core, share, targets, grams, grams])
-        self.tv_gradient = tf.function(self._tv_gradient, [window])
-
-    def _layers(self, window: Tensor, core: Tensor) -> dict[str, Tensor]:
-        """Return the activations inside the core (top, bottom, left, right, in pixels)."""
-        found = {}
-        for name, layer in zip(self.vgg.outputs_wanted, self.vgg(window)):
-            top, bottom, left, right = (core[index] // scale(name) for index in range(4))
-            found[name] = layer[:, top:bottom, left:right]
-        return found
-
-    def _features(self, window: Tensor, core: Tensor) -> dict[str, Tensor]:
-        layers = self._layers(window, core)
-        return {name: ops.cast(layers[name], "float32") for name in self.config.content_layers}
-
-    def _grams(self, window: Tensor, core: Tensor) -> dict[str, Tensor]:
-        layers = self._layers(window, core)
-        return {name: gram_matrix(layers[name]) for name in self.config.style_layers}
-
-    def _gradient(self, window, core, share, targets, others, style):
-        """Return (content loss of this tile, style loss of the whole picture, the gradient).
-
-        share: the core's part of the picture's area; others: the rest's part of the Gram matrices.
-        """
-        import tensorflow as tf
-
-        with tf.GradientTape() as tape:
-            tape.watch(window)
-            layers = self._layers(window, core)
-            content = share * sum(losses.content_loss(layers[name], targets[name])
-                                  for name in self.config.content_layers)
-            style = sum(
-                losses.gram_distance(others[name] + share * gram_matrix(layers[name]),
-                                     style[name])[0]
-                for name in self.config.style_layers)
-            total = self.config.content_weight * content + self.config.style_weight * style
-        return content, style, tape.gradient(total, window)
-
-    def _tv_gradient(self, picture):
-        import tensorflow as tf
-
-        with tf.GradientTape() as tape:
-            tape.watch(picture)
-            tv = losses.total_variation_loss(picture)
-        return tv, tape.gradient(tv, picture)
-
-
 @lru_cache(maxsize=1)
 def compiled(config: GatysConfig) -> TileLosses:
     """Return TileLosses, those of the last call where the settings are the same: many pictures."""
+    if config.engine == "keras":
+        from adain.methods.gatys import keras_losses
+
+        return keras_losses.TileLosses(config)
     return TileLosses(config)
 
 
@@ -128,7 +55,7 @@ class Objective:
         plan = tiles(*style.shape[:2], self.config.tile_size, ENCODER_HALO)
         self.style = add_up(self.part(style, tile) for tile in plan)
 
-    def part(self, picture: np.ndarray, tile: Tile) -> dict[str, Tensor]:
+    def part(self, picture: np.ndarray, tile: Tile) -> dict[str, Any]:
         """Return what a tile contributes to the Gram matrices of the picture."""
         share = area(tile) / (picture.shape[0] * picture.shape[1])
         return {name: share * gram
@@ -142,7 +69,7 @@ class Objective:
             parts = [self.part(picture, tile) for tile in self.plan]
         whole = add_up(parts)
         tv, gradient = self.compiled.tv_gradient(picture[None])
-        gradient = config.tv_weight * ops.convert_to_numpy(gradient)[0]
+        gradient = config.tv_weight * np.asarray(gradient)[0]
         content = 0.0
         for tile, target, part in zip(self.plan, self.targets, parts):
             others = {name: whole[name] - part[name] for name in whole}
@@ -150,7 +77,7 @@ class Objective:
             of_tile, style, slope = self.compiled.gradient(
                 *window(picture, tile), np.float32(share), target, others, self.style)
             content += float(of_tile)
-            gradient[tile.down.window(), tile.across.window()] += ops.convert_to_numpy(slope)[0]
+            gradient[tile.down.window(), tile.across.window()] += np.asarray(slope)[0]
         values = {"content": content, "style": float(style), "tv": float(tv)}
         total = sum(getattr(config, f"{name}_weight") * value for name, value in values.items())
         return Evaluation({"total": total, **values}, gradient)
@@ -166,7 +93,7 @@ def area(tile: Tile) -> int:
     return (tile.down.stop - tile.down.start) * (tile.across.stop - tile.across.start)
 
 
-def add_up(parts: Iterable[dict[str, Tensor]]) -> dict[str, Tensor]:
+def add_up(parts: Iterable[dict[str, Any]]) -> dict[str, Any]:
     """Return the sums of Gram matrices by layer."""
     first, *others = parts
     return {name: sum((other[name] for other in others), gram) for name, gram in first.items()}

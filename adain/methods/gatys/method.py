@@ -1,7 +1,7 @@
 """Iterative style transfer (Gatys, Ecker & Bethge 2016): optimise the pixels of one picture.
 
 Slow, and the measure of the others: no network is trained, nothing is approximated. Large pictures
-are painted coarse to fine (Gatys et al. 2017), and computed in tiles, see `gatys_loss`.
+are painted coarse to fine (Gatys et al. 2017), and computed in tiles, see `loss`.
 
 VGG19 is shipped up to relu4_1, so conv5 is not available: the content is compared at relu4_1
 (the paper: relu4_2) and the style at relu1_1 .. relu4_1 (the paper: and relu5_1).
@@ -26,10 +26,11 @@ from adain.files.arrays import TEXT, array_names, parse_json, read_arrays
 from adain.methods.gatys.config import LEARNING_RATES, GatysConfig, Level, levels
 from adain.methods.gatys.evolution import Evolution
 from adain.methods.gatys.optimizers import LBFGS, OPTIMIZERS, Adam
-from adain.networks.keras.devices import choose_precision
+from adain.networks.openvino import cpu
 from adain.progress import StopRequest, duration
+from adain.transfer.refine import pad
 from adain.transfer.stylizer import ImageLike, as_image
-from adain.transfer.tiling import pad, to_float, to_integers
+from adain.transfer.tiling import to_float, to_integers
 
 if TYPE_CHECKING:
     from adain.methods.gatys.loss import Objective
@@ -76,7 +77,7 @@ def optimise(content: ImageLike, style: ImageLike, config: GatysConfig | None = 
     if state:
         report(f"goes on at iteration {state.step} of {config.iterations}")
 
-    from adain.methods.gatys.loss import Objective, compiled  # starts TensorFlow
+    from adain.methods.gatys.loss import Objective, compiled  # starts what computes
 
     progress = Progress(config, report, report_iter)
     plan = levels(*content.shape[:2], config.coarse_size, config.iterations)
@@ -204,8 +205,19 @@ def describe(content: np.ndarray, style: np.ndarray, start: np.ndarray | None,
     hashes = {name: None if picture is None else
               hashlib.sha256(repr(picture.shape).encode() + picture.tobytes()).hexdigest()
               for name, picture in pictures.items()}
-    settings = dataclasses.asdict(config) | {"precision": choose_precision(config.precision)}
+    settings = dataclasses.asdict(config) | {"precision": _precision(config)}
     return json.loads(json.dumps(hashes | settings))  # as it comes back from the file
+
+
+def _precision(config: GatysConfig) -> str:
+    """Return what "auto" is on this machine, by which results differ."""
+    if config.engine == "keras":
+        from adain.networks.keras.devices import choose_precision
+
+        return choose_precision(config.precision)
+    if config.precision != "auto":
+        return config.precision
+    return "mixed_bfloat16" if cpu.bfloat16() == cpu.FAST else "float32"
 
 
 def save(path: Path, state: State, fingerprint: dict[str, Any]) -> None:

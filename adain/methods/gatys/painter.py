@@ -31,20 +31,23 @@ class Gatys(Method):
 
     kind = "optimises pixels"
     options = frozenset({
-        "style_path", "random", "model", "vgg_path", "iterations", "optimizer", "content_layers",
-        "style_layers", "style_weight", "tv_weight", "start", "evolution", "evolution_iter",
-        "restore"})
+        "style_path", "random", "model", "vgg_path", "engine", "iterations", "optimizer",
+        "content_layers", "style_layers", "style_weight", "tv_weight", "start", "evolution",
+        "evolution_iter", "restore"})
     beside = (STATE,)
 
     def __init__(self, config: GatysConfig, recipe: Recipe, *, start: str | None = None,
                  restore: bool = False, evolution: str | None = None,
                  evolution_iter: int = 50) -> None:
+        from adain.methods.gatys.method import optimise
+
         try:
-            start_quietly()  # else optimise() starts Keras, which prints notices
-            from adain.methods.gatys.method import optimise
+            if config.engine == "keras":
+                start_quietly()  # else optimise() starts Keras, which prints notices
         except ModuleNotFoundError as error:
-            raise OptionError(f"gatys needs {error.name}: "
+            raise OptionError(f"`engine=keras` needs {error.name}: "
                               "pip install -e '.[train]'") from None
+        self._config = config
         self._restore, self._evolution, self._max_pixels = restore, evolution, recipe.max_pixels
         self._optimise = partial(optimise, config=config, start=start, evolution=evolution,
                                  evolution_iter=evolution_iter,
@@ -62,11 +65,14 @@ class Gatys(Method):
             style_layers=tuple(options["style_layers"]), precision=precision,
             start=options["start"] if named else STARTS[0],
             **{name: options[name] for name in (
-                "iterations", "optimizer", "style_weight", "tv_weight", "vgg_path", "seed")})
+                "iterations", "optimizer", "style_weight", "tv_weight", "vgg_path", "engine",
+                "seed")})
         return cls(config, recipe, start=None if named else options["start"],
                    **{name: options[name] for name in ("restore", "evolution", "evolution_iter")})
 
     def describe(self) -> str:
+        if self._config.engine == "openvino":
+            return "gatys, openvino on CPU"
         return f"gatys, keras on {describe_device()}"
 
     def check_results(self, paths: Sequence[Path]) -> None:

@@ -139,6 +139,26 @@ class CompiledGraph:
         self._fixed = CompiledGraph(lambda: model, self._options, at_once=False)
 
 
+class Turns:
+    """Lets one network at a time keep memory for activations."""
+
+    def __init__(self) -> None:
+        self._last: CompiledGraph | None = None
+
+    def next(self, network: CompiledGraph) -> CompiledGraph:
+        """Return a network that is about to run, after the one before has let go of its memory."""
+        if self._last is not network:
+            self.release_memory()
+            self._last = network
+        return network
+
+    def release_memory(self) -> None:
+        """Let go of the memory of activations, until the next call."""
+        if self._last is not None:
+            self._last.release_memory()
+            self._last = None
+
+
 def compile_graph(model, precision: str = "auto") -> CompiledGraph:
     """Compile an openvino.Model for the CPU; "auto" is bfloat16 where that is faster."""
     return CompiledGraph(lambda: model, compile_options(precision))

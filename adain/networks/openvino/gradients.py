@@ -119,6 +119,87 @@ def tile_graph(weights: Weights):
                   [image, content, core, regions, *tables, content_scale])
 
 
+def gram_graph(weights: Weights, style_layers: Sequence[str]):
+    """Return an openvino.Model: a window and its core, as of tile_graph -> Gram matrices.
+
+    One for each style layer: mean products of the channels in the core, (1, channels, channels).
+    """
+    from adain.networks.openvino.runtime import op
+
+    image, found = _forward(weights)
+    core = op.parameter([-1, -1], np.float32)
+    return _model([_gram(found[name], core, name)[0] for name in style_layers], [image, core])
+
+
+def gram_gradient_graph(weights: Weights, content_layers: Sequence[str],
+                        style_layers: Sequence[str]):
+    """Return an openvino.Model for a tile whose style is compared by Gram matrices (Gatys 2016).
+
+    Inputs, float32: image, core, as of tile_graph; share (): the core's part of the picture's area;
+        content_weight, style_weight (); for each content layer its activations wanted (1, rows,
+        columns, channels); for each style layer the other tiles' part of the Gram matrix and the
+        one wanted, (1, channels, channels) each.
+    Outputs, float32: the content's loss in the core (); the style's loss of the picture (); the
+        slope that the tile adds to that of the picture (1, rows, columns, 3).
+    """
+    from adain.networks.openvino.runtime import op
+
+    image, found = _forward(weights)
+    core = op.parameter([-1, -1], np.float32)
+    share, *loss_weights = scalars = [op.parameter([], np.float32) for _ in range(3)]
+    contents, grams, losses, slopes = [], [], ([], []), {}
+    for name in content_layers:
+        channels = widths(weights, [name])[0]
+        contents.append(op.parameter([1, -1, -1, channels], np.float32))
+        inside, count = _inside(core, name)
+        difference = op.multiply(
+            op.subtract(found[name], _transpose(contents[-1], (0, 3, 1, 2))), inside)
+        part = op.divide(share, op.multiply(count, np.float32(channels)))
+        losses[0].append(op.multiply(_sum(_square(difference)), part))
+        factor = op.multiply(op.multiply(part, loss_weights[0]), np.float32(2))
+        slopes[name] = op.multiply(difference, factor)
+    for name in style_layers:
+        channels = widths(weights, [name])[0]
+        grams += [op.parameter([1, channels, channels], np.float32) for _ in range(2)]
+        gram, flat, count = _gram(found[name], core, name)
+        error = op.subtract(op.add(grams[-2], op.multiply(gram, share)), grams[-1])
+        squares = op.reduce_sum(_square(error), np.array([0, 1, 2]), keep_dims=False)
+        losses[1].append(op.divide(squares, np.float32(channels)))
+        factor = op.divide(op.multiply(op.multiply(share, loss_weights[1]),
+                                       np.float32(4 / channels)), count)
+        slope = op.reshape(op.matmul(op.multiply(error, factor), flat, False, False),
+                           op.shape_of(found[name]), False)
+        slopes[name] = op.add(slopes[name], slope) if name in slopes else slope
+    return _model([*map(_add_up, losses), _backward(weights, found, slopes)],
+                  [image, core, *scalars, *contents, *grams])
+
+
+def _gram(x, core, name: str):
+    """Return the Gram matrix of an activation in the core, its flat values there, their number."""
+    from adain.networks.openvino.runtime import op
+
+    inside, count = _inside(core, name)
+    flat = op.reshape(op.multiply(x, inside), np.array([0, 0, -1]), True)  # 0: as it is
+    return op.divide(op.matmul(flat, flat, False, True), count), flat, count
+
+
+def _inside(core, name: str):
+    """Return the core in the resolution of an activation, and how many features are in it."""
+    from adain.networks.openvino.runtime import op
+
+    inside = _shrink(op.unsqueeze(core, np.array(0)), name)
+    return inside, _sum(inside)
+
+
+def _add_up(terms: list):
+    from adain.networks.openvino.runtime import op
+
+    total = terms[0]
+    for term in terms[1:]:
+        total = op.add(total, term)
+    return total
+
+
 def _forward(weights: Weights):
     """Return the input and {name: activation}, with what pooling made of relu1_2 as "pool1"."""
     from adain.networks.openvino.runtime import op
@@ -145,6 +226,8 @@ def _backward(weights: Weights, found: dict, slopes: dict):
             slope = _through_pool(slope, found[name], found[_pool(name)])
         if name in slopes:
             slope = slopes[name] if slope is None else op.add(slope, slopes[name])
+        if slope is None:  # nothing is compared as deep as this
+            continue
         slope = op.select(op.greater(found[name], np.float32(0)), slope, np.float32(0))
         slope = _through_convolution(slope, weights[step][0])
     return _transpose(slope, (0, 2, 3, 1))
