@@ -1,1 +1,1 @@
-"""Many pictures: names of results, how they are made, overlapping reading and writing."""
+"""Stylize many pictures: names of results, overlapping reading and writing, contact sheets."""

@@ -1,8 +1,8 @@
-"""Names of results: every result of a run has a file of its own, whatever its inputs are called.
+"""Unique names of results, whatever the names of the inputs.
 
-Names count as equal where they differ only in case or in Unicode composition, because macOS and
-Windows keep one file for both. A name depends on all inputs of a run, never on their order, so that
-the next run finds the results of this one.
+Names that differ only in case or Unicode composition count as equal, because macOS and Windows
+store them as one file. A name depends on all inputs of a run, but not on their order, so that the
+next run finds the results of this one.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from adain.errors import OptionError
 from adain.files.find import STREAM
 from adain.files.writer import WRITE_SUFFIXES
 
-LONGEST_NAME = 255  # bytes; what common file systems allow
-FOLDERS_IN_NAME = 3  # that may stand before a name to tell it from others
+LONGEST_NAME = 255  # bytes, the limit of common file systems
+FOLDERS_IN_NAME = 3  # maximum number of folders in front of a name that make it unique
 HASH_DIGITS = (8, 16, 32, 64)
 
 
 def folded(name: str) -> str:
-    """Return what is the same for all spellings of a name that a file system may take for one."""
+    """Return a form of a name that is equal for all names that a file system may treat as equal."""
     if name.isascii():
         return name.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
 
 
 def is_file_name(path: str | Path) -> bool:
-    """Tell whether a path for results names a file, by its ending, rather than a folder.
+    """Return whether a path for results is a file rather than a folder, by its suffix.
 
-    `out_0.5` and `out.v1` are folders; an ending of 2 to 4 letters and digits, of which two are
-    letters, is that of a file, known or not. So is STREAM. A folder that exists, or a "/" at the
-    end, is a folder.
+    A suffix of 2 to 4 letters and digits, at least two of them letters, makes it a file; `out_0.5`
+    and `out.v1` are folders. STREAM is a file. An existing folder, or a path that ends with "/", is
+    a folder.
     """
     text = os.fspath(path)
     if text == STREAM:
@@ -49,14 +49,14 @@ def is_file_name(path: str | Path) -> bool:
 
 
 def unique_names(paths: Sequence[Path]) -> list[str]:
-    """Return a name without ending for each file; the same one only for the same file.
+    """Return a unique name without suffix for each file; equal paths get equal names.
 
-    Where names would be equal, all of them get what tells them apart: their endings, else the
-    folders that they lie in, else both, else a hash of their path.
+    Equal names of different files get their suffixes, else their folders, else both, else a hash of
+    the path.
     """
     files = {os.path.abspath(path): path for path in paths}
     names = {file: _stem(path) for file, path in files.items()}
-    groups = {file: (file,) for file in files}  # the files that get their names together
+    groups = {file: (file,) for file in files}  # files whose names are chosen together
     while True:
         equal = defaultdict(list)
         for file, name in names.items():
@@ -72,7 +72,7 @@ def unique_names(paths: Sequence[Path]) -> list[str]:
 
 
 def _tell_apart(files: Sequence[Path]) -> list[str]:
-    """Return the first names of _candidates() that differ."""
+    """Return the first of _candidates() whose names are all different."""
     return next(names for names in _candidates(files)
                 if len(set(map(folded, names))) == len(files))
 
@@ -90,12 +90,14 @@ def _candidates(files: Sequence[Path]) -> Iterator[list[str]]:
 
 def name_results(results: Sequence[tuple[Path, Path, str]], out_path: str | Path, suffix: str,
                  endings: Sequence[str] = (".png",)) -> list[Path]:
-    """Return the file that each result is written to.
+    """Return the path of each result: OUT_PATH/FOLDER/CONTENT__STYLE.suffix, made unique.
 
-    results: content, its folder inside of the contents' folder, and the style's name; in out_path
-    that becomes FOLDER/CONTENT__STYLE.suffix, see also unique_places(). An out_path that
-    is_file_name() is the one result's own name. endings: others that a result, or a file beside it,
-    may get: results that are transparent become PNG files.
+    Args:
+        results: for each result the content, its subfolder of the content path, and the name of
+            the style.
+        out_path: a folder; or, if is_file_name(), the path of the single result.
+        endings: other suffixes that a result, or a file beside it, may get: transparent results
+            become PNG files, for example.
     """
     if is_file_name(out_path):
         if len(results) != 1:
@@ -112,11 +114,15 @@ def name_results(results: Sequence[tuple[Path, Path, str]], out_path: str | Path
 
 def unique_places(root: Path, wanted: Sequence[tuple[Path, str, str]], keys: Sequence[str],
                   endings: Sequence[str] = ()) -> list[Path]:
-    """Return files below a folder, with a hash after the names of those that would be the same.
+    """Return unique paths below a folder; a hash is appended to names that would be equal.
 
-    So where a file would have the name of a folder, or one that is too long, which is cut.
-    wanted: each file's folder inside of the root, its name, and its ending with the dot. keys:
-    texts that tell the files apart, of which the hash is made. endings: others that must be free.
+    A name that equals that of a folder gets a hash, too; one that is too long is shortened and gets
+    a hash.
+
+    Args:
+        wanted: for each file its subfolder, its name, and its suffix with the dot.
+        keys: for each file a unique text, from which the hash is made.
+        endings: other suffixes with which the names must be unique, too.
     """
     parents = {parent: folded(f"{parent.as_posix()}/").removeprefix("./")
                for parent in {parent for parent, _, _ in wanted}}
@@ -150,7 +156,7 @@ def unique_places(root: Path, wanted: Sequence[tuple[Path, str, str]], keys: Seq
 
 
 def _content_names(folders: dict[Path, Path]) -> dict[Path, str]:
-    """Return a name for each content, given its folder; names differ within a folder."""
+    """Return a name for each content, unique within its folder."""
     together = defaultdict(list)
     for content, folder in folders.items():
         together[folded(folder.as_posix())].append(content)
@@ -167,7 +173,7 @@ def _hash(text: str, digits: int) -> str:
 
 
 def _cut(text: str, room: int) -> str:
-    """Return a text in so many bytes, without its middle where it is longer."""
+    """Shorten a text to `room` bytes by removing its middle."""
     data, half = os.fsencode(text), room // 2
     if len(data) <= room:
         return text

@@ -1,7 +1,7 @@
-"""Stylise many pictures: reading, computing and writing overlap, so that all cores have work.
+"""Stylize many pictures; reading, computing and writing overlap, so that all cores have work.
 
-A bad picture is named and skipped; a result that exists is left alone, so a batch that was stopped
-goes on where it was. Each result is written beside its name and renamed.
+A bad picture is reported and skipped. Results that exist are kept, so a stopped batch continues
+where it was. Results are written atomically.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from adain.errors import AdaINError, ImageError, NetworkMemoryError, StyleError
 from adain.files.find import STREAM
 from adain.jobs.room import Claim, Room, Size
 
-AHEAD = 2  # pictures that are read, the current one with them, and that are being written
+AHEAD = 2  # pictures read ahead, including the current one; and pictures being written
 DONE, EXISTS, FAILED = "done", "exists", "failed"
 
 
@@ -32,12 +32,12 @@ class Job(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of a job; error is set where it failed."""
+    """The outcome of a job; `error` is set if it failed."""
 
     job: Job
     status: str
-    out_path: Path  # where the result is, which `write` may have chosen
-    seconds: float = 0.0  # of computing, without reading and writing
+    out_path: Path  # the path of the result, as `write` returned it
+    seconds: float = 0.0  # time of computing, without reading and writing
     error: AdaINError | None = None
 
 
@@ -46,17 +46,20 @@ def run(jobs: Sequence[Job], read: Callable[[Path, Claim], Any], stylize: Callab
         existing: Callable[[Path], Path | None] = lambda path: None,
         prepare: Callable[[Any], None] = lambda style: None,
         room: int | None = None) -> Iterator[Outcome]:
-    """Do the jobs in order and yield what became of each, in the order of completion.
+    """Run the jobs in order; yield their outcomes in the order of completion.
 
-    Jobs of the same content should follow each other: it is read once for all of them. read,
-    prepare and write run in threads of their own, stylize in the caller's; prepare does what can be
-    done for a style before its content is there; write returns the path that it wrote to. existing:
-    returns where the result of a path is, if it is there already.
-    room: bytes that the pictures in memory may take; None for no limit. Before read() decodes a
-    content it calls the function that it is given with the memory that it and its results take;
-    that returns when there is room for them, or no other picture in memory.
-    What can go wrong with one picture, see one_picture(), fails the jobs that need it; anything
-    else ends the batch.
+    Jobs with the same content should be consecutive, so that it is read once. An error of a single
+    picture, see one_picture(), fails the jobs that need it; any other error ends the batch.
+
+    Args:
+        read: returns a content, in its own thread. Before it decodes the file it calls its second
+            argument with the memory needed, which returns when there is room, or no other picture
+            in memory.
+        stylize: returns a result, in the caller's thread.
+        write: writes a result, in its own thread, and returns the path.
+        existing: returns the path of an existing result, or None.
+        prepare: prepares a style before its content is ready, in its own thread.
+        room: maximum number of bytes of the pictures in memory; None for no limit.
     """
     todo = []
     for job in jobs:
@@ -77,7 +80,7 @@ def run(jobs: Sequence[Job], read: Callable[[Path, Claim], Any], stylize: Callab
         for group, content in _ahead(_groups(todo), partial(_read, read, memory), reader):
             last, size = None, Size()
             for job, (_, style_ready) in zip(group, prepared):
-                taken = 0  # that of a first result is taken with the content's
+                taken = 0  # the memory of the first result was taken together with the content's
                 while last and writes:
                     if memory.take(size.result):
                         taken = size.result
@@ -95,7 +98,7 @@ def run(jobs: Sequence[Job], read: Callable[[Path, Claim], Any], stylize: Callab
                     continue
                 outcome = Outcome(job, DONE, job.out_path, time.perf_counter() - started)
                 if job is group[-1]:
-                    content = image = None  # the largest pictures fill the memory
+                    content = image = None  # free the memory: the largest pictures fill it
                 last = writer.submit(write, job.out_path, result)
                 last.add_done_callback(lambda _, taken=taken: memory.give(taken))
                 writes.append((outcome, last))
@@ -113,7 +116,7 @@ def run(jobs: Sequence[Job], read: Callable[[Path, Claim], Any], stylize: Callab
 
 def _read(read: Callable[[Path, Claim], Any], memory: Room,
           group: list[Job]) -> tuple[Any, Size]:
-    """Return a group's content, and the memory that was taken for it."""
+    """Return the content of a group, and the memory taken for it."""
     size = Size()
 
     def claim(wanted: Size) -> None:
@@ -130,9 +133,10 @@ def _read(read: Callable[[Path, Claim], Any], memory: Room,
 
 @contextmanager
 def one_picture(path: Path) -> Iterator[None]:
-    """Raise what can go wrong with a single picture as an error that names it.
+    """Convert errors of a single picture to an AdaINError that names it.
 
-    A closed pipe is no fault of a picture, and networks that ran out of memory make no other one.
+    A closed pipe is not an error of a picture, and networks that ran out of memory cannot be used
+    any more; both end the batch.
     """
     try:
         yield
@@ -156,7 +160,7 @@ def _opencv_lacks_memory(error: Exception) -> bool:
 
 @contextmanager
 def _pool(threads: int) -> Iterator[ThreadPoolExecutor]:
-    """Give an executor; work that has not begun is dropped when the batch is stopped."""
+    """Yield an executor; when the batch is stopped, work that has not started is dropped."""
     executor = ThreadPoolExecutor(threads)
     try:
         yield executor
@@ -176,7 +180,7 @@ def _groups(jobs: Iterable[Job]) -> list[list[Job]]:
 
 def _ahead(items: Iterable[Any], work: Callable[[Any], Any],
            executor: Executor) -> Iterator[tuple[Any, Future]]:
-    """Yield the items, each with the future of its work: that of the next ones has begun, too."""
+    """Yield each item with the future of its work; work on the next items has already started."""
     waiting: deque[tuple[Any, Future]] = deque()
     for item in items:
         waiting.append((item, executor.submit(work, item)))

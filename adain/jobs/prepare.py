@@ -1,7 +1,7 @@
-"""Shrink a collection of pictures once, for training: adain prepare SOURCE TARGET
+"""Shrink a collection of pictures for training: adain prepare SOURCE TARGET
 
-Full pictures of paintings have some 10 megapixels, and decoding them takes longer than a training
-step does. What training reads is a picture whose shorter side is --image-size (512).
+Pictures of paintings have about 10 megapixels, and decoding one takes longer than a training step.
+Training needs only a shorter side of --image-size (512) pixels.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ JPEG_SUFFIXES = (".jpg", ".jpeg")
 
 
 def plan(source: Path, target: Path) -> list[tuple[Path, Path]]:
-    """Return each picture below a folder and where its small copy goes.
+    """Return each picture below a folder, with the path of its small copy.
 
-    That is the same place in the tree, a JPEG. The ending of another format stays in the name:
-    a.png and a.jpg of one folder must not meet.
+    Copies are JPEG files in the same subfolder. The suffix of another format remains in the name,
+    so that a.png and a.jpg get different copies.
     """
     files = find.list_below(source, leave_out=[target]).files
     names = [file.relative_to(source) for file in files]
@@ -36,9 +36,9 @@ def plan(source: Path, target: Path) -> list[tuple[Path, Path]]:
 
 
 def shrink(file: Path, result: Path, size: int) -> ImageError | None:
-    """Write a picture with its shorter side `size`, or as it is where that is smaller already.
+    """Write a picture with a shorter side of at most `size` pixels.
 
-    Returns why training could not use the file, if so; a result that cannot be written is raised.
+    Returns the error if the file cannot be read; raises ImageError if the result cannot be written.
     """
     try:
         image = read(file, size)
@@ -65,13 +65,14 @@ def _shrink(job: tuple[Path, Path], size: int) -> ImageError | None:
 
 def prepare(jobs: Sequence[tuple[Path, Path]], size: int = 512,
             workers: int | None = None) -> Iterator[tuple[Path, ImageError | None]]:
-    """Shrink each picture to its place; give each file, and why it was dropped, if it was.
+    """Shrink pictures in several processes; yield each file, and its error if it was skipped.
 
-    jobs: what plan() returns of the pictures that are still to do.
+    Args:
+        jobs: pairs that plan() returned.
     """
     with ProcessPoolExecutor(workers or usable_cores()) as pool:
         try:
-            # Chunks: handing over a single picture costs as much as shrinking a small one.
+            # In chunks: sending a single picture to a process takes as long as shrinking it.
             errors = pool.map(partial(_shrink, size=size), jobs, chunksize=8)
             for (file, _), error in zip(jobs, errors):
                 yield file, error

@@ -1,4 +1,4 @@
-"""Room: how much memory the pictures of a batch take together, read ahead and written behind."""
+"""Limit the memory of the pictures of a batch: those read ahead and those waiting to be written."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Callable
 from concurrent.futures import CancelledError
 from typing import NamedTuple
 
-# Bytes a pixel: Pillow's copy and ours, with opacity; a content that waits; a result, Pillow's copy
-# of it and the file that it becomes.
+# Bytes per pixel: a content while it is read (Pillow's copy and ours, with opacity); a content that
+# waits; a result, Pillow's copy of it and the encoded file.
 DECODING, HELD, RESULT = 8, 4, 10
 
 
 class Size(NamedTuple):
-    """The memory that a content takes while results are made of it, and each of these, in bytes."""
+    """Memory in bytes: of a content while results are made of it, and of each result."""
 
     held: int = 0
     result: int = 0
@@ -25,17 +25,20 @@ Claim = Callable[[Size], None]  # waits until there is room
 def content_size(stored: int, pixels: int, per_result: int) -> Size:
     """Return the memory of a content and its results.
 
-    stored: the file's pixels; pixels: the content's, resized; per_result: a result's for each.
+    Args:
+        stored: number of pixels in the file.
+        pixels: number of pixels of the resized content.
+        per_result: bytes per pixel of a result.
     """
     result = RESULT * pixels * per_result
     return Size(max(HELD * pixels, DECODING * stored - result), result)
 
 
 class Room:
-    """Counts the bytes of pictures in memory; may be used from several threads.
+    """Counts the bytes of pictures in memory; can be used from several threads.
 
-    size: as many bytes as there shall be at a time; None: no limit. What is larger than that is let
-    in alone.
+    Args:
+        size: maximum number of bytes; None for no limit. A larger picture has to be alone.
     """
 
     def __init__(self, size: int | None) -> None:
@@ -43,7 +46,7 @@ class Room:
         self._changed = threading.Condition()
 
     def wait_for(self, count: int) -> None:
-        """Take so many bytes as soon as they fit, or nothing else is in memory.
+        """Wait until `count` bytes fit, or nothing else is in memory, and take them.
 
         Raises CancelledError when the batch is stopped.
         """
@@ -54,20 +57,20 @@ class Room:
             self._taken += count
 
     def take(self, count: int) -> bool:
-        """Take so many bytes if they fit; tell whether they do."""
+        """Take `count` bytes if they fit; return whether they do."""
         with self._changed:
             fits = self._fits(count)
             self._taken += count if fits else 0
             return fits
 
     def give(self, count: int) -> None:
-        """Give back so many bytes."""
+        """Release `count` bytes."""
         with self._changed:
             self._taken -= count
             self._changed.notify_all()
 
     def close(self) -> None:
-        """End all waiting: the batch is stopped."""
+        """Stop the batch: all waiting threads get a CancelledError."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()

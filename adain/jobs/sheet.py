@@ -1,4 +1,4 @@
-"""Contact sheets: one picture that shows many."""
+"""Contact sheets."""
 
 from __future__ import annotations
 
@@ -20,9 +20,11 @@ SIZE = 256  # of a cell
 
 
 def sheet(rows: Sequence[Sequence[np.ndarray | None]], size: int = SIZE) -> np.ndarray:
-    """Return uint8 RGB with the middle square of each picture; None leaves a cell white.
+    """Return a contact sheet, uint8 RGB, of the middle square of each picture.
 
-    rows: uint8 RGB pictures, as many in each row; size: of a cell, in pixels.
+    Args:
+        rows: rows of equally many uint8 RGB pictures; None leaves a cell white.
+        size: side of a cell in pixels.
     """
     side = size + GAP
     result = np.full((len(rows) * side - GAP, len(rows[0]) * side - GAP, 3), 255, np.uint8)
@@ -35,7 +37,7 @@ def sheet(rows: Sequence[Sequence[np.ndarray | None]], size: int = SIZE) -> np.n
 
 
 def check_size(path: Path, jobs: Sequence[Job], max_pixels: int) -> None:
-    """Raise OptionError for jobs whose sheet the file's format cannot hold, or larger than that."""
+    """Raise OptionError if the sheet of these jobs exceeds its format's or the pixel limit."""
     kind = images.writable_format(path)
     rows, columns = (count * (SIZE + GAP) - GAP for count in (
         1 + len({job.content for job in jobs}), 1 + len({job.style for job in jobs})))
@@ -51,7 +53,7 @@ def cell(picture: np.ndarray, size: int) -> np.ndarray:
 
 
 class Cells:
-    """Reads and writes for batch.run as a Painter does, but keeps small pictures for a sheet."""
+    """Reads and writes for pipeline.run() as a Painter does; keeps small results for a sheet."""
 
     def __init__(self, painter: Painter, size: int = SIZE) -> None:
         self._painter, self._size = painter, size
@@ -75,10 +77,7 @@ class Cells:
         return path
 
     def sheet(self, jobs: Sequence[Job]) -> np.ndarray:
-        """Return a row for each content and a column for each of the jobs' styles.
-
-        Above them stand the styles' pictures, where there are any.
-        """
+        """Return the sheet: a row for each content, a column for each style, styles at the top."""
         styles = list(dict.fromkeys(job.style for job in jobs))
         rows = [[None, *map(self._styles.get, styles)]] if self._styles else []
         for content, picture in self._contents.items():

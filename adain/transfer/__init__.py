@@ -1,1 +1,1 @@
-"""One picture: encode, AdaIN, decode, in tiles; colours; styles as files."""
+"""Stylize one picture: encode, AdaIN and decode in tiles; colours; styles as files; refinement."""

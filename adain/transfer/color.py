@@ -1,12 +1,12 @@
-"""Keep the content's colours: three ways of Gatys et al. 2016 (arXiv:1606.05897).
+"""Keep the content's colours: three methods of Gatys et al. 2016 (arXiv:1606.05897).
 
     style = recolor_style(style, content, mode)        # before the style is encoded
     stylized = restore_colors(stylized, content, mode)  # afterwards, pixel by pixel
 
-Each function does nothing where its mode has nothing to do there, so that callers need no cases.
-`coral` and `histogram` repaint the style in the content's colours ("color histogram matching"):
-the colours are kept as a whole, not place by place. `luminance` ("luminance-only transfer") keeps
-every place's chrominance. One departure: the paper also makes the content grey for the network.
+A function returns its input if the mode does not apply to it, so callers need no cases. `coral` and
+`histogram` change the style to the content's colours ("color histogram matching"), which keeps the
+palette, not the colour of each pixel. `luminance` ("luminance-only transfer") keeps the chrominance
+of each pixel. One departure: in the paper the network gets a grey content, too.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from adain.errors import OptionError
 
 COLOR_MODES = ("coral", "histogram", "luminance")
 
-# Directions in which the style's colours deviate by less than this hold no colours but rounding
-# and JPEG noise; they are not amplified to the content's deviation. Unit: levels of 255, squared.
+# Variance below which a direction of the style's colours is only rounding and JPEG noise; it is not
+# amplified to the content's variance. Unit: levels of 255, squared.
 _NOISE_VARIANCE = 1.0
-_BAND = 256  # rows that are converted to floats at a time
+_BAND = 256  # rows converted to floats at a time
 _LUMINANCE = np.array([0.299, 0.587, 0.114])  # Y of YIQ, ITU-R BT.601
 _YIQ = np.array([_LUMINANCE, [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
 
@@ -33,12 +33,13 @@ def check_color_mode(mode: str | None) -> None:
 
 
 def recolor_style(style: np.ndarray, content: np.ndarray, mode: str | None) -> np.ndarray:
-    """Return the style picture as it is to be encoded for this content.
+    """Return the style picture to encode for this content.
 
-    style, content: uint8 RGB (rows, columns, 3), of any two sizes.
-    mode: "coral" gives the style the mean and covariance of the content's colours, "histogram" the
-        histogram of every channel, "luminance" makes it grey, of the mean and deviation of the
-        content's luminance. None returns the style.
+    Args:
+        style, content: uint8 RGB (rows, columns, 3), in any sizes.
+        mode: "coral" gives the style the mean and covariance of the content's colours; "histogram"
+            the histogram of each channel; "luminance" makes it grey, with the mean and deviation of
+            the content's luminance. None returns the style.
     """
     check_color_mode(mode)
     if mode == "coral":
@@ -52,12 +53,16 @@ def recolor_style(style: np.ndarray, content: np.ndarray, mode: str | None) -> n
 
 
 def restore_colors(stylized: np.ndarray, content: np.ndarray, mode: str | None) -> np.ndarray:
-    """Return the result with the content's chrominance for "luminance", else as it is.
+    """Return the stylized picture with the content's chrominance for "luminance", else unchanged.
 
-    content: uint8 RGB (rows, columns, 3); stylized: the same size, uint8, uint16, or float32 where
-    1 is white; so the result. A part of a picture gives that part of the result. Each pixel is the
-    content's, lighter or darker by the same amount in red, green and blue: in YIQ that changes Y
-    and leaves I and Q. What leaves the range of integers is clipped.
+    Each pixel becomes the content's, lighter or darker by the same amount in red, green and blue,
+    which changes Y in YIQ but not I and Q. Integers are clipped to their range. The function works
+    on single pixels, so it can be applied to parts of a picture.
+
+    Args:
+        stylized: uint8, uint16, or float32 with white at 1, (rows, columns, 3); the result has the
+            same type.
+        content: uint8 RGB (rows, columns, 3).
     """
     check_color_mode(mode)
     if mode != "luminance":
@@ -75,9 +80,9 @@ def restore_colors(stylized: np.ndarray, content: np.ndarray, mode: str | None) 
 
 
 def rotate_hue(image: np.ndarray, angle: float) -> np.ndarray:
-    """Return a uint8 RGB picture whose chrominance is turned by an angle in radians.
+    """Rotate the hue of a uint8 RGB picture by an angle in radians, in YIQ.
 
-    In YIQ: greys and luminance stay, except where a colour leaves the range and is clipped.
+    Greys and luminance do not change, except where colours are clipped.
     """
     cosine, sine = np.cos(angle), np.sin(angle)
     turn = np.array([[1, 0, 0], [0, cosine, -sine], [0, sine, cosine]])
@@ -85,7 +90,7 @@ def rotate_hue(image: np.ndarray, angle: float) -> np.ndarray:
 
 
 def lighten(image: np.ndarray, gamma: float) -> np.ndarray:
-    """Return a uint8 picture to the power of gamma: lighter below 1, darker above."""
+    """Raise a uint8 picture to the power of gamma: below 1 it becomes lighter, above darker."""
     import cv2
 
     curve = 255 * (np.arange(256) / 255) ** gamma
@@ -93,9 +98,11 @@ def lighten(image: np.ndarray, gamma: float) -> np.ndarray:
 
 
 def tint(image: np.ndarray, color: np.ndarray, contrast: float) -> np.ndarray:
-    """Return a uint8 RGB picture with another mean colour, (3,) of 0 to 255.
+    """Return a uint8 RGB picture with another mean colour and contrast.
 
-    How far colours are from the mean is multiplied by the contrast.
+    Args:
+        color: the new mean colour, (3,), from 0 to 255.
+        contrast: factor of the differences from the mean.
     """
     mean, _ = _mean_and_covariance(image)
     return _transform(image, contrast * np.eye(3), color - contrast * mean)
@@ -112,7 +119,7 @@ def _mean_and_covariance(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _match_covariance(style: np.ndarray, content: np.ndarray) -> np.ndarray:
-    """The paper's linear transfer, with the symmetric square roots of the covariances."""
+    """Apply the paper's linear transfer, with symmetric square roots of the covariances."""
     style_mean, style_covariance = _mean_and_covariance(style)
     mean, covariance = _mean_and_covariance(content)
     matrix = _power(covariance, 0.5, 0) @ _power(style_covariance, -0.5, _NOISE_VARIANCE)
@@ -120,7 +127,7 @@ def _match_covariance(style: np.ndarray, content: np.ndarray) -> np.ndarray:
 
 
 def _power(covariance: np.ndarray, exponent: float, least: float) -> np.ndarray:
-    """Return a symmetric matrix to some power, its eigenvalues raised to `least` before."""
+    """Return a power of a symmetric matrix whose eigenvalues are first limited to `least`."""
     values, vectors = np.linalg.eigh(covariance)
     return vectors * np.maximum(values, least) ** exponent @ vectors.T
 
@@ -137,10 +144,10 @@ def _match_luminance(style: np.ndarray, content: np.ndarray) -> np.ndarray:
 
 
 def _transform(image: np.ndarray, matrix: np.ndarray, offset: np.ndarray) -> np.ndarray:
-    """Return matrix @ colour + offset for every pixel, rounded and clipped to uint8."""
+    """Return matrix @ colour + offset for each pixel, rounded and clipped to uint8."""
     import cv2
 
-    # In float32: OpenCV's way for uint8 rounds the matrix to 10 bits.
+    # In float32, because OpenCV rounds the matrix to 10 bits for uint8.
     affine = np.column_stack([matrix, offset]).astype(np.float32)
     result = np.empty_like(image)
     for top in range(0, len(image), _BAND):
@@ -150,10 +157,10 @@ def _transform(image: np.ndarray, matrix: np.ndarray, offset: np.ndarray) -> np.
 
 
 def _matched_levels(style: np.ndarray, content: np.ndarray, channel: int) -> np.ndarray:
-    """Return uint8 (256,): where the style's levels go to give a channel the content's histogram.
+    """Return a table, uint8 (256,), that gives a channel of the style the content's histogram.
 
-    A level goes where the content's distribution reaches the middle of its own step, so that equal
-    pictures stay as they are and a flat one takes the median.
+    A level is mapped to the one where the content's cumulative distribution reaches the middle of
+    the level's step. So equal pictures do not change, and a flat one becomes the median.
     """
     import cv2
 

@@ -1,12 +1,12 @@
-"""Stylise a picture of any size in bounded memory, exactly, in two passes over its tiles.
+"""Stylize a picture of any size exactly and in bounded memory, in two passes over its tiles.
 
 AdaIN needs the content statistics of the *whole* picture. So pass 1 encodes every tile and sums
 its statistics; pass 2 encodes every tile again with a halo of neighbouring pixels, replaces the
 global statistics, decodes, and keeps the core without the halo. Tiles start at multiples of 8, so
-pooling sees the same blocks; where the picture ends the tile ends too, so reflect padding acts as
-in the whole picture. The result equals that of the whole picture at once, up to rounding: in
-float32 to one level of 255. In bfloat16 and int8 the statistics still agree to 1e-5, but where that
-changes how a feature is rounded, single pixels differ by up to 7 and 16 levels.
+pooling uses the same blocks; tiles end at the border of the picture, so reflect padding is the same
+as in the whole picture. The result equals that of the whole picture up to rounding: in float32 to
+one level of 255. In bfloat16 and int8 the statistics agree to 1e-5, but features may be rounded
+differently, so single pixels differ by up to 7 and 16 levels.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from adain.networks.stats import ChannelStats, StatsAccumulator, affine, interpo
 
 SMALLEST = 2 * STRIDE  # at 8 px relu4_1 has a single row, which reflect padding cannot mirror
 
-Progress = Callable[[Sequence], Iterable]  # yields what it is given, and may show how far it is
+Progress = Callable[[Sequence], Iterable]  # yields its items, like tqdm
 
 
 class Span(NamedTuple):
-    """One tile along one axis, in pixels: its core, and the window around it that is computed."""
+    """One tile along one axis, in pixels: its core, and the computed window around it."""
 
     start: int
     stop: int
@@ -40,12 +40,12 @@ class Span(NamedTuple):
         return slice(self.start, self.stop)
 
     def core_in_window(self) -> tuple[int, int]:
-        """The core's first pixel inside the window, and the one after its last."""
+        """Return start and stop of the core, relative to the window."""
         return self.start - self.window_start, self.stop - self.window_start
 
 
 def spans(length: int, tile_size: int, halo: int) -> list[Span]:
-    """Return the tiles that cover `length` pixels: few, and about equally long.
+    """Return as few tiles as possible, about equally long, that cover `length` pixels.
 
     All arguments are multiples of 8; no tile is longer than tile_size.
     """
@@ -69,45 +69,44 @@ def tiles(rows: int, columns: int, tile_size: int, halo: int) -> list[Tile]:
 
 
 def pad(image: np.ndarray) -> np.ndarray:
-    """Return (rows, columns, ...) mirrored down and to the right to multiples of 8, 16 at least."""
+    """Pad (rows, columns, ...) at the bottom and right, mirrored, to multiples of 8, from 16 up."""
     rows, columns = map(padded_length, image.shape[:2])
     border = [(0, rows - image.shape[0]), (0, columns - image.shape[1])]
     return np.pad(image, border + [(0, 0)] * (image.ndim - 2), mode="symmetric")
 
 
 def stride_multiple(length: int) -> int:
-    """Return the next multiple of 8."""
+    """Round up to a multiple of 8."""
     return -(-length // STRIDE) * STRIDE
 
 
 def padded_length(length: int) -> int:
-    """Return the next multiple of 8, 16 at least."""
+    """Round up to a multiple of 8, at least 16."""
     return max(SMALLEST, stride_multiple(length))
 
 
 def to_float(image: np.ndarray) -> np.ndarray:
-    """uint8 -> float32 in [0, 1]; float32 stays as it is."""
+    """Convert uint8 to float32 in [0, 1]; float32 is returned unchanged."""
     return image if image.dtype == np.float32 else image.astype(np.float32) / 255
 
 
 def to_integers(image: np.ndarray, dtype: type = np.uint8) -> np.ndarray:
-    """Float about [0, 1] -> unsigned integers of full range, clipped and rounded."""
+    """Convert floats to unsigned integers: [0, 1] becomes the full range, clipped and rounded."""
     scaled = image * np.float32(np.iinfo(dtype).max)
     scaled += np.float32(0.5)
     return np.clip(scaled, 0, np.iinfo(dtype).max, out=scaled).astype(dtype)
 
 
 def default_halo(engine: Engine) -> int:
-    """Return how many pixels around a tile change it: as far as encoder and decoder see."""
+    """Return the number of pixels around a tile that affect it: the networks' receptive radius."""
     return stride_multiple(2 * engine.radius)
 
 
 class Regions(NamedTuple):
     """Several styles, each for a part of the picture.
 
-    masks: uint8 (rows, columns) each, as large as the picture: how much of each pixel takes
-    which style. Where they sum up to less than 255 the content shows through, where to more they
-    are scaled down.
+    masks: uint8 (rows, columns) for each style, as large as the picture: its share of each pixel.
+    Where they sum to less than 255 the rest is content; where to more, they are scaled down.
     """
 
     styles: Sequence[ChannelStats]
@@ -115,7 +114,7 @@ class Regions(NamedTuple):
 
 
 def channels(style: ChannelStats | Regions, place: slice) -> ChannelStats | Regions:
-    """Return some of a style's channels."""
+    """Return a slice of a style's channels."""
     if isinstance(style, Regions):
         return style._replace(styles=[channels(each, place) for each in style.styles])
     return ChannelStats(style.mean[..., place], style.std[..., place])
@@ -125,7 +124,9 @@ def measure(engine: Engine, image: np.ndarray, tile_size: int, mask: np.ndarray 
             progress: Progress = iter) -> ChannelStats:
     """Return the channel statistics of a whole picture (pass 1).
 
-    image: uint8 (rows, columns, 3); mask: uint8 (rows, columns), how much each pixel counts.
+    Args:
+        image: uint8 (rows, columns, 3).
+        mask: uint8 (rows, columns), the weight of each pixel.
     """
     plan = tiles(*map(padded_length, image.shape[:2]), tile_size, stride_multiple(engine.radius))
     statistics = StatsAccumulator()
@@ -146,18 +147,21 @@ def stylize(engine: Engine, image: np.ndarray, style: ChannelStats | Regions, al
             progress: Progress = iter, content: ChannelStats | None = None) -> np.ndarray:
     """Return the stylized picture, exactly as large as `image` (both passes).
 
-    image: uint8, or float32 in [0, 1], (rows, columns, 3), 1 x 1 or larger; halo: pixels around a
-    tile that are computed with it, by default as far as the networks see; dtype: np.uint8,
-    np.uint16, or np.float32 for the decoder's own values, about [0, 1] and not clipped; progress:
-    is given the list of tiles and yields them; content: the statistics to remove, where they are
-    not the picture's own (then there is no pass 1; not for Regions).
+    Args:
+        image: uint8, or float32 in [0, 1], (rows, columns, 3), 1 x 1 or larger.
+        halo: pixels around a tile that are computed with it; by default default_halo().
+        dtype: of the result: np.uint8, np.uint16, or np.float32 for the output of the decoder,
+            about [0, 1] and not clipped.
+        progress: called with the list of tiles; yields them.
+        content: the content statistics to remove, instead of measuring them in pass 1; not with
+            Regions.
     """
     plan = tiles(*map(padded_length, image.shape[:2]), tile_size,
                  default_halo(engine) if halo is None else halo)
     if isinstance(style, Regions):
         transfer = _regions_transfer(engine, image, style, alpha, tile_size, progress)
     else:
-        # A single tile needs no pass of its own to know its statistics.
+        # A single tile needs no separate pass for its statistics.
         if content is None and len(plan) > 1:
             content = measure(engine, image, tile_size, None, progress)
 
@@ -167,7 +171,7 @@ def stylize(engine: Engine, image: np.ndarray, style: ChannelStats | Regions, al
 
     result = np.empty(image.shape, dtype)
     for tile in progress(plan):
-        place = result[tile.down.core(), tile.across.core()]  # a view, without what was padded
+        place = result[tile.down.core(), tile.across.core()]  # a view, without the padding
         with engine.session():
             window = transfer(tile)
             core = window[slice(*tile.down.core_in_window()), slice(*tile.across.core_in_window())]
@@ -177,7 +181,7 @@ def stylize(engine: Engine, image: np.ndarray, style: ChannelStats | Regions, al
 
 
 def _regions_transfer(engine, image, regions, alpha, tile_size, progress):
-    """Return the function from a tile to its stylized window, where regions have styles."""
+    """Return a function from a tile to its stylized window, for regions with different styles."""
     pairs = []
     for style, mask in zip(regions.styles, regions.masks):
         content = measure(engine, image, tile_size, mask, progress)
@@ -189,7 +193,7 @@ def _regions_transfer(engine, image, regions, alpha, tile_size, progress):
         window = to_float(pad(image[place]))
         masks = np.stack([to_float(pad(mask[place])) for mask in regions.masks])
         total = masks.sum(axis=0)
-        # Outside of all regions any shares will do: the content is put there.
+        # Outside all regions the shares do not matter: the content is put there.
         shares = np.where(total > 0, masks / np.maximum(total, 1e-6), 1 / len(masks))
         stylized = engine.transfer_regions(window, shares.astype(np.float32), scales, shifts)
         coverage = np.minimum(total, 1)[..., None]
