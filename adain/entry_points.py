@@ -6,17 +6,17 @@ import importlib
 import signal
 import sys
 
-# The subcommands of `adain`, each a module of adain.commands with a main().
+# The subcommands of `adain`, each a module of adain.commands with a parser() and a main().
 COMMANDS = {
-    "stylize": "repaint pictures and videos in the style of paintings (stylize.py)",
-    "train": "fit networks on photographs and paintings (train.py)",
+    "stylize": "repaint pictures and videos in the style of paintings",
+    "train": "train networks on photographs and paintings",
     "prepare": "shrink a collection of pictures once, for training",
     "report": "write a page about a training run",
-    "pack": "write a trained network of one style as one small file",
-    "calibrate": "find the ranges that --precision int8 needs",
-    "metrics": "content loss, style loss and SSIM of stylized pictures",
-    "flicker": "how much stylized videos flicker",
-    "benchmark": "how fast this machine stylizes; a comparison of all methods",
+    "pack": "write a trained network for one style to a single file",
+    "calibrate": "measure the value ranges that --precision int8 needs",
+    "metrics": "measure content loss, style loss and SSIM of stylized pictures",
+    "flicker": "measure how much stylized videos flicker",
+    "benchmark": "measure how fast this machine stylizes; compare all methods",
 }
 
 

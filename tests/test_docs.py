@@ -7,6 +7,7 @@ that cannot run here states its reason in its first line: ```sh not run: needs a
 import importlib
 import os
 import re
+import runpy
 import shlex
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 from conftest import ROOT, picture
 from PIL import Image
 
+from adain.commands.stylize_options import FORMATS
 from adain.entry_points import COMMANDS
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -124,3 +126,12 @@ def test_options_named_in_the_pages_exist(capsys):
 def test_files_named_in_a_page_exist(page):
     for name in re.findall(r"`((?:adain|tests|tools|examples)/[\w./]*)`", page.read_text()):
         assert (ROOT / name).exists(), name
+
+
+@pages
+def test_tables_of_options_are_those_of_the_commands(page):
+    if "avif" not in FORMATS:
+        pytest.skip("this Pillow writes fewer formats than the pages list")
+    tables = runpy.run_path(str(ROOT / "tools" / "option_tables.py"))
+    text = page.read_text()
+    assert text == tables["fill"](text), "run python tools/option_tables.py"

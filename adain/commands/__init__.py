@@ -86,6 +86,11 @@ def check_paths(options: Mapping[str, Any]) -> None:
                                   "and written: download it first.")
 
 
+def program() -> str:
+    """Return how the running command was called: stylize.py, or adain stylize."""
+    return os.path.basename(sys.argv[0])
+
+
 def flag(parameter: str) -> str:
     """Return the option that sets a parameter of the library."""
     return "--" + _FLAGS.get(parameter, parameter).replace("_", "-")

@@ -14,28 +14,36 @@ from adain.networks.architecture import PRESETS
 from adain.networks.openvino.compiled import REPEATED
 
 
-def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="adain benchmark",
-                                     description=benchmark.__doc__.splitlines()[0])
-    parser.add_argument("--model", choices=PRESETS, default="compact")
-    parser.add_argument("--repeat", type=int, default=20, help="default %(default)s")
-    parser.add_argument("--json", metavar="FILE", help="write the numbers there, too")
-    page = parser.add_argument_group("comparison of all methods")
-    page.add_argument("--report", metavar="DIR", help="write the page there")
-    page.add_argument("--quick", action="store_true", help="in minutes: few pictures, a small "
-                      "print, few iterations of gatys")
+def parser() -> argparse.ArgumentParser:
+    root = argparse.ArgumentParser(
+        prog="adain benchmark",
+        description="Measure how fast this machine stylizes, or compare all methods on a page.")
+    root.add_argument("--model", choices=PRESETS, default="compact",
+                      help="networks to measure (default %(default)s)")
+    root.add_argument("--repeat", type=int, default=20, metavar="N",
+                      help="number of measurements (default %(default)s)")
+    root.add_argument("--json", metavar="FILE", help="also write the numbers to this file")
+    page = root.add_argument_group("comparison of all methods")
+    page.add_argument("--report", metavar="DIR", help="write the page to this folder")
+    page.add_argument("--quick", action="store_true",
+                      help="take minutes instead of hours: few pictures, a small print, few "
+                           "iterations of gatys")
     page.add_argument("--content-path", default="inputs", metavar="PATH",
-                      help="two photographs or more (default %(default)s)")
+                      help="folder of two or more photographs (default %(default)s)")
     page.add_argument("--style-path", default="styles/mosaic.jpg", metavar="FILE",
                       help="the painting (default %(default)s)")
     page.add_argument("--johnson", metavar="PATH",
-                      help="a network of that style: a checkpoint folder, or its .npz")
-    page.add_argument("--watts", type=float, default=10.0,
-                      help="of a busy core, where the machine has no energy counter (default "
+                      help="network for that style: a checkpoint folder or its .npz file")
+    page.add_argument("--watts", type=float, default=10.0, metavar="W",
+                      help="power of a busy core, for machines without an energy counter (default "
                            "%(default)s: a laptop's 20 W for two cores)")
-    page.add_argument("--tariff", type=float, default=0.30,
+    page.add_argument("--tariff", type=float, default=0.30, metavar="PRICE",
                       help="price of a kilowatt-hour (default %(default)s)")
-    options = parser.parse_args(arguments)
+    return root
+
+
+def main(arguments: list[str] | None = None) -> None:
+    options = parser().parse_args(arguments)
     if options.report:
         benchmark.report(options)
         return

@@ -14,16 +14,25 @@ from adain.networks.architecture import PRESETS
 from adain.networks.weights import MODELS
 
 
+def parser() -> argparse.ArgumentParser:
+    root = argparse.ArgumentParser(
+        prog="adain calibrate",
+        description="Measure the value range of every convolution, which --precision int8 needs.")
+    root.add_argument("model", choices=PRESETS, help="networks to measure")
+    root.add_argument("--content-path", required=True, metavar="DIR",
+                      help="folder of photographs")
+    root.add_argument("--style-path", required=True, metavar="DIR", help="folder of paintings")
+    root.add_argument("--count", type=int, default=80, metavar="N",
+                      help="number of pairs (default %(default)s)")
+    root.add_argument("--seed", type=int, default=0, metavar="N",
+                      help="seed of all random numbers (default %(default)s)")
+    root.add_argument("--out-path", metavar="FILE",
+                      help="file to write (default: the model's file in adain/models)")
+    return root
+
+
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="adain calibrate",
-                                     description=calibration.__doc__.splitlines()[0])
-    parser.add_argument("model", choices=PRESETS)
-    parser.add_argument("--content-path", required=True, metavar="FOLDER")
-    parser.add_argument("--style-path", required=True, metavar="FOLDER")
-    parser.add_argument("--count", type=int, default=80, help="pairs (default 80)")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out-path", help="default: the model's file in adain/models")
-    options = parser.parse_args(arguments)
+    options = parser().parse_args(arguments)
     draw = random.Random(options.seed)
     folders = [find.pictures(folder) for folder in (options.content_path, options.style_path)]
     pairs = [tuple(map(draw.choice, folders)) for _ in range(options.count)]

@@ -12,16 +12,25 @@ from adain.measuring import flicker
 from adain.networks.architecture import PRESETS
 
 
+def parser() -> argparse.ArgumentParser:
+    root = argparse.ArgumentParser(
+        prog="adain flicker",
+        description="Measure how much stylized videos flicker, on clips made from pictures.")
+    root.add_argument("content_path", help="a picture, or a folder of pictures")
+    root.add_argument("style_path", help="a picture, or a folder of pictures")
+    root.add_argument("--model", choices=PRESETS, default="compact",
+                      help="networks to measure (default %(default)s)")
+    root.add_argument("--smoothing", type=float, nargs="+", default=[0, 0.5, 1, 2],
+                      metavar="SECONDS",
+                      help="average content statistics over this many seconds; one row for each "
+                           "value (default 0 0.5 1 2)")
+    root.add_argument("--frames", type=int, default=25, metavar="N",
+                      help="frames per clip (default %(default)s)")
+    return root
+
+
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="adain flicker",
-                                     description=flicker.__doc__.splitlines()[0])
-    parser.add_argument("content_path", help="a picture, or a folder of pictures")
-    parser.add_argument("style_path", help="a picture, or a folder of pictures")
-    parser.add_argument("--model", choices=PRESETS, default="compact")
-    parser.add_argument("--smoothing", type=float, nargs="+", default=[0, 0.5, 1, 2],
-                        metavar="SECONDS")
-    parser.add_argument("--frames", type=int, default=25, help="of each clip (default 25)")
-    options = parser.parse_args(arguments)
+    options = parser().parse_args(arguments)
     stylizer = Stylizer(options.model)
     contents = [images.read(path) for path in find.pictures(options.content_path)]
     styles = [stylizer.encode_style(path) for path in find.pictures(options.style_path)]

@@ -11,16 +11,22 @@ from adain.files.atomic import atomic
 from adain.measuring import metrics
 
 
+def parser() -> argparse.ArgumentParser:
+    root = argparse.ArgumentParser(
+        prog="adain metrics",
+        description="Measure content loss, style loss and SSIM of stylized pictures.")
+    root.add_argument("content_dir", help="folder of content pictures")
+    root.add_argument("style_dir", help="folder of style pictures")
+    root.add_argument("out_dir", nargs="+", help="folders of results named CONTENT__STYLE")
+    root.add_argument("--size", type=int, default=512, metavar="PIXELS",
+                      help="resize styles to this shorter side (default %(default)s)")
+    root.add_argument("--json", metavar="FILE",
+                      help="also write the scores of every picture to this file")
+    return root
+
+
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="adain metrics",
-                                     description=metrics.__doc__.splitlines()[0])
-    parser.add_argument("content_dir", help="folder of content pictures")
-    parser.add_argument("style_dir", help="folder of style pictures")
-    parser.add_argument("out_dir", nargs="+", help="folders of pictures named CONTENT__STYLE")
-    parser.add_argument("--size", type=int, default=512,
-                        help="shorter side that styles are measured at (default 512)")
-    parser.add_argument("--json", metavar="FILE", help="write every picture's scores there")
-    options = parser.parse_args(arguments)
+    options = parser().parse_args(arguments)
     contents, styles = metrics.by_name(options.content_dir), metrics.by_name(options.style_dir)
     meter, report = metrics.Meter(options.size), {}
     print("| folder | pictures | content | style | SSIM |\n| --- | --- | --- | --- | --- |")

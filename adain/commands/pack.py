@@ -9,12 +9,16 @@ from adain.errors import OptionError
 from adain.methods.johnson.network import export
 
 
+def parser() -> argparse.ArgumentParser:
+    root = argparse.ArgumentParser(
+        prog="adain pack", description="Write a trained network for one style to a single file.")
+    root.add_argument("checkpoint", help="folder written by adain train --method johnson")
+    root.add_argument("file", help=".npz file to write")
+    return root
+
+
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="adain pack",
-                                     description="Write a trained network as one small file.")
-    parser.add_argument("checkpoint", help="folder that train.py --method johnson wrote")
-    parser.add_argument("file", help="the .npz to write")
-    options = parser.parse_args(arguments)
+    options = parser().parse_args(arguments)
     if Path(options.file).suffix != ".npz":
         raise OptionError(f"a network is written as .npz; received {options.file}.")
     export(options.checkpoint, options.file)

@@ -13,14 +13,16 @@ from adain.jobs.prepare import plan, prepare, usable_cores
 
 
 def parser() -> argparse.ArgumentParser:
-    root = argparse.ArgumentParser(prog="adain prepare",
-                                   description=__doc__.partition(":")[0] + ".")
-    root.add_argument("source", help="folder of pictures; subfolders count")
-    root.add_argument("target", help="folder for the JPEGs, of the same tree; pictures that it has "
-                                     "already are left as they are")
-    root.add_argument("--size", type=int, default=512,
-                      help="shorter side in pixels, train.py's --image-size (default %(default)s)")
-    root.add_argument("--workers", type=int, help="processes (default: as many as cores)")
+    root = argparse.ArgumentParser(
+        prog="adain prepare",
+        description="Shrink a collection of pictures once, so that training reads it faster.")
+    root.add_argument("source", help="folder of pictures, subfolders included")
+    root.add_argument("target", help="folder for the JPEG files, in the same subfolders; existing "
+                                     "files are kept")
+    root.add_argument("--size", type=int, default=512, metavar="PIXELS",
+                      help="shorter side, the --image-size of the training (default %(default)s)")
+    root.add_argument("--workers", type=int, metavar="N",
+                      help="number of processes (default: one per core)")
     return root
 
 

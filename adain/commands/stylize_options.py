@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Collection
 
 from adain import __version__
-from adain.commands import flag, iterative
+from adain.commands import flag, iterative, program
 from adain.commands.options import add
 from adain.errors import OptionError
 from adain.files import images
@@ -23,7 +23,7 @@ FORMATS = tuple(ending for ending in ("jpg", "png", "webp", "tif", "avif")
 
 def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(
-        prog="stylize.py", description="Repaint every content picture in every style.")
+        prog=program(), description="Repaint every content picture in every style.")
     root.add_argument("--version", action="version", version=f"adain {__version__}")
     root.add_argument("--content-path", nargs="+", action="extend", required=True,
                       metavar="PATH",

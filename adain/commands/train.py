@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from adain import __version__
-from adain.commands import check_paths, run, show_log
+from adain.commands import check_paths, program, run, show_log
 from adain.commands.options import add
 from adain.networks.keras.devices import DEVICES
 from adain.training.config import TrainConfig
@@ -34,7 +34,7 @@ def parser(method: str = ADAIN) -> argparse.ArgumentParser:
     What main() does not take out of its result are TrainConfig's fields.
     """
     root = argparse.ArgumentParser(
-        prog="train.py", epilog=EPILOG,
+        prog=program(), epilog=EPILOG,
         description="Train a decoder (vgg19), a slim encoder and decoder (compact), or a network "
                     "for one style.",
         formatter_class=argparse.RawDescriptionHelpFormatter)
