@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-from conftest import random_decoder, random_encoder
+from conftest import random_decoder, random_encoder, script
 
 from adain.networks import checkpoint, weights
 from adain.networks.architecture import PRESETS
@@ -212,7 +212,7 @@ def checkpoints(count: int = 9) -> Files:
         yield f"config.json has {str(entries)[:60]}", change
     arrays = (weights.to_arrays(random_encoder(*size), "encoder")
               | weights.to_arrays(random_decoder(*size), "decoder"))
-    coded = weights.to_coded_arrays(random_decoder(*size), "decoder") | {
+    coded = script("pack_checkpoint").to_coded_arrays(random_decoder(*size), "decoder") | {
         name: array for name, array in arrays.items() if name.startswith("encoder")}
     codes, table = "decoder/conv4_1/codes", "decoder/conv4_1/table"
     for what, changed in (

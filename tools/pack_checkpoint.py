@@ -40,7 +40,7 @@ def main() -> None:
                   for key, array in weights.to_arrays(network, part, np.float16).items()}
     else:
         path = options.out_path or weights.MODELS / f"{found.model}_decoder.npz"
-        arrays = weights.to_coded_arrays(parts["decoder"], "decoder")
+        arrays = to_coded_arrays(parts["decoder"], "decoder")
     with atomic_file(path) as file:
         np.savez_compressed(file, **arrays)
     for part, network in parts.items():
@@ -56,6 +56,38 @@ def average(first: Weights, second: Weights, share: float) -> Weights:
     return {layer: tuple((1 - share) * ours + share * theirs
                          for ours, theirs in zip(first[layer], second[layer]))
             for layer in second}
+
+
+def to_coded_arrays(weights: Weights, part: str) -> dict[str, np.ndarray]:
+    """Return named arrays with every kernel as 8-bit codes into a table of 256 values."""
+    arrays = {}
+    for layer, (kernel, bias) in weights.items():
+        codes, table = quantise(kernel)
+        arrays[f"{part}/{layer}/codes"] = codes
+        arrays[f"{part}/{layer}/table"] = table
+        arrays[f"{part}/{layer}/bias"] = bias.astype(np.float32)
+    return arrays
+
+
+def quantise(values: np.ndarray, rounds: int = 30) -> tuple[np.ndarray, np.ndarray]:
+    """Return (uint8 codes of the same shape, float32 table of 256): k-means in one dimension.
+
+    Lloyd's algorithm started from quantiles of the cube-root density, which is where the best
+    levels for many values lie (Panter & Dite 1951); each round can only lower the squared error.
+    """
+    flat = np.sort(values.ravel().astype(np.float64))
+    edges = np.linspace(flat[0], flat[-1], 1025)
+    density = np.cumsum(np.cbrt(np.histogram(flat, edges)[0]))
+    table = np.interp((np.arange(256) + 0.5) / 256 * density[-1], density, edges[1:])
+    sums = np.concatenate([[0.0], np.cumsum(flat)])
+    for _ in range(rounds):
+        cuts = np.searchsorted(flat, (table[1:] + table[:-1]) / 2)
+        starts, ends = np.concatenate([[0], cuts]), np.concatenate([cuts, [flat.size]])
+        counts = ends - starts
+        means = (sums[ends] - sums[starts]) / np.maximum(counts, 1)
+        table = np.sort(np.where(counts > 0, means, table))
+    codes = np.searchsorted((table[1:] + table[:-1]) / 2, values)
+    return codes.astype(np.uint8), table.astype(np.float32)
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ class Engine(Protocol):
     radius: int  # how far the encoder sees, in pixels, and the decoder again
     channels: int  # of all AdaIN layers
 
-    def session(self) -> AbstractContextManager:
+    def session(self) -> AbstractContextManager[object]:
         """Return a context in which no other session computes, so that results stay valid.
 
         >>> with engine.session():
@@ -68,7 +68,7 @@ class Engine(Protocol):
         """
 
     def release_memory(self) -> None:
-        """Let go of what is kept for the next call, other networks need it now."""
+        """Free what is kept for the next call: other networks need the memory now."""
 
 
 def create(name: str, networks: Networks, precision: str = "auto") -> Engine:

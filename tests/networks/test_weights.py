@@ -20,6 +20,8 @@ from adain.networks.openvino import graphs
 from adain.networks.openvino.compiled import compile_graph
 from adain.networks.published_weights import read_keras_h5
 
+pack = script("pack_checkpoint")
+
 
 def assert_equal(left, right, **tolerance):
     assert list(left) == list(right)
@@ -84,7 +86,7 @@ def test_npz_round_trip(tmp_path):
 
 def test_coded_npz_is_close(tmp_path):
     encoder = random_encoder()
-    np.savez(tmp_path / "model.npz", **weights.to_coded_arrays(encoder, "encoder"))
+    np.savez(tmp_path / "model.npz", **pack.to_coded_arrays(encoder, "encoder"))
     read = weights.read_npz(tmp_path / "model.npz", "encoder")
     for layer, (kernel, bias) in encoder.items():
         assert abs(read[layer][0] - kernel).max() < 0.05 * abs(kernel).max()
@@ -93,13 +95,13 @@ def test_coded_npz_is_close(tmp_path):
 
 def test_quantising_up_to_256_values_is_exact():
     values = np.repeat(np.linspace(-1, 2, 200, dtype=np.float32), 7)
-    codes, table = weights.quantise(values)
+    codes, table = pack.quantise(values)
     np.testing.assert_allclose(table[codes], values, atol=1e-6)
 
 
 def test_quantising_normal_values_reaches_eight_bits():
     values = np.random.default_rng(0).normal(size=50_000).astype(np.float32)
-    codes, table = weights.quantise(values)
+    codes, table = pack.quantise(values)
     # Panter & Dite: the best 256 levels leave sqrt(sqrt(3) pi / 2) / 256 = 0.64 % of the deviation
     assert np.sqrt(np.mean((table[codes] - values) ** 2)) < 0.008
 

@@ -28,7 +28,7 @@ class KerasEngine:
         self._encoder, self._decoder = model.encoder, model.decoder
         self.device = f"{describe_device()}, {policy.removeprefix('mixed_')}"
 
-    def session(self) -> AbstractContextManager:
+    def session(self) -> AbstractContextManager[object]:
         return self._lock
 
     def measure(self, image: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -49,7 +49,7 @@ class OpenVINOEngine:
         self.radius, self.channels = networks.radius, networks.channels
         self._lock = threading.Lock()
 
-    def session(self) -> AbstractContextManager:
+    def session(self) -> AbstractContextManager[object]:
         return self._lock
 
     @cached_property
