@@ -109,7 +109,7 @@ PRESETS = {
     # The published system.
     "vgg19": Preset((64, 128, 256, 512), VGG19_DEPTHS, ("relu4_1",), negative_slope=0.0,
                     trains_encoder=False, tile_size=768, tile_bytes=1300, base_bytes=300_000_000,
-                    start_bytes=330_000_000),
+                    start_bytes=450_000_000),
     # A quarter to a half of the width, fewer convolutions: those left out are slow, being at high
     # resolution, and learnt no faster. What so few channels lose at an eighth of the resolution
     # comes back from finer activations, which go through AdaIN too and are added where the decoder
