@@ -1,4 +1,4 @@
-"""Painter: reads the contents that results need, and makes these by a method."""
+"""Painter: reads contents and makes results with a method."""
 
 from __future__ import annotations
 
@@ -21,18 +21,20 @@ from adain.transfer import style_file as stylefile
 
 
 class Painter:
-    """Makes pictures by a recipe: whatever is the same for all methods.
+    """Makes pictures by a recipe: the steps that all methods share.
 
-    results: whose formats limit the size of pictures.
+    Args:
+        results: their formats limit the size of pictures.
     """
 
     def __init__(self, method: Method, recipe: Recipe, results: Results) -> None:
         self.method, self._recipe, self._results = method, recipe, results
 
     def read(self, path: Path, claim: Claim = lambda size: None) -> Picture:
-        """Return a content as the recipe wants it: resized, cropped, filled where transparent.
+        """Return a content, resized and cropped by the recipe, with transparent pixels filled.
 
-        claim: is called with the memory that it and its results take before it is decoded.
+        Args:
+            claim: called before decoding, with the memory of the content and its results.
         """
         recipe = self._recipe
 
@@ -54,7 +56,7 @@ class Painter:
         return picture._replace(rgb=layers[0], opacity=layers[1])
 
     def _size(self, stored: int, pixels: int) -> Size:
-        """Return the memory of a content and its results; stored: the pixels of its file."""
+        """Return the memory of a content and its results; `stored`: pixels in the file."""
         size = content_size(stored, pixels,
                             self._recipe.bits // 8 * (3 if self._recipe.concat else 1))
         return size._replace(held=size.held + self.method.pixel_bytes * pixels)
@@ -78,7 +80,7 @@ class Painter:
                                        for picture, size in zip(row, sizes)], axis=1))
 
     def _sizes_in_row(self, pictures: Sequence[np.ndarray]) -> list[Shape]:
-        """Return the sizes that pictures get in a row as high as the last; ImageError if too large.
+        """Return the sizes of pictures in a row as high as the last; raise ImageError if too large.
         """
         rows = pictures[-1].shape[0]
         sizes = [(rows, max(1, round(picture.shape[1] * rows / picture.shape[0])))
@@ -98,7 +100,7 @@ class Painter:
 
 
 def middle_square(image: np.ndarray, size: int) -> np.ndarray:
-    """Return the middle square of a picture, `size` pixels a side; ImageError if it is smaller."""
+    """Return the middle square of `size` pixels; raise ImageError if the picture is smaller."""
     if min(image.shape[:2]) < size:
         rows, columns = image.shape[:2]
         raise ImageError(f"`crop_size={size}` is larger than the picture, {columns} x {rows}; "

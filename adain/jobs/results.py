@@ -1,4 +1,4 @@
-"""Results: where a run writes its pictures, under which names and in which formats."""
+"""Results: paths and formats of the pictures that a run writes."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from adain.jobs import naming
 
 
 class Results:
-    """The place of a run's results, and what decides the name and format of each.
+    """Decides the path and format of each result of a run.
 
-    out_path: a folder; a file name, for one result; or find.STREAM for standard output.
-    format: an ending such as "png" for results in a folder or on standard output. Without it these
-        are JPEG and PNG files, and transparent pictures in a folder become PNG files. A file name
-        is always taken as it is.
-    sheet: the contact sheet that is written instead of results.
+    Args:
+        out_path: a folder; the file name of a single result; or find.STREAM for standard output.
+        format: a suffix such as "png" for results in a folder or on standard output. By default
+            results in a folder are JPEG files, transparent ones PNG files, and standard output is
+            PNG. A file name is always used as given.
+        sheet: path of a contact sheet to write instead of results.
     """
 
     def __init__(self, out_path: str, format: str | None = None,
@@ -42,14 +43,16 @@ class Results:
              beside: Sequence[str] = ()) -> list[Path]:
         """Return the path of each result, see naming.name_results().
 
-        beside: endings of files that may be written beside a result.
+        Args:
+            beside: suffixes of files that may be written next to a result.
         """
         return naming.name_results(results, self.out_path, self._ending, (".png", *beside))
 
     def make_folder(self, replace: bool) -> None:
-        """Make the folder that is written to; OptionError where that is impossible.
+        """Create the output folder; raise OptionError if that fails.
 
-        replace: whether the one file that is named may exist.
+        Args:
+            replace: whether a named output file may already exist.
         """
         named = self.sheet or (Path(self.out_path) if self.is_file else None)
         if named and str(named) != find.STREAM and named.exists() and not replace:
@@ -61,18 +64,18 @@ class Results:
             raise OptionError(f"the folder {folder} cannot be made: {error.strerror}.") from None
 
     def path_of(self, path: Path, transparent: bool) -> Path:
-        """Return where a picture with this name is written."""
+        """Return the path that a picture with this name is written to."""
         if transparent and self._png_if_transparent and not self.kind.keeps_opacity:
             return path.with_suffix(".png")
         return path
 
     def existing(self, path: Path) -> Path | None:
-        """Return where the result with this name is, if it is there already."""
+        """Return the path of the result with this name if it exists, else None."""
         places = dict.fromkeys(self.path_of(path, transparent) for transparent in (False, True))
         return next(filter(Path.is_file, places), None)
 
     def check_fits(self, rows: int, columns: int, transparent: bool = False) -> None:
-        """Raise ImageError for the size of a picture that its format cannot hold."""
+        """Raise ImageError if the format cannot store a picture of this size."""
         if transparent and self._png_if_transparent:
             return
         if max(rows, columns) > self.longest_side:
@@ -80,7 +83,7 @@ class Results:
                              f"holds {self.longest_side} a side. Use `format=png` or tif.")
 
     def write(self, path: Path, picture: Picture) -> Path:
-        """Write a picture to its file, or to standard output; return where it is."""
+        """Write a picture to its file or to standard output; return the path."""
         rgb, opacity, exif = picture
         if self.is_stream:
             file = io.BytesIO()
@@ -101,7 +104,7 @@ class Results:
 
 
 def write_to_stdout(content: memoryview) -> None:
-    """Write bytes to standard output; ImageError where it takes no more, on a full disk."""
+    """Write bytes to standard output; raise ImageError if that fails, as on a full disk."""
     try:
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()

@@ -1,4 +1,4 @@
-"""What every method of repainting pictures offers, and the options that all of them understand."""
+"""The base class of all methods, and the options that all of them support."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Method:
         raise NotImplementedError
 
     def describe(self) -> str:
-        """Return what computes, for people: the network, the engine, the device."""
+        """Return a description of the network, the engine and the device for messages."""
         raise NotImplementedError
 
     def paint(self, content: np.ndarray, style: Style, path: Path) -> np.ndarray:
@@ -51,19 +51,19 @@ class Method:
 
     @classmethod
     def understood(cls, recipe: Recipe) -> frozenset[str]:
-        """Return the options of `adain stylize` that mean something to it; others are refused."""
+        """Return the options of `adain stylize` that the method supports; others are refused."""
         return COMMON_OPTIONS | cls.options
 
     @classmethod
     def own_style(cls, options: Mapping[str, Any]) -> Style | None:
-        """Return the style of a method that has a single one and takes no other."""
+        """Return the style of a method that has exactly one, else None."""
         return None
 
     def check_results(self, paths: Sequence[Path]) -> None:
         """Raise OptionError where the options do not fit the results that are to be made."""
 
     def is_unfinished(self, path: Path) -> bool:
-        """Tell whether a result that exists is that of a stopped run, which shall go on."""
+        """Return whether an existing result comes from a stopped run that should continue."""
         return False
 
     def check_size(self, stored: Shape, shape: Shape) -> None:
@@ -73,7 +73,7 @@ class Method:
         """
 
     def prepare(self, style: Style) -> None:
-        """Do what can be done for a style before it is needed, in a thread of its own."""
+        """Prepare a style before it is needed; called in a separate thread."""
 
     def picture(self, path: Path) -> np.ndarray:
         """Return a style's picture as uint8 RGB; needed by methods that understand `concat`."""

@@ -1,7 +1,8 @@
-"""The styles of a batch: each is read when its first result needs it, and kept as two vectors.
+"""Read the styles of a batch when they are first needed, and keep them as two vectors.
 
-A museum of 79 000 paintings does not fit the memory, its vectors nearly do: 3 kB a painting with
-compact, 5 kB with vgg19. Pictures, a megabyte each, are kept only where results need them.
+The pictures of 79 000 paintings would not fit into memory, but their vectors nearly do: 3 kB per
+painting with compact, 5 kB with vgg19. Pictures, a megabyte each, are kept only if results need
+them.
 """
 
 from __future__ import annotations
@@ -26,10 +27,12 @@ _ENTRY_BYTES = 600  # of two arrays and their place in a dictionary, beside thei
 
 
 class StyleReader:
-    """Reads and encodes styles when they are asked for; may be used from several threads.
+    """Reads and encodes styles on demand; can be used from several threads.
 
-    read: returns the picture in a file as uint8 RGB. limit: bytes of vectors, and as many of
-    pictures, that are kept; those used last stay.
+    Args:
+        read: returns the picture in a file as uint8 RGB.
+        limit: maximum number of bytes of vectors, and likewise of pictures, to keep; the least
+            recently used ones are dropped.
     """
 
     def __init__(self, stylizer: Stylizer, read: Callable[[Path], np.ndarray],

@@ -1,7 +1,7 @@
-"""L-BFGS on a picture, in place: as in `methods.gatys.optimizers`, for pictures of any size.
+"""L-BFGS that updates a picture in place, for pictures of any size.
 
-Arrays of 27 megapixels have 0.3 GB in float32, so temporary ones are parts, and what is remembered
-is float16: steps and changes of the gradient only have to be known to three digits.
+An array of 27 megapixels takes 0.3 GB in float32, so temporary arrays are parts of it, and the
+history is float16: three digits are enough for steps and changes of the gradient.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-_PART = 1 << 20  # numbers that are computed with at a time
+_PART = 1 << 20  # number of elements computed at a time
 _CURVATURE = 1e-6  # of least cosine between a step and the change of the gradient
 
 
 class Descent:
-    """Limited-memory BFGS (Nocedal 1980), steps of length 1, no line search, pixels in [0, 1].
+    """Limited-memory BFGS (Nocedal 1980) with step length 1, without line search; pixels in [0, 1].
 
-    history: pairs of steps and changes of the gradient that are remembered.
-    first_step: how far the first step moves a pixel, as a root mean square: nothing is known of
-        the curvature yet.
+    Args:
+        history: number of stored pairs of steps and changes of the gradient.
+        first_step: root mean square of the first step, when the curvature is still unknown.
     """
 
     def __init__(self, history: int = 10, first_step: float = 0.01) -> None:
@@ -30,7 +30,7 @@ class Descent:
         self._gradient: Kept | None = None
 
     def move(self, x: np.ndarray, gradient: np.ndarray) -> None:
-        """Change x, float32, by a step; the gradient is overwritten."""
+        """Update x, float32, by one step; the gradient is overwritten."""
         if self._step is not None:
             self._remember(gradient.reshape(-1))
         self._gradient = Kept(gradient.size, gradient.reshape(-1).__getitem__)
@@ -53,7 +53,7 @@ class Descent:
         return before
 
     def _remember(self, gradient: np.ndarray) -> None:
-        """Take in the last step, and how it changed the gradient; forget the gradient before."""
+        """Store the last step and the change of the gradient; drop the previous gradient."""
         before, self._pairs = self._gradient, self._pairs[1 - self._history or len(self._pairs):]
         change = Kept(gradient.size, lambda place: gradient[place] - before[place])
         curvature = sum(float(np.vdot(self._step[place], gradient[place] - before[place]))
@@ -77,9 +77,12 @@ class Descent:
 
 
 class Kept:
-    """A vector remembered in float16, scaled so that small numbers survive that.
+    """A vector stored in float16, scaled so that small numbers do not underflow.
 
-    part: returns the numbers at a slice. Indexed by one, a Kept returns them as float32.
+    Indexed by a slice it returns float32.
+
+    Args:
+        part: returns the elements at a slice.
     """
 
     def __init__(self, size: int, part: Callable[[slice], np.ndarray]) -> None:
@@ -97,7 +100,7 @@ class Kept:
         return self._values[place] * self._scale
 
     def add_to(self, array: np.ndarray, factor: float) -> None:
-        """Add this times a factor to an array."""
+        """Add factor * self to an array."""
         flat = array.reshape(-1)
         for place in parts(array.size):
             flat[place] += self[place] * np.float32(factor)
@@ -109,7 +112,7 @@ class Kept:
 
 
 def dot(left: np.ndarray, right: np.ndarray) -> float:
-    """Return the scalar product of two arrays of float32; the parts' ones are added in float64."""
+    """Return the scalar product of two float32 arrays; sums of parts are added in float64."""
     left, right = left.reshape(-1), right.reshape(-1)
     return sum(float(np.vdot(left[place], right[place])) for place in parts(left.size))
 

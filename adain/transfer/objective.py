@@ -1,8 +1,8 @@
-"""What `refine` minimises: the loss of a picture and its slope, in tiles of bounded memory.
+"""The objective of `refine`: the loss of a picture and its gradient, in tiles of bounded memory.
 
-The content's loss compares activations, the style's only channel statistics, as the statistics
-loss of Huang & Belongie (2017, equation 13). So pass 1 over the tiles measures statistics, pass 2
-computes each tile's slope with them; the sum is exactly that of the whole picture.
+The content loss compares activations; the style loss compares channel statistics, as in Huang &
+Belongie (2017, equation 13). So pass 1 over the tiles measures statistics, and pass 2 computes the
+gradient of each tile with them; the sum is exactly that of the whole picture.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SMALLEST = 32  # pixels a side, see gradients
 
 
 class LossWeights(NamedTuple):
-    """How much each loss counts, in the units of `losses` and `GatysConfig`."""
+    """Factors of the losses, in the units of `losses` and `GatysConfig`."""
 
     content: float = 1.0
     style: float = 1e-2
@@ -35,9 +35,9 @@ class LossWeights(NamedTuple):
 
 
 class Perception:
-    """VGG19 as far as relu4_1, with its graphs; each is compiled when it is first needed.
+    """The graphs of VGG19 up to relu4_1; each is compiled when it is first used.
 
-    Measures statistics for `tiling`, as an Engine does, and has sessions as it has.
+    Like an Engine, it measures statistics for `tiling` and has sessions.
     """
 
     radius = radius(VGG19_DEPTHS)
@@ -51,12 +51,12 @@ class Perception:
         self._turns = Turns()
 
     def session(self) -> AbstractContextManager:
-        """Return a context in which no other session computes; it may be entered again."""
+        """Return a reentrant context in which no other session computes."""
         return self._lock
 
     @cached_property
     def bfloat16(self) -> bool:
-        """Whether it computes in bfloat16, in half of the memory."""
+        """Whether it computes in bfloat16, which takes half the memory."""
         return self._statistics.precision == "bfloat16"
 
     @cached_property
@@ -95,7 +95,7 @@ class Perception:
         return self._turns.next(self._tile)(*inputs)
 
     def release_memory(self) -> None:
-        """Let go of the memory of activations, until the next call."""
+        """Release the memory of activations until the next call."""
         self._turns.release_memory()
 
 
@@ -107,10 +107,11 @@ class Region(NamedTuple):
 
 
 class Objective:
-    """The loss of pictures of one size: call it with one, float32 (rows, columns, 3).
+    """The loss of pictures, float32 (rows, columns, 3), of one size.
 
-    content: float32 in [0, 1]; its sides are multiples of 8, and at least SMALLEST.
-    regions: the statistics wanted; a single one without a mask, or some with masks.
+    Args:
+        content: float32 in [0, 1]; rows and columns are multiples of 8, and at least SMALLEST.
+        regions: target statistics: a single region without a mask, or several with masks.
     """
 
     def __init__(self, vgg: Perception, content: np.ndarray, regions: Sequence[Region],
@@ -126,7 +127,7 @@ class Objective:
                        float(region.mask.sum(dtype=np.float64)) for region in regions]
 
     def __call__(self, picture: np.ndarray, gradient: np.ndarray) -> float:
-        """Return the loss; write how it changes with the pixels into `gradient`."""
+        """Return the loss; write its gradient with respect to the pixels into `gradient`."""
         loss = self._weights.tv * total_variation(picture, gradient, self._weights.tv)
         if self._whole:
             content, style, slope = self._vgg.picture(
@@ -152,10 +153,10 @@ class Objective:
         return loss + style + self._weights.content * squares / number
 
     def _slopes(self, picture: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-        """Return the weighted style loss, and (regions, channels) scales and shifts of its slope.
+        """Return the weighted style loss, and scales and shifts (regions, channels) of its slope.
 
-        A region counts as much as it has of the picture: in each, content and style are in the
-        balance that they would have in a picture of its own.
+        A region is weighted by its share of the picture, so that content and style are balanced in
+        each region as in a whole picture.
         """
         loss, scales, shifts = 0.0, [], []
         blocks = np.repeat([scale(name)**2 for name in STYLE_LAYERS], self._vgg.widths)
@@ -181,7 +182,7 @@ def total_variation(picture: np.ndarray, gradient: np.ndarray, weight: float) ->
     total = 0.0
     for axis in (0, 1):
         number = (picture.shape[axis] - 1) * picture.size // picture.shape[axis]
-        for start in range(0, picture.shape[0] - (axis == 0), 256):  # rows at a time: less memory
+        for start in range(0, picture.shape[0] - (axis == 0), 256):  # in bands
             rows = slice(start, start + 256 + (axis == 0))
             difference = np.diff(picture[rows], axis=axis)
             total += float(np.vdot(difference, difference)) / number

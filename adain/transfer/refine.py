@@ -1,9 +1,9 @@
-"""Optimise the pixels of a stylized picture, from where one pass of a network ends.
+"""Optimize the pixels of a stylized picture, starting from the result of a network.
 
-Gatys, Ecker & Bethge (2016) optimise from the content or from noise. Here strokes and colours are
-there already, so a tenth of the iterations reaches their losses. Another departure: the style is
-compared by channel means and deviations instead of Gram matrices. So it is two vectors, as it is
-for the networks, and alpha, mixtures and masks are the same arithmetic.
+Gatys, Ecker & Bethge (2016) start from the content or from noise. Here strokes and colours already
+exist, so a tenth of the iterations reaches the same losses. Another departure: the style loss
+compares channel means and deviations instead of Gram matrices. So a style is two vectors, as for
+the networks, and alpha, mixtures and masks are the same arithmetic.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from adain.transfer.objective import SMALLEST, LossWeights, Objective, Perceptio
 _PAIR_BYTES, _HISTORY_BYTES, _HISTORY = 4, 400_000_000, 10
 # The networks; all that is taken where nothing else is said.
 _BASE_BYTES, _USUAL_BYTES = 300_000_000, 2_400_000_000
-_TILE_BYTES = 3500  # for each pixel of a tile and its halo, in float32; half of it in bfloat16
-_PICTURE_BYTES = 56  # for each pixel of the picture, beside the history
-_ROWS = 256  # that are converted at a time: less memory
+_TILE_BYTES = 3500  # per pixel of a tile and its halo, in float32; half of it in bfloat16
+_PICTURE_BYTES = 56  # per pixel of the picture, without the history
+_ROWS = 256  # converted at a time, to save memory
 _SMALLEST_TILE = 96  # pixels: smaller ones are nearly all halo
 HALO = tiling.stride_multiple(Perception.radius)
 
@@ -55,13 +55,13 @@ class Refiner:
         """Return the picture after the iterations.
 
         Args:
-            picture: float32 (rows, columns, 3), what a network made of the content. May be
-                overwritten: there is no memory to spare for large ones.
-            content: uint8, as large.
-            style: statistics by measure(); or Regions of such.
-            alpha: how far the wanted statistics are from the content's (0) to the style's (1).
+            picture: float32 (rows, columns, 3), the result of a network. It may be overwritten, to
+                save memory.
+            content: uint8 of the same size.
+            style: statistics returned by measure(), or Regions of them.
+            alpha: strength: target statistics from the content's (0) to the style's (1).
             dtype: of the result: np.uint8, np.uint16, or np.float32 in [0, 1].
-            progress: is given the iterations and yields them; where it ends early, so do they.
+            progress: called with the iterations; yields them, and may end early.
         """
         x = pad(picture)
         del picture
@@ -86,9 +86,9 @@ class Refiner:
 def _optimise(vgg: Perception, x: np.ndarray, content: np.ndarray,
               style: ChannelStats | tiling.Regions, alpha: float, iterations: int, tile_size: int,
               progress: tiling.Progress) -> np.ndarray:
-    """Return x, padded, after the iterations, or before one that made the loss larger or NaN.
+    """Return x, padded, after the iterations, or before the one that made the loss larger or NaN.
 
-    Of the last one's step the loss is not computed: that would take as long as another iteration.
+    The loss after the last step is not computed, which would take as long as another iteration.
     """
     with vgg.session():
         wanted = tiling.to_float(pad(content))
@@ -115,7 +115,7 @@ def _optimise(vgg: Perception, x: np.ndarray, content: np.ndarray,
 
 
 def _cover(refined: np.ndarray, content: np.ndarray, masks: Sequence[np.ndarray]) -> np.ndarray:
-    """Return the picture where masks are white, the content where all are black, as tiling does."""
+    """Return the refined picture where masks are white, the content where all are black."""
     for start in range(0, len(refined), _ROWS):
         rows = slice(start, start + _ROWS)
         share = np.minimum(sum(tiling.to_float(mask[rows]) for mask in masks), 1)[..., None]
@@ -124,7 +124,7 @@ def _cover(refined: np.ndarray, content: np.ndarray, masks: Sequence[np.ndarray]
 
 
 def pad(image: np.ndarray) -> np.ndarray:
-    """Return (rows, columns, ...) mirrored down and right to multiples of 8, SMALLEST at least."""
+    """Pad at the bottom and right, mirrored, to multiples of 8, at least SMALLEST."""
     border = [(0, max(SMALLEST, tiling.stride_multiple(side)) - side) for side in image.shape[:2]]
     if not np.any(border):
         return image
@@ -138,14 +138,18 @@ def _targets(style: ChannelStats | tiling.Regions) -> list[tuple[ChannelStats, n
 
 
 def history(numbers: int) -> int:
-    """Return how many steps are remembered of a picture with so many numbers."""
+    """Return the number of steps to store for a picture of `numbers` elements."""
     return max(1, min(_HISTORY, _HISTORY_BYTES // (_PAIR_BYTES * numbers)))
 
 
 def tile_size(rows: int, columns: int, bfloat16: bool, limit: int | None = None) -> int:
-    """Return the size of the tiles that a picture is refined in: all of it, where it fits.
+    """Return the tile size for refining a picture; a single tile if that fits.
 
-    limit: bytes that may be taken, where they are limited. ImageError where they do not suffice.
+    Args:
+        limit: maximum number of bytes; None for no limit.
+
+    Raises:
+        ImageError: the limit is too small.
     """
     numbers, margins = 3 * rows * columns, 2 * HALO
     pixel_bytes = _TILE_BYTES / 2 if bfloat16 else _TILE_BYTES

@@ -1,4 +1,4 @@
-"""An encoded style as a file of a few kilobytes: encode a painting once, use it for ever."""
+"""Write and read encoded styles as files of a few kilobytes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAX_BYTES = 1_000_000  # a style has 4 kB, networks have megabytes
 
 
 def fingerprint(encoder: Weights) -> str:
-    """Return a short text that tells encoders apart: styles of one mean nothing to another."""
+    """Return a short hash of an encoder; a style can be used only with the encoder that made it."""
     import hashlib  # not needed for most commands, which should start fast
 
     digest = hashlib.sha256()
@@ -28,21 +28,23 @@ def fingerprint(encoder: Weights) -> str:
 
 
 def save(path: str | Path, style: ChannelStats, encoder: str) -> None:
-    """Write a style; encoder: the fingerprint of the network that it was encoded with."""
+    """Write a style and the fingerprint of its encoder."""
     with atomic_file(path, WeightsError) as file:
         np.savez(file, mean=style.mean, std=style.std, encoder=np.array(encoder))
 
 
 def is_style(path: str | Path) -> bool:
-    """Tell by its size and the names in it whether an .npz file is a style, not a network."""
+    """Return whether an .npz file is a style rather than a network, by its size and array names."""
     return {"mean", "std", "encoder"} <= array_names(path, MAX_BYTES)
 
 
 def load(path: str | Path, encoder: str, channels: int, more: int = 0) -> ChannelStats:
-    """Return the style in a file; WeightsError if it is not of the network that is used.
+    """Read a style; raise WeightsError if it was encoded by another network.
 
-    encoder: that network's fingerprint; channels: how many means and deviations it has; more: how
-    many may follow, of a style that was encoded for refined pictures.
+    Args:
+        encoder: fingerprint of the network in use.
+        channels: its number of means and deviations.
+        more: number of further ones, in a style that was encoded for refinement.
     """
     kind = "an encoded style"
     found = str(read_arrays(path, kind, {"encoder": TEXT})["encoder"])
