@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 try:
     import resource
 except ImportError:  # Windows
-    resource = None
+    resource = None  # type: ignore[assignment]
 
 _ROOT = Path("/")
 _ARENA_MAX, _MMAP_THRESHOLD = -8, -3  # of mallopt, from GNU's malloc.h

@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import BinaryIO, ClassVar
 
 from adain.errors import ImageError
@@ -37,7 +38,7 @@ class StopRequest:
         self.name: str | None = None
         self._then = then
 
-    def _handle(self, number, frame) -> None:
+    def _handle(self, number: int, frame: FrameType | None) -> None:
         self._stop(signal.Signals(number).name)
         signal.signal(number, signal.default_int_handler)
 
@@ -50,12 +51,12 @@ class StopRequest:
         self._before = {number: signal.signal(number, self._handle)
                         for number in (_stop_signals() if main else ())}
         if main:
-            if self.came():  # before this work began
-                self._stop(self._active[-1].name)
+            if self._active and (name := self._active[-1].name):  # before this work began
+                self._stop(name)
             self._active.append(self)
         return self
 
-    def __exit__(self, *error) -> None:
+    def __exit__(self, *error: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
         if self in self._active:

@@ -17,12 +17,18 @@ def open_source(path: Path, max_pixels: int,
 
     max_pixels, check_size: see images.open_picture().
     """
-    source = path
+    source: Path | _Stream = path
     if str(path) == STREAM:
-        source = io.BytesIO(read_stream(sys.stdin.buffer))
-        source.name = "standard input"
+        source = _Stream(read_stream(sys.stdin.buffer), "standard input")
     elif path.is_fifo():
         with open_fifo(path) as pipe:
-            source = io.BytesIO(read_stream(pipe))
-        source.name = str(path)
+            source = _Stream(read_stream(pipe), str(path))
     return images.open_picture(source, max_pixels, check_size=check_size)
+
+
+class _Stream(io.BytesIO):
+    """What was read from a stream, with a name for errors."""
+
+    def __init__(self, data: bytes, name: str) -> None:
+        super().__init__(data)
+        self.name = name

@@ -56,7 +56,8 @@ def unique_names(paths: Sequence[Path]) -> list[str]:
     """
     files = {os.path.abspath(path): path for path in paths}
     names = {file: _stem(path) for file, path in files.items()}
-    groups = {file: (file,) for file in files}  # files whose names are chosen together
+    # Files whose names are chosen together.
+    groups: dict[str, tuple[str, ...]] = {file: (file,) for file in files}
     while True:
         equal = defaultdict(list)
         for file, name in names.items():

@@ -44,16 +44,17 @@ class Painter:
             self.method.check_size((rows, columns), shape)
             claim(self._size(rows * columns, math.prod(shape)))
 
+        def resized(layer: np.ndarray) -> np.ndarray:
+            if recipe.content_size is not None:
+                layer = images.resize_shorter_side(layer, recipe.content_size)
+            return layer if recipe.crop_size is None else middle_square(layer, recipe.crop_size)
+
         picture = open_source(path, recipe.max_pixels, check_size)
-        layers = [images.fill_transparent(picture.rgb, picture.opacity), picture.opacity]
-        if recipe.content_size is not None:
-            layers = [layer if layer is None else
-                      images.resize_shorter_side(layer, recipe.content_size) for layer in layers]
-        if recipe.crop_size is not None:
-            layers = [layer if layer is None else middle_square(layer, recipe.crop_size)
-                      for layer in layers]
-        self._results.check_fits(*layers[0].shape[:2], layers[1] is not None)
-        return picture._replace(rgb=layers[0], opacity=layers[1])
+        rgb = resized(images.fill_transparent(picture.rgb, picture.opacity))
+        opacity = None if picture.opacity is None else resized(picture.opacity)
+        rows, columns = rgb.shape[:2]
+        self._results.check_fits(rows, columns, opacity is not None)
+        return picture._replace(rgb=rgb, opacity=opacity)
 
     def _size(self, stored: int, pixels: int) -> Size:
         """Return the memory of a content and its results; `stored`: pixels in the file."""

@@ -73,7 +73,8 @@ def run(jobs: Sequence[Job], read: Callable[[Path, Claim], Any], stylize: Callab
             yield Outcome(job, EXISTS, there)
         else:
             todo.append(job)
-    writes: deque[tuple[Outcome, Future]] = deque()
+    writes: deque[tuple[Outcome, Future[Any]]] = deque()
+    content: Any
     with (_pool(1) as reader, _pool(1) as preparer, _pool(AHEAD) as writer,
           closing(Room(room)) as memory):
         prepared = _ahead(todo, lambda job: prepare(job.style), preparer)
@@ -100,18 +101,23 @@ def run(jobs: Sequence[Job], read: Callable[[Path, Claim], Any], stylize: Callab
                 if job is group[-1]:
                     content = image = None  # free the memory: the largest pictures fill it
                 last = writer.submit(write, job.out_path, result)
-                last.add_done_callback(lambda _, taken=taken: memory.give(taken))
+                last.add_done_callback(_giver(memory, taken))
                 writes.append((outcome, last))
                 del result
                 while len(writes) > AHEAD:
                     yield _written(*writes.popleft())
             content = image = None
             if last:
-                last.add_done_callback(lambda _, size=size: memory.give(sum(size)))
+                last.add_done_callback(_giver(memory, sum(size)))
             else:
                 memory.give(sum(size))
         while writes:
             yield _written(*writes.popleft())
+
+
+def _giver(memory: Room, taken: int) -> Callable[[Future[Any]], None]:
+    """Return what gives memory back when a future is done."""
+    return lambda _: memory.give(taken)
 
 
 def _read(read: Callable[[Path, Claim], Any], memory: Room,
@@ -179,9 +185,9 @@ def _groups(jobs: Iterable[Job]) -> list[list[Job]]:
 
 
 def _ahead(items: Iterable[Any], work: Callable[[Any], Any],
-           executor: Executor) -> Iterator[tuple[Any, Future]]:
+           executor: Executor) -> Iterator[tuple[Any, Future[Any]]]:
     """Yield each item with the future of its work; work on the next items has already started."""
-    waiting: deque[tuple[Any, Future]] = deque()
+    waiting: deque[tuple[Any, Future[Any]]] = deque()
     for item in items:
         waiting.append((item, executor.submit(work, item)))
         if len(waiting) == AHEAD:
@@ -190,7 +196,7 @@ def _ahead(items: Iterable[Any], work: Callable[[Any], Any],
         yield waiting.popleft()
 
 
-def _written(outcome: Outcome, future: Future) -> Outcome:
+def _written(outcome: Outcome, future: Future[Any]) -> Outcome:
     try:
         with one_picture(outcome.out_path):
             return outcome._replace(out_path=future.result())

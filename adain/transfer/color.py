@@ -129,7 +129,8 @@ def _match_covariance(style: np.ndarray, content: np.ndarray) -> np.ndarray:
 def _power(covariance: np.ndarray, exponent: float, least: float) -> np.ndarray:
     """Return a power of a symmetric matrix whose eigenvalues are first limited to `least`."""
     values, vectors = np.linalg.eigh(covariance)
-    return vectors * np.maximum(values, least) ** exponent @ vectors.T
+    power: np.ndarray = vectors * np.maximum(values, least) ** exponent @ vectors.T
+    return power
 
 
 def _match_luminance(style: np.ndarray, content: np.ndarray) -> np.ndarray:
@@ -169,4 +170,5 @@ def _matched_levels(style: np.ndarray, content: np.ndarray, channel: int) -> np.
         for image in (style, content))
     middles = (np.cumsum(counts) - counts / 2) / counts.sum()
     levels = np.searchsorted(np.cumsum(wanted) / wanted.sum(), middles)
-    return np.minimum(levels, 255).astype(np.uint8)
+    found: np.ndarray = np.minimum(levels, 255).astype(np.uint8)
+    return found

@@ -23,7 +23,7 @@ def fingerprint(encoder: Weights) -> str:
     digest = hashlib.sha256()
     for layer in sorted(encoder):
         for array in encoder[layer]:
-            digest.update(np.ascontiguousarray(array))
+            digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()[:16]
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -20,6 +21,9 @@ from adain.networks.networks import Networks
 from adain.networks.stats import ChannelStats, join
 from adain.transfer import color, tiling
 from adain.transfer import style_file as stylefile
+
+if TYPE_CHECKING:
+    from adain.transfer.refine import Refiner
 
 REFINE_CHANNELS = 960  # of VGG19's style layers: what encode_style(refine=True) adds
 STYLE_SIZE = 512  # pixels of a style's shorter side, where nothing else is said
@@ -77,7 +81,7 @@ class Stylizer:
             raise OptionError("`tile_size` and `max_memory` exclude each other: give one of them.")
         if style_size is not None and style_size < 1:
             raise OptionError(f"`style_size` must be at least 1 pixel; received {style_size}.")
-        self._arguments = {
+        self._arguments: dict[str, Any] = {
             "model": model, "checkpoint": checkpoint, "vgg_path": vgg_path,
             "decoder_path": decoder_path, "engine": engine, "precision": precision,
             "tile_size": tile_size, "max_memory": max_memory, "style_size": style_size}
@@ -112,10 +116,8 @@ class Stylizer:
         return stylefile.fingerprint(self._encoder)
 
     @cached_property
-    def _refiner(self):
-        from adain.transfer.refine import (
-            Refiner,  # and with it VGG19: only for pictures that are refined
-        )
+    def _refiner(self) -> Refiner:
+        from adain.transfer.refine import Refiner  # with it VGG19: only for what is refined
 
         return Refiner(self._precision, self.tile_size,
                        min((size for size, _, _ in self._limits), default=None))
@@ -181,7 +183,7 @@ class Stylizer:
             raise OptionError(f"an encoded style is a {stylefile.SUFFIX} file; received {path}.")
         stylefile.save(path, self._encoded(style), self.fingerprint)
 
-    def stylize(self, content: ImageLike, style: ImageLike | ChannelStats | Sequence,
+    def stylize(self, content: ImageLike, style: ImageLike | ChannelStats | Sequence[Any],
                 alpha: float = 1.0, *, masks: Sequence[ImageLike] | None = None,
                 keep_colors: str | None = None, passes: int = 1, coarse_size: int | None = None,
                 refine: int = 0, dtype: type = np.uint8,
@@ -234,9 +236,10 @@ class Stylizer:
             raise OptionError(f"a list of {len(style)} styles needs `masks`, one for each; "
                               "merge() mixes encoded styles.")
         image = as_image(content)
-        encoded = partial(self._encoded, content=image, keep_colors=keep_colors,
-                          refine=refine > 0)
-        target = encoded(style) if masks is None else self._regions(style, masks, encoded)
+        encoded: Callable[..., ChannelStats] = partial(
+            self._encoded, content=image, keep_colors=keep_colors, refine=refine > 0)
+        target: ChannelStats | tiling.Regions = (
+            encoded(style) if masks is None else self._regions(style, masks, encoded))
         size, start = image.shape[:2], image
         if coarse_size is not None and min(size) > coarse_size:
             small = images.resize_shorter_side(image, coarse_size)
@@ -245,7 +248,9 @@ class Stylizer:
         result = self._stylize(start, image, target, alpha, passes, refine, dtype, progress)
         return color.restore_colors(result, image, keep_colors)
 
-    def _stylize(self, image, content, target, alpha, passes, refine, dtype, progress):
+    def _stylize(self, image: np.ndarray, content: np.ndarray,
+                 target: ChannelStats | tiling.Regions, alpha: float, passes: int, refine: int,
+                 dtype: type, progress: tiling.Progress) -> np.ndarray:
         if isinstance(target, tiling.Regions):
             target = target._replace(masks=[images.resize(mask, *image.shape[:2])
                                             for mask in target.masks])
@@ -331,7 +336,7 @@ class Stylizer:
                               "with refine=True, or give its picture.")
         return encoded
 
-    def _regions(self, styles: Sequence, masks: Sequence[ImageLike],
+    def _regions(self, styles: Any, masks: Sequence[ImageLike],
                  encoded: Callable[[ImageLike | ChannelStats], ChannelStats]) -> tiling.Regions:
         if isinstance(styles, (str, Path, Image.Image, np.ndarray, ChannelStats)):
             raise OptionError(f"{len(masks)} masks need a list of as many styles; received one "
@@ -396,7 +401,8 @@ def as_image(picture: ImageLike) -> np.ndarray:
     return array
 
 
-def _from_checkpoint(path, model, vgg_path, decoder_path) -> Networks:
+def _from_checkpoint(path: str | Path, model: str | None, vgg_path: str | Path | None,
+                     decoder_path: str | Path | None) -> Networks:
     from adain.networks import checkpoint as checkpoints
 
     if Path(path).suffix == stylefile.SUFFIX and Path(path).is_file():
@@ -411,7 +417,8 @@ def _from_checkpoint(path, model, vgg_path, decoder_path) -> Networks:
     return found.networks(vgg_path)
 
 
-def _from_files(model, vgg_path, decoder_path) -> Networks:
+def _from_files(model: str, vgg_path: str | Path | None,
+                decoder_path: str | Path | None) -> Networks:
     if preset(model).trains_encoder and (vgg_path or decoder_path):
         raise OptionError(f"`vgg_path` and `decoder_path` are for `model=vgg19`, not {model}.")
     torch_encoder = vgg_path is not None and Path(vgg_path).suffix == ".t7"

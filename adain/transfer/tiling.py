@@ -12,7 +12,7 @@ differently, so single pixels differ by up to 7 and 16 levels.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from adain.networks.stats import ChannelStats, StatsAccumulator, affine, interpo
 
 SMALLEST = 2 * STRIDE  # at 8 px relu4_1 has a single row, which reflect padding cannot mirror
 
-Progress = Callable[[Sequence], Iterable]  # yields its items, like tqdm
+Progress = Callable[[Sequence[Any]], Iterable[Any]]  # yields its items, like tqdm
 
 
 class Span(NamedTuple):
@@ -116,7 +116,11 @@ class Regions(NamedTuple):
 def channels(style: ChannelStats | Regions, place: slice) -> ChannelStats | Regions:
     """Return a slice of a style's channels."""
     if isinstance(style, Regions):
-        return style._replace(styles=[channels(each, place) for each in style.styles])
+        return style._replace(styles=[_channels(each, place) for each in style.styles])
+    return _channels(style, place)
+
+
+def _channels(style: ChannelStats, place: slice) -> ChannelStats:
     return ChannelStats(style.mean[..., place], style.std[..., place])
 
 
@@ -128,7 +132,8 @@ def measure(engine: Engine, image: np.ndarray, tile_size: int, mask: np.ndarray 
         image: uint8 (rows, columns, 3).
         mask: uint8 (rows, columns), the weight of each pixel.
     """
-    plan = tiles(*map(padded_length, image.shape[:2]), tile_size, stride_multiple(engine.radius))
+    rows, columns = map(padded_length, image.shape[:2])
+    plan = tiles(rows, columns, tile_size, stride_multiple(engine.radius))
     statistics = StatsAccumulator()
     for down, across in progress(plan):
         window = pad(image[down.window(), across.window()])
@@ -156,20 +161,17 @@ def stylize(engine: Engine, image: np.ndarray, style: ChannelStats | Regions, al
         content: the content statistics to remove, instead of measuring them in pass 1; not with
             Regions.
     """
-    plan = tiles(*map(padded_length, image.shape[:2]), tile_size,
-                 default_halo(engine) if halo is None else halo)
+    rows, columns = map(padded_length, image.shape[:2])
+    plan = tiles(rows, columns, tile_size, default_halo(engine) if halo is None else halo)
+    transfer: Callable[[Tile], np.ndarray]
     if isinstance(style, Regions):
         transfer = _regions_transfer(engine, image, style, alpha, tile_size, progress)
     else:
         # A single tile needs no separate pass for its statistics.
         if content is None and len(plan) > 1:
             content = measure(engine, image, tile_size, None, progress)
-
-        def transfer(tile):
-            window = pad(image[tile.down.window(), tile.across.window()])
-            return engine.transfer(to_float(window), style, alpha, content)[0]
-
-    result = np.empty(image.shape, dtype)
+        transfer = _transfer(engine, image, style, alpha, content)
+    result: np.ndarray = np.empty(image.shape, dtype)
     for tile in progress(plan):
         place = result[tile.down.core(), tile.across.core()]  # a view, without the padding
         with engine.session():
@@ -180,7 +182,18 @@ def stylize(engine: Engine, image: np.ndarray, style: ChannelStats | Regions, al
     return result
 
 
-def _regions_transfer(engine, image, regions, alpha, tile_size, progress):
+def _transfer(engine: Engine, image: np.ndarray, style: ChannelStats, alpha: float,
+              content: ChannelStats | None) -> Callable[[Tile], np.ndarray]:
+    """Return the function from a tile to its stylized window."""
+    def transfer(tile: Tile) -> np.ndarray:
+        window = pad(image[tile.down.window(), tile.across.window()])
+        return engine.transfer(to_float(window), style, alpha, content)[0]
+
+    return transfer
+
+
+def _regions_transfer(engine: Engine, image: np.ndarray, regions: Regions, alpha: float,
+                      tile_size: int, progress: Progress) -> Callable[[Tile], np.ndarray]:
     """Return a function from a tile to its stylized window, for regions with different styles."""
     pairs = []
     for style, mask in zip(regions.styles, regions.masks):
@@ -188,7 +201,7 @@ def _regions_transfer(engine, image, regions, alpha, tile_size, progress):
         pairs.append(affine(content, interpolate(content, style, alpha)))
     scales, shifts = (np.stack(vectors).astype(np.float32) for vectors in zip(*pairs))
 
-    def transfer(tile):
+    def transfer(tile: Tile) -> np.ndarray:
         place = tile.down.window(), tile.across.window()
         window = to_float(pad(image[place]))
         masks = np.stack([to_float(pad(mask[place])) for mask in regions.masks])
@@ -197,6 +210,7 @@ def _regions_transfer(engine, image, regions, alpha, tile_size, progress):
         shares = np.where(total > 0, masks / np.maximum(total, 1e-6), 1 / len(masks))
         stylized = engine.transfer_regions(window, shares.astype(np.float32), scales, shifts)
         coverage = np.minimum(total, 1)[..., None]
-        return coverage * stylized + (1 - coverage) * window
+        covered: np.ndarray = coverage * stylized + (1 - coverage) * window
+        return covered
 
     return transfer
