@@ -23,6 +23,17 @@ def test_a_signal_is_remembered_and_a_second_one_interrupts(name):
     assert signal.getsignal(number) is before
 
 
+def test_a_stop_inside_of_other_work_ends_both_and_what_begins_after_it():
+    told = []
+    with StopRequest(told.append) as outer:
+        with StopRequest() as inner:
+            os.kill(os.getpid(), signal.SIGINT)
+            assert inner.name == "SIGINT" and outer.name is None
+        assert outer.name == "SIGINT" and told == ["SIGINT"]
+        with StopRequest() as late:
+            assert late.name == "SIGINT"
+
+
 def test_a_hangup_that_nohup_ignores_stays_ignored():
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:

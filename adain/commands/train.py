@@ -11,16 +11,12 @@ import shlex
 import sys
 from pathlib import Path
 
-from adain import __version__
+from adain import __version__, methods
 from adain.commands import check_paths, program, run, show_log
 from adain.commands.options import add
 from adain.networks.keras.devices import DEVICES
 from adain.training.config import TrainConfig
 
-ADAIN, JOHNSON = METHODS = ("adain", "johnson")
-# Where --method johnson departs from TrainConfig's defaults, which are the AdaIN paper's.
-JOHNSON_DEFAULTS = {"batch_size": 4, "style_weight": 5e-4, "tv_weight": 10.0, "learning_rate": 1e-3,
-                    "lr_schedule": "cosine", "max_iter": 20_000}
 EPILOG = """\
 Running the same command again resumes at the newest checkpoint in --checkpoint.
 Watch a run with: tensorboard --logdir CHECKPOINT/logs
@@ -28,7 +24,7 @@ Use the result: python stylize.py --checkpoint CHECKPOINT --content-path ... --s
 """
 
 
-def parser(method: str = ADAIN) -> argparse.ArgumentParser:
+def parser(method: str = methods.ADAIN) -> argparse.ArgumentParser:
     """Return the parser, which shows a method's defaults.
 
     What main() does not take out of its result are TrainConfig's fields.
@@ -40,7 +36,7 @@ def parser(method: str = ADAIN) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter)
     root.add_argument("--version", action="version", version=f"adain {__version__}")
 
-    root.add_argument("--method", choices=METHODS, default=method,
+    root.add_argument("--method", choices=methods.TRAINABLE, default=method,
                       help="adain: one network for any style; johnson: one network for the style "
                            "of one painting, --style-path, with defaults of its own, listed by "
                            "--method johnson --help (default adain)")
@@ -84,14 +80,13 @@ def parser(method: str = ADAIN) -> argparse.ArgumentParser:
                          help="resume although options or pictures differ from the checkpoint's "
                               "(default: refuse, and list the differences)")
     add(running, TrainConfig, "seed")
-    if method == JOHNSON:
-        root.set_defaults(**JOHNSON_DEFAULTS)
+    root.set_defaults(**methods.named(method).train_defaults)
     return root
 
 
 def main(arguments: list[str] | None = None) -> None:
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    first.add_argument("--method", choices=METHODS, default=ADAIN)
+    first.add_argument("--method", choices=methods.TRAINABLE, default=methods.ADAIN)
     method = first.parse_known_args(arguments)[0].method
     options = vars(parser(method).parse_args(arguments))
     check_paths(options)
@@ -99,10 +94,7 @@ def main(arguments: list[str] | None = None) -> None:
     config = TrainConfig(**{field.name: options[field.name]
                             for field in dataclasses.fields(TrainConfig)})
     show_log()
-    if method == JOHNSON:
-        from adain.methods.johnson.training import train_style as train
-    else:
-        from adain.training.run import train
+    train = methods.named(method).trainer()
     train(config, options["content_path"], options["style_path"], options["checkpoint"],
           log_path=options["log_path"], continue_from=options["continue_from"],
           device=options["device"], picture_cache=options["picture_cache"],

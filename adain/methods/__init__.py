@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from adain.methods.method import Method
 
-GATYS = "gatys"  # of --model, beside the networks
+ADAIN, JOHNSON, GATYS = "adain", "johnson", "gatys"
+TRAINABLE = (ADAIN, JOHNSON)
+_CLASSES = {ADAIN: ("adain.methods.adain", "AdaIN"),
+            JOHNSON: ("adain.methods.johnson.method", "Johnson"),
+            GATYS: ("adain.methods.gatys.painter", "Gatys")}
+
+
+def named(name: str) -> type[Method]:
+    """Return a method by its name; only its own module is imported."""
+    module, attribute = _CLASSES[name]
+    return getattr(import_module(module), attribute)
 
 
 def choose(model: str | None = None, checkpoint: str | None = None) -> type[Method]:
-    """Return the method that a model, or a trained network, belongs to.
-
-    Its module is imported here: each takes time that the others need not wait for.
-    """
+    """Return the method that a model, or else a trained network, belongs to."""
     if checkpoint is not None:
         from adain.methods.johnson import network
 
         if network.is_network(checkpoint):
-            from adain.methods.johnson.method import Johnson
-
-            return Johnson
-    if model == GATYS:
-        from adain.methods.gatys.painter import Gatys
-
-        return Gatys
-    from adain.methods.adain import AdaIN
-
-    return AdaIN
+            return named(JOHNSON)
+    return named(GATYS if model == GATYS else ADAIN)

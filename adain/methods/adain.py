@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -46,6 +46,12 @@ class AdaIN(Method):
         stylizer = Stylizer(**{name: options[name] for name in names},
                             style_size=options["style_size"] or None)
         return cls(stylizer, recipe)
+
+    @staticmethod
+    def trainer() -> Callable[..., Path]:
+        from adain.training.run import train
+
+        return train
 
     def describe(self) -> str:
         engine = self.stylizer.engine

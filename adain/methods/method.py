@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -24,11 +24,13 @@ class Method:
     files that it may write beside a result. room: bytes that contents and results may take
     together; None for no limit. pixel_bytes: memory for each pixel of a content, beside content and
     result. progress: is given the tiles or iterations of each picture and yields them.
+    train_defaults: where its training departs from the defaults of TrainConfig.
     """
 
     kind: ClassVar[str]
     options: ClassVar[frozenset[str]]
     beside: ClassVar[tuple[str, ...]] = ()
+    train_defaults: ClassVar[Mapping[str, Any]] = {}
     room: int | None = None
     pixel_bytes: int = 0
     progress: Progress = iter
@@ -36,6 +38,11 @@ class Method:
     @classmethod
     def from_options(cls, options: Mapping[str, Any], recipe: Recipe) -> Self:
         """Load what the method needs, as the options say."""
+        raise NotImplementedError
+
+    @staticmethod
+    def trainer() -> Callable[..., Path]:
+        """Return the function that trains networks for it, see adain.training.run.train()."""
         raise NotImplementedError
 
     def describe(self) -> str:

@@ -1,5 +1,7 @@
 """`stylize.py --model gatys`, in this process: its options, what it leaves, what it restores."""
 
+import os
+import signal
 import subprocess
 import sys
 
@@ -12,6 +14,7 @@ from test_gatys import stop_at_iteration
 from adain.commands import stylize
 from adain.errors import OptionError
 from adain.files import images
+from adain.methods.gatys import method
 from adain.methods.gatys.config import GatysConfig
 from adain.methods.gatys.method import optimise
 
@@ -77,6 +80,26 @@ def test_a_restored_batch_leaves_what_is_finished(place, capsys):
     np.testing.assert_array_equal(images.read(place / "out" / "a__style.png"), STYLE)
     for name in "bc":
         np.testing.assert_array_equal(images.read(place / "out" / f"{name}__style.png"), expected())
+
+
+def test_a_stop_leaves_the_best_picture_and_ends_the_batch(place, monkeypatch):
+    images.write(place / "content" / "b.png", CONTENT)
+    made, iterate = [], method.iterate
+
+    def stop_in_the_second(*arguments):
+        made.append(arguments)
+        if len(made) == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+        return iterate(*arguments)
+
+    monkeypatch.setattr(method, "iterate", stop_in_the_second)
+    with pytest.raises(KeyboardInterrupt):
+        paint(place, "--format", "png", content="content", out_path="out")
+    assert sorted(path.name for path in (place / "out").iterdir()) == [
+        "a__style.png", "a__style.state.npz"]
+    monkeypatch.undo()
+    assert paint(place, "--format", "png", "--restore", content="content", out_path="out") == 0
+    np.testing.assert_array_equal(images.read(place / "out" / "a__style.png"), expected())
 
 
 def test_transparency_is_kept_and_a_bad_file_is_skipped(place, capsys):

@@ -128,9 +128,10 @@ def test_impossible_training_options_are_refused(place, options, message):
 
 
 def test_its_defaults_are_its_own():
-    from adain.commands.train import JOHNSON_DEFAULTS, parser
+    from adain.commands.train import parser
+    from adain.methods.johnson.method import Johnson
 
-    assert JOHNSON_DEFAULTS["tv_weight"] == 10 == parser("johnson").get_default("tv_weight")
+    assert Johnson.train_defaults["tv_weight"] == 10 == parser("johnson").get_default("tv_weight")
     assert parser().get_default("tv_weight") == 0
     assert parser("johnson").get_default("crop_size") == parser().get_default("crop_size")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -26,6 +26,8 @@ class Johnson(Method):
 
     kind = "is a network of one style"
     options = frozenset({"checkpoint", "refine", "keep_colors", "bits", "sheet", "max_memory"})
+    train_defaults = {"batch_size": 4, "style_weight": 5e-4, "tv_weight": 10.0,
+                      "learning_rate": 1e-3, "lr_schedule": "cosine", "max_iter": 20_000}
 
     def __init__(self, network: StyleNetwork, recipe: Recipe,
                  painting: Path | None = None) -> None:
@@ -69,6 +71,12 @@ class Johnson(Method):
             raise OptionError("`refine` needs one `style_path` with a network of one style: the "
                               "picture that it was trained on.")
         return paths
+
+    @staticmethod
+    def trainer() -> Callable[..., Path]:
+        from adain.methods.johnson.training import train_style
+
+        return train_style
 
     def describe(self) -> str:
         return (f"johnson, openvino on {self._network.device}, in one piece: its normalisation "
