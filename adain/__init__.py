@@ -16,7 +16,11 @@ from adain.errors import AdaINError, ImageError, OptionError, WeightsError
 __version__ = "0.1.0"
 _LAZY = {"Stylizer": "adain.transfer.stylizer", "ChannelStats": "adain.networks.stats",
          "interpolate": "adain.networks.stats", "merge": "adain.networks.stats",
-         "TrainConfig": "adain.training.config", "train": "adain.training.run"}
+         "stylize_video": "adain.video.stylize", "StopRequest": "adain.progress",
+         "TrainConfig": "adain.training.config", "train": "adain.training.run",
+         "train_style": "adain.methods.johnson.training",
+         "StyleNetwork": "adain.methods.johnson.network",
+         "GatysConfig": "adain.methods.gatys.config", "optimise": "adain.methods.gatys.method"}
 __all__ = ["AdaINError", "ImageError", "OptionError", "WeightsError", "__version__", *_LAZY]
 
 

@@ -1,4 +1,4 @@
-"""What long runs share: the time left in words, and a stop signal that lets a step finish."""
+"""What long runs share: a request to stop, and the time left in words."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import os
 import select
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import BinaryIO, ClassVar
+from typing import BinaryIO, TypeVar
 
 from adain.errors import ImageError
 
+Step = TypeVar("Step")
 LARGEST_STREAM = 2_000_000_000  # bytes from a pipe, which has no size to look at before
 
 
@@ -22,52 +24,52 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}"
 
 
-class StopRequest:
-    """Inside of `with`, SIGINT, SIGTERM and SIGHUP only set `name`; a second ends the program.
+class Stopped(BaseException):
+    """Work ended early because a StopRequest asked for it; as KeyboardInterrupt, it is no error."""
 
-    SIGHUP tells that the terminal is gone; where it is ignored, under nohup, it stays ignored.
-    Only the main thread receives signals: in another one nothing happens. Where one is inside of
-    another, a signal stops both.
-    then: called with that name, for code that waits for a callback instead of asking. It must not
-    print: it could meet a print that the signal interrupted.
+
+class StopRequest:
+    """Asks work that takes long to end early, from any thread: the work looks between two steps.
+
+    reason: why, for example the name of a signal; None while nobody has asked.
     """
 
-    _active: ClassVar[list[StopRequest]] = []  # innermost last
+    def __init__(self) -> None:
+        self.reason: str | None = None
 
-    def __init__(self, then: Callable[[str], None] = lambda name: None) -> None:
-        self.name: str | None = None
-        self._then = then
+    def ask(self, reason: str) -> None:
+        """Ask the work to end."""
+        self.reason = reason
 
-    def _handle(self, number: int, frame: FrameType | None) -> None:
-        self._stop(signal.Signals(number).name)
+    def check(self) -> None:
+        """Raise Stopped if the work should end."""
+        if self.reason is not None:
+            raise Stopped(self.reason)
+
+
+@contextmanager
+def stop_on_signals(stop: StopRequest | None = None) -> Iterator[StopRequest]:
+    """Give `stop`, or where it is None a new one that SIGINT, SIGTERM and SIGHUP ask.
+
+    A second signal ends the program. SIGHUP tells that the terminal is gone; where it is ignored,
+    under nohup, it stays ignored. Only the main thread receives signals: elsewhere there are none.
+    """
+    if stop is not None:
+        yield stop
+        return
+    stop = StopRequest()
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        stop.ask(signal.Signals(number).name)
         signal.signal(number, signal.default_int_handler)
 
-    def _stop(self, name: str) -> None:
-        self.name = name
-        self._then(name)
-
-    def __enter__(self) -> StopRequest:
-        main = threading.current_thread() is threading.main_thread()
-        self._before = {number: signal.signal(number, self._handle)
-                        for number in (_stop_signals() if main else ())}
-        if main:
-            if self._active and (name := self._active[-1].name):  # before this work began
-                self._stop(name)
-            self._active.append(self)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        for number, handler in self._before.items():
+    main = threading.current_thread() is threading.main_thread()
+    before = {number: signal.signal(number, handle) for number in (_stop_signals() if main else ())}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
             signal.signal(number, handler)
-        if self in self._active:
-            self._active.remove(self)
-            if self.name and self._active:  # the work around this one stops, too
-                self._active[-1]._stop(self.name)
-
-    @classmethod
-    def came(cls) -> bool:
-        """Tell whether the signal came that the main thread waits for, if it waits for one."""
-        return bool(cls._active and cls._active[-1].name)
 
 
 def _stop_signals() -> list[signal.Signals]:
@@ -78,13 +80,27 @@ def _stop_signals() -> list[signal.Signals]:
     return found
 
 
-def read_stream(stream: BinaryIO) -> bytes:
-    """Return all that comes from a pipe; KeyboardInterrupt when a StopRequest comes meanwhile.
+def checked(steps: Iterable[Step], stop: StopRequest | None) -> Iterator[Step]:
+    """Yield the steps; raise Stopped before one if `stop` asks for it.
+
+    Only between steps: raised anywhere, as by a signal, it could leave a thread pool's lock closed
+    for good, or be lost inside of a library.
+    """
+    for step in steps:
+        if stop is not None:
+            stop.check()
+        yield step
+
+
+def read_stream(stream: BinaryIO, stop: StopRequest | None = None) -> bytes:
+    """Return all that comes from a pipe; raise Stopped if `stop` asks for it meanwhile.
 
     A plain read() goes on after a signal, for as long as nothing comes. ImageError past the limit.
     """
     descriptor, parts = stream.fileno(), []
-    while not StopRequest.came():
+    while True:
+        if stop is not None:
+            stop.check()
         # On Windows, where this is for sockets only, Ctrl-C waits for the next bytes.
         if os.name == "posix" and not select.select([descriptor], [], [], 0.1)[0]:
             continue
@@ -93,7 +109,6 @@ def read_stream(stream: BinaryIO) -> bytes:
             return b"".join(parts)
         if len(parts) * len(parts[0]) > LARGEST_STREAM and sum(map(len, parts)) > LARGEST_STREAM:
             raise ImageError(f"{stream.name} gives more than {LARGEST_STREAM} bytes.")
-    raise KeyboardInterrupt
 
 
 def open_fifo(path: Path) -> BinaryIO:

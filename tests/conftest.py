@@ -67,9 +67,9 @@ def picture(rows=48, columns=64, seed=0):
 
 
 @contextmanager
-def logged():
+def logged(lines=None):
     """Give the list of what the library logs inside of `with`, line by line."""
-    lines = []
+    lines = [] if lines is None else lines
     handler = logging.Handler()
     handler.emit = lambda record: lines.append(record.getMessage())
     logger = logging.getLogger("adain")

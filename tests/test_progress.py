@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from adain.progress import StopRequest, open_fifo, read_stream
+from adain.progress import Stopped, StopRequest, open_fifo, read_stream, stop_on_signals
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are sent as on POSIX")
 
@@ -14,10 +14,13 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are sent as 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_a_signal_is_remembered_and_a_second_one_interrupts(name):
     number = getattr(signal, name)
-    told, before = [], signal.getsignal(number)
-    with StopRequest(told.append) as stop:
+    before = signal.getsignal(number)
+    with stop_on_signals() as stop:
+        stop.check()
         os.kill(os.getpid(), number)
-        assert stop.name == name and told == [name]
+        assert stop.reason == name
+        with pytest.raises(Stopped, match=name):
+            stop.check()
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), number)
     assert signal.getsignal(number) is before
@@ -37,11 +40,17 @@ def test_a_stop_inside_of_other_work_ends_both_and_what_begins_after_it():
 def test_a_hangup_that_nohup_ignores_stays_ignored():
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with StopRequest() as stop:
+        with stop_on_signals() as stop:
             os.kill(os.getpid(), signal.SIGHUP)
-        assert stop.name is None
+        assert stop.reason is None
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_who_asks_itself_leaves_signals_alone():
+    before, own = signal.getsignal(signal.SIGINT), StopRequest()
+    with stop_on_signals(own) as stop:
+        assert stop is own and signal.getsignal(signal.SIGINT) is before
 
 
 @pytest.fixture(params=["a pipe", "a named pipe without a writer"])
@@ -64,11 +73,11 @@ def test_a_read_that_blocks_ends_at_once_when_it_is_stopped(silent, in_thread):
 
     def read():
         try:
-            read_stream(silent)
-        except KeyboardInterrupt:
+            read_stream(silent, stop)
+        except Stopped:
             ended.append(True)
 
-    with StopRequest():
+    with stop_on_signals() as stop:
         threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
         if in_thread:
             reader = threading.Thread(target=read)

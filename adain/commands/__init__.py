@@ -21,7 +21,7 @@ from PIL import Image
 
 from adain.errors import AdaINError, OptionError
 from adain.files import find
-from adain.progress import StopRequest
+from adain.progress import Stopped
 
 PATH_OPTIONS = ("content_path", "style_path", "masks", "out_path", "save_style", "sheet",
                 "evolution", "checkpoint", "vgg_path", "decoder_path", "log_path", "continue_from")
@@ -65,7 +65,7 @@ def run(main: Callable[[], int | None], at_once: bool = False) -> None:
     except BrokenPipeError:  # who reads the output has seen enough, as `head` has
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the exit tries again
         code = 1
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Stopped):
         with suppress(OSError):  # the terminal may be gone: that is what SIGHUP tells
             print("interrupted", file=sys.stderr)
         code = 130
@@ -150,37 +150,13 @@ def progress(items: Iterable, unit: str, total: int | None = None) -> Iterable:
 
 
 @contextmanager
-def stop_between() -> Iterator[Callable[[Iterable], Iterator]]:
-    """Give a function that returns the items and raises KeyboardInterrupt between two of them.
-
-    It does so after a signal to stop, see StopRequest: raised anywhere it may leave a thread pool's
-    lock closed for good, which hangs, or be lost inside of a library.
-    """
-    with StopRequest() as stop:
-        def between(items: Iterable) -> Iterator:
-            for item in items:
-                if stop.name:
-                    raise KeyboardInterrupt
-                yield item
-
-        yield between
-
-
-@contextmanager
 def frame_progress() -> Iterator[Callable[[int, int | None], None]]:
-    """Give a function that shows on a bar how many frames of how many are done.
-
-    It raises KeyboardInterrupt after a signal to stop, as stop_between() does.
-    """
+    """Give a function that shows on a bar how many frames of how many are done."""
     from tqdm import tqdm
 
-    with tqdm(unit=" frames", disable=None, leave=False) as bar, StopRequest() as stop:
+    with tqdm(unit=" frames", disable=None, leave=False) as bar:
         def show(done: int, total: int | None) -> None:
-            if stop.name:
-                raise KeyboardInterrupt
             bar.total = total
             bar.update(done - bar.n)
 
         yield show
-    if stop.name:  # after the last frame: the next clip shall not begin
-        raise KeyboardInterrupt

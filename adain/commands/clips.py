@@ -14,6 +14,7 @@ from adain.files import find
 from adain.jobs import naming
 from adain.methods.adain import AdaIN
 from adain.methods.recipe import Recipe, Style
+from adain.progress import stop_on_signals
 from adain.transfer.stylizer import Stylizer
 from adain.video.clips import MAX_FRAME_PIXELS, import_av
 from adain.video.steady import check_smoothing
@@ -145,9 +146,11 @@ def _clip(options: argparse.Namespace, method: AdaIN, source: Path, style: Style
     from adain.video import stylize as video
 
     [encoded] = method.encoded(style)
-    with frame_progress() as show:
-        made = video.stylize_file(method.stylizer, source, target, encoded, style.alpha,
-                                  options.smoothing, show, options.max_pixels or MAX_FRAME_PIXELS)
+    with frame_progress() as show, stop_on_signals() as stop:
+        made = video.stylize_video(method.stylizer, source, target, encoded, style.alpha,
+                                   options.smoothing, show,
+                                   options.max_pixels or MAX_FRAME_PIXELS, stop)
+        stop.check()  # after the last frame: the next clip shall not begin
     if made.damaged:
         print(f"{source}: left out {made.damaged} damaged packet{'s' * (made.damaged > 1)}",
               file=sys.stderr)

@@ -16,7 +16,7 @@ import random
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from adain.commands import (
     clips,
     progress,
     run,
-    stop_between,
+    show_log,
     tell_error,
     with_flags,
 )
@@ -40,7 +40,7 @@ from adain.jobs.results import Results
 from adain.methods.method import Method
 from adain.methods.recipe import Recipe, Style, styles_of
 from adain.networks.architecture import DEFAULT_PRESET
-from adain.progress import StopRequest
+from adain.progress import StopRequest, checked, stop_on_signals
 from adain.transfer import style_file as stylefile
 from adain.transfer.tiling import Progress
 
@@ -56,6 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     # Everything that can be wrong without computing is found out before anything is computed.
     check_paths(vars(options))
+    show_log("stderr")
     recipe = Recipe(**{name: tuple(value) if isinstance(value, list) else value
                        for name, value in vars(options).items()
                        if name in Recipe.__dataclass_fields__ and value is not None})
@@ -85,45 +86,30 @@ def main(arguments: list[str] | None = None) -> int:
     method = kind.from_options(vars(options), recipe)
     method.check_results([job.out_path for job in jobs])
 
-    with stop_between() as between:
-        method.progress = shown_steps(jobs, between)
+    with stop_on_signals() as stop:
+        method.progress, method.stop = shown_steps(jobs), stop
         if options.save_style and jobs:
             method.save_style(options.save_style, jobs[0].style)
-        outcomes, bad = paint(options, jobs, Painter(method, recipe, results), results, between)
+        outcomes, bad = paint(options, jobs, Painter(method, recipe, results), results, stop)
     return tell(options, outcomes, unreadable + bad, started, method.describe())
 
 
-def shown_steps(jobs: Sequence[batch.Job], between: Callable[[Iterable], Iterable]) -> Progress:
+def shown_steps(jobs: Sequence[batch.Job]) -> Progress:
     """Return what shows how far the tiles and the iterations of --refine are, of a single result.
-
-    between: ends the batch when it was stopped.
     """
     def shown(steps: Sequence) -> Iterable:
         if len(jobs) > 1:
-            return between(steps)
-        if isinstance(steps, range):
-            return until_stopped(progress(steps, "iterations"), len(steps))
-        return between(progress(steps, "tiles"))
+            return steps
+        return progress(steps, "iterations" if isinstance(steps, range) else "tiles")
 
     return shown
 
 
-def until_stopped(steps: Iterable[int], count: int) -> Iterator[int]:
-    """Yield the iterations of --refine until a signal to stop: then the result is the best so far.
-    """
-    for step in steps:
-        if StopRequest.came():
-            print(f"stopped at iteration {step} of {count}: the result is the best so far",
-                  file=sys.stderr)
-            return
-        yield step
-
-
 def paint(options: argparse.Namespace, jobs: list[batch.Job], painter: Painter, results: Results,
-          between: Callable[[Iterable], Iterable]) -> tuple[list[batch.Outcome], list[Path]]:
+          stop: StopRequest) -> tuple[list[batch.Outcome], list[Path]]:
     """Do the jobs; return what became of each, and the contents and styles that failed.
 
-    between: ends the batch between two pictures when it was stopped.
+    stop: ends the batch between two pictures.
     """
     method = painter.method
     read, prepare, write = painter.read, method.prepare, results.write
@@ -137,11 +123,18 @@ def paint(options: argparse.Namespace, jobs: list[batch.Job], painter: Painter, 
         again = options.sheet or options.overwrite or method.is_unfinished(path)
         return None if again else results.existing(path)
 
+    def whole(content: images.Picture, job: batch.Job) -> images.Picture:
+        """Paint a result; one of several is dropped if a stop left it with few iterations."""
+        made = painter.paint(content, job)
+        if options.refine and len(jobs) > 1:
+            stop.check()
+        return made
+
     done: list[batch.Outcome] = []
     told: dict[str, Path] = {}  # what several results lack is told once
-    with closing(batch.run(jobs, read, painter.paint, write, existing, prepare,
+    with closing(batch.run(jobs, read, whole, write, existing, prepare,
                            method.room)) as outcomes:
-        for outcome in between(progress(outcomes, "pictures", len(jobs))):
+        for outcome in checked(progress(outcomes, "pictures", len(jobs)), stop):
             done.append(outcome)
             error = outcome.error
             if error and str(error) not in told:

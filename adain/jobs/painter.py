@@ -49,7 +49,7 @@ class Painter:
                 layer = images.resize_shorter_side(layer, recipe.content_size)
             return layer if recipe.crop_size is None else middle_square(layer, recipe.crop_size)
 
-        picture = open_source(path, recipe.max_pixels, check_size)
+        picture = open_source(path, recipe.max_pixels, check_size, self.method.stop)
         rgb = resized(images.fill_transparent(picture.rgb, picture.opacity))
         opacity = None if picture.opacity is None else resized(picture.opacity)
         rows, columns = rgb.shape[:2]

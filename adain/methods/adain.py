@@ -64,7 +64,7 @@ class AdaIN(Method):
         self.stylizer.tile_size_for(np.broadcast_to(np.uint8(0), (rows, columns, 3)))
 
     def _open(self, path: Path) -> images.Picture:
-        return open_source(path, self._recipe.max_pixels, self._check_memory)
+        return open_source(path, self._recipe.max_pixels, self._check_memory, self.stop)
 
     def _read_style(self, path: Path) -> np.ndarray:
         picture = self._open(path)
@@ -103,7 +103,7 @@ class AdaIN(Method):
         result = self.stylizer.stylize(
             content, encoded if self._masks else encoded[0], style.alpha, masks=self._masks,
             passes=recipe.passes, coarse_size=recipe.coarse_size, refine=recipe.refine,
-            dtype=recipe.dtype, progress=self.progress)
+            dtype=recipe.dtype, progress=self.progress, stop=self.stop)
         return color.restore_colors(result, content, recipe.keep_colors)
 
     def _tell_resized(self, content: np.ndarray) -> None:

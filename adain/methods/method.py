@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from adain.methods.recipe import Recipe, Shape, Style
+from adain.progress import StopRequest
 from adain.transfer.tiling import Progress
 
 # Options of `adain stylize` about reading and writing, which every method understands.
@@ -24,6 +25,7 @@ class Method:
     files that it may write beside a result. room: bytes that contents and results may take
     together; None for no limit. pixel_bytes: memory for each pixel of a content, beside content and
     result. progress: is given the tiles or iterations of each picture and yields them.
+    stop: ends reading and painting early when it is asked to, see Stylizer.stylize().
     train_defaults: where its training departs from the defaults of TrainConfig.
     """
 
@@ -34,6 +36,7 @@ class Method:
     room: int | None = None
     pixel_bytes: int = 0
     progress: Progress = iter
+    stop: StopRequest | None = None
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any], recipe: Recipe) -> Self:

@@ -20,7 +20,7 @@ from adain.networks.networks import Networks, Weights
 from adain.networks.openvino.compiled import compile_graph
 from adain.networks.openvino.graphs import activations_graph, statistics_graph
 from adain.networks.stats import EPSILON
-from adain.progress import duration
+from adain.progress import StopRequest, checked, duration
 from adain.training import loader
 from adain.training.data import PairSource, Pictures, Place, batches
 from adain.transfer.tiling import to_float
@@ -29,10 +29,13 @@ logger = logging.getLogger(__name__)
 
 
 class FeatureCache:
-    """Computes what the losses need of a pair, once for every place that a crop is cut at."""
+    """Computes what the losses need of a pair, once for every place that a crop is cut at.
 
-    def __init__(self, source: PairSource, vgg: Weights) -> None:
-        self.source = source
+    stop: ends fill() early, with Stopped.
+    """
+
+    def __init__(self, source: PairSource, vgg: Weights, stop: StopRequest | None = None) -> None:
+        self.source, self._stop = source, stop
         self._content_network = compile_graph(activations_graph(vgg, [CONTENT_LAYER]))
         self._style_network = compile_graph(statistics_graph(Networks(vgg, {}, STYLE_LAYERS)))
         self._found: dict[Place, tuple[np.ndarray, np.ndarray]] = {}
@@ -67,7 +70,7 @@ class FeatureCache:
         with ThreadPoolExecutor(2) as executor:  # one reads a picture while the other computes
             work = [executor.submit(self._crop, *crop) for crop in missing.values()]
             try:
-                for done, crop in enumerate(work, 1):
+                for done, crop in enumerate(checked(work, self._stop), 1):
                     crop.result()
                     if time.monotonic() - shown > 60:
                         shown = time.monotonic()

@@ -12,7 +12,7 @@ import keras
 from adain.errors import OptionError
 from adain.networks import checkpoint
 from adain.networks.checkpoint import Checkpoint
-from adain.progress import StopRequest
+from adain.progress import Stopped, StopRequest, stop_on_signals
 from adain.training import distribution
 from adain.training.config import TrainConfig
 from adain.training.events import EventWriter
@@ -80,15 +80,14 @@ def _restore_optimizer(model: keras.Model, resumed: Checkpoint) -> None:
 
 def fit(method: Method, config: TrainConfig, batches: Batches, watch: Watch, folder: str | Path,
         *, log_path: str | Path | None = None, strategy: Any = None,
-        allow_changes: bool = False) -> keras.Model:
+        allow_changes: bool = False, stop: StopRequest | None = None) -> keras.Model:
     """Train up to config.max_iter, from the newest checkpoint in `folder` if it has one.
-
-    SIGINT, SIGTERM and SIGHUP save a checkpoint and end the run early.
 
     Args:
         strategy: what distribution.choose() gave; all workers must see the same `folder`, and the
             first one writes.
         allow_changes: resume even where options or pictures are others than the checkpoint's.
+        stop: saves a checkpoint and ends the run early; None: SIGINT, SIGTERM and SIGHUP do.
 
     Raises:
         OptionError: another run trains in the folder, or what is there is of another run.
@@ -96,13 +95,14 @@ def fit(method: Method, config: TrainConfig, batches: Batches, watch: Watch, fol
     """
     folder = Path(folder)
     distribution.check_batch(strategy, config.batch_size)
-    with locked(folder) if distribution.is_first() else nullcontext():
+    with (locked(folder) if distribution.is_first() else nullcontext(),
+          stop_on_signals(stop) as stop):
         return _fit(method, config, batches, watch, folder, Path(log_path or folder / "logs"),
-                    strategy, allow_changes)
+                    strategy, allow_changes, stop)
 
 
 def _fit(method: Method, config: TrainConfig, batches: Batches, watch: Watch, folder: Path,
-         log_path: Path, strategy: Any, allow_changes: bool) -> keras.Model:
+         log_path: Path, strategy: Any, allow_changes: bool, stop: StopRequest) -> keras.Model:
     """Train in a folder that nobody else trains in; see fit()."""
     resumed = _resume_point(folder, method.name)
     if resumed:
@@ -128,14 +128,16 @@ def _fit(method: Method, config: TrainConfig, batches: Batches, watch: Watch, fo
         checkpoint.set_aside(folder, first_step)
         events = EventWriter(log_path, first_step)
     try:  # what is computed before the first step may take minutes
-        with StopRequest(_interrupt), distribution.clear_errors(folder):
+        with distribution.clear_errors(folder):
             fed = distribution.distributed(strategy, batches, first_step, config.max_iter)
-    except KeyboardInterrupt:
+        stop.check()
+    except Stopped:
         _tell_stop(first_step, watch)
         return model
     recorder = Recorder(config, folder, events, watch, batches, first_step,
-                        resumed.config.get("seconds", 0.0) if resumed else 0.0, method.about())
-    with StopRequest(recorder.end_soon), distribution.clear_errors(folder):
+                        resumed.config.get("seconds", 0.0) if resumed else 0.0, method.about(),
+                        stop)
+    with distribution.clear_errors(folder):
         model.fit(fed, epochs=1, verbose=0, shuffle=False,
                   steps_per_epoch=config.max_iter - first_step, callbacks=[recorder])
     if recorder.step < config.max_iter:
@@ -153,10 +155,6 @@ def _resume_point(folder: Path, method: str) -> Checkpoint | None:
     if not folder.is_dir() or not checkpoint.list_all(folder):
         return None
     return checkpoint.load(folder, method, resume=True)
-
-
-def _interrupt(signal_name: str) -> None:
-    raise KeyboardInterrupt
 
 
 def _tell_stop(step: int, watch: Watch) -> None:

@@ -18,7 +18,7 @@ from adain.errors import AdaINError, ImageError, WeightsError
 from adain.files import images
 from adain.networks import checkpoint
 from adain.networks.keras.devices import describe_device
-from adain.progress import duration
+from adain.progress import StopRequest, duration
 from adain.training.config import TrainConfig
 from adain.training.events import EventWriter
 from adain.training.history import History
@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 
 class Recorder(keras.callbacks.Callback):
-    """Records a run while fit() runs; once `stop` is set, saves and ends it.
+    """Records a run while fit() runs; saves and ends it when `stop` asks for that.
 
     config: the model's, which is not asked at each step: Keras would fetch all weights from JAX.
     events: None on all but the first of several machines, which write nothing. batches: what the
@@ -38,14 +38,14 @@ class Recorder(keras.callbacks.Callback):
 
     def __init__(self, config: TrainConfig, folder: Path, events: EventWriter | None,
                  watch: Watch, batches: Batches, first_step: int, seconds_before: float,
-                 about: dict[str, Any]) -> None:
+                 about: dict[str, Any], stop: StopRequest) -> None:
         super().__init__()
         self.config = config
         self.folder, self.events, self.watch, self.about = folder, events, watch, about
         self.batches = batches
         self.history = History(folder, first_step) if events else None
         self.step = self.saved_step = first_step
-        self.stop: str | None = None  # the name of the signal that asked for it
+        self.stop = stop
         self.losses: dict[str, float] = {}
         self._unchecked: tuple[int, dict] | None = None  # a step and its logs
         self._seconds_before, self._started = seconds_before, time.monotonic()
@@ -57,9 +57,6 @@ class Recorder(keras.callbacks.Callback):
         """Seconds of training, with those of the runs that this one resumed."""
         return round(self._seconds_before + time.monotonic() - self._started, 1)
 
-    def end_soon(self, signal_name: str) -> None:
-        self.stop = signal_name
-
     def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:
         self._step_began = time.monotonic()
 
@@ -69,11 +66,11 @@ class Recorder(keras.callbacks.Callback):
         self.check()
         self._unchecked = self.step, logs
         self.measure_wait(time.monotonic() - before)
-        stop = self.stop is not None
+        stop = self.stop.reason is not None
         last = self.step == config.max_iter or stop
         saves = last or self.step % config.save_iter == 0
         if stop:
-            logger.info("%s: saving at step %d", self.stop, self.step)
+            logger.info("%s: saving at step %d", self.stop.reason, self.step)
         # Before each save too: validation uses the same running means.
         if saves or self.step % config.summary_iter == 0:
             self.check()
@@ -141,7 +138,7 @@ class Recorder(keras.callbacks.Callback):
         """Return the losses on the held-out pairs, total by the config's final weights."""
         pairs, config = self.watch.validation, self.config
         # Workers validate together, but a signal may have reached this one alone.
-        if pairs is None or (self.stop and self.model.workers > 1):
+        if pairs is None or (self.stop.reason and self.model.workers > 1):
             return None
         if self.model.workers > 1:
             pairs = pairs.astype(np.float16)  # exact; Keras cannot add up uint8 over workers

@@ -19,6 +19,7 @@ from adain.errors import ImageError, OptionError
 from adain.files.bad_files import BadFiles
 from adain.networks import checkpoint
 from adain.networks.weights import load_encoder
+from adain.progress import StopRequest, stop_on_signals
 from adain.training import data, distribution, features, framework
 from adain.training.config import TrainConfig
 from adain.training.picture_cache import PictureCache
@@ -34,13 +35,13 @@ def train(config: TrainConfig, content_path: str | Path, style_path: str | Path,
           folder: str | Path, *, log_path: str | Path | None = None,
           continue_from: str | Path | None = None, device: str = "auto",
           picture_cache: float = 0.0, allow_changes: bool = False,
-          command: str | None = None) -> Path:
+          command: str | None = None, stop: StopRequest | None = None) -> Path:
     """Train networks for any style, or go on from the newest checkpoint in `folder`.
 
     The run writes checkpoints, previews, history.jsonl, TensorBoard logs and the list of pictures
     that cannot be read into `folder`. It logs its progress as INFO with the logger "adain".
-    SIGINT (Ctrl-C), SIGTERM and SIGHUP save a checkpoint and end it early; called again with the
-    same arguments it goes on, with the same result as without a stop.
+    A run that was stopped saves a checkpoint first; called again with the same arguments it goes
+    on, with the same result as without a stop.
 
     Args:
         config: the model, its losses and the optimizer.
@@ -54,6 +55,8 @@ def train(config: TrainConfig, content_path: str | Path, style_path: str | Path,
         picture_cache: gigabytes of decoded pictures to keep in memory.
         allow_changes: go on even where `config` or the pictures are not the checkpoint's.
         command: what was typed, for the checkpoints and for what is said after a stop.
+        stop: ends the run early when it is asked to; None: SIGINT (Ctrl-C), SIGTERM and SIGHUP
+            do.
 
     Returns:
         The newest checkpoint, for Stylizer(checkpoint=...); `folder` works there, too. Where the
@@ -94,19 +97,19 @@ def train(config: TrainConfig, content_path: str | Path, style_path: str | Path,
                 len(source.style.files),
                 f"{strategy.num_replicas_in_sync} devices share " if strategy else "",
                 config.batch_size, config.crop_size, config.crop_size)
-    if config.cached_crops:
-        cache = features.FeatureCache(source, load_encoder("vgg19", config.vgg_path))
-        batches = functools.partial(features.dataset, cache, config.batch_size)
-    else:
-        batches = functools.partial(data.dataset, source, config.batch_size)
     everything = [source, source.held_out] if source.held_out else [source]
     pictures = {name: describe_pictures(path, [
         file for each in everything for file in getattr(each, name.removesuffix("_path")).files])
         for name, path in (("content_path", content_path), ("style_path", style_path))}
-    with bad_files_told(bad_files, source):
+    with bad_files_told(bad_files, source), stop_on_signals(stop) as stop:
+        if config.cached_crops:
+            cache = features.FeatureCache(source, load_encoder("vgg19", config.vgg_path), stop)
+            batches = functools.partial(features.dataset, cache, config.batch_size)
+        else:
+            batches = functools.partial(data.dataset, source, config.batch_size)
         loop.fit(trainer.AnyStyle(config, continue_from), config, batches,
                  Watch(previews, validation, source.arrived, command, pictures), folder,
-                 log_path=log_path, strategy=strategy, allow_changes=allow_changes)
+                 log_path=log_path, strategy=strategy, allow_changes=allow_changes, stop=stop)
     return newest_checkpoint(folder)
 
 

@@ -8,6 +8,7 @@ the networks, and alpha, mixtures and masks are the same arithmetic.
 
 from __future__ import annotations
 
+import logging
 import math
 import sys
 from collections.abc import Sequence
@@ -17,9 +18,12 @@ import numpy as np
 from adain.errors import ImageError
 from adain.networks.architecture import STRIDE
 from adain.networks.stats import ChannelStats, interpolate
+from adain.progress import StopRequest
 from adain.transfer import tiling
 from adain.transfer.descent import Descent, dot
 from adain.transfer.objective import SMALLEST, LossWeights, Objective, Perception, Region
+
+logger = logging.getLogger(__name__)
 
 # Bytes. Steps and changes of the gradient, both float16, for each of the picture's numbers.
 _PAIR_BYTES, _HISTORY_BYTES, _HISTORY = 4, 400_000_000, 10
@@ -51,7 +55,8 @@ class Refiner:
 
     def refine(self, picture: np.ndarray, content: np.ndarray,
                style: ChannelStats | tiling.Regions, alpha: float, iterations: int,
-               dtype: type = np.uint8, progress: tiling.Progress = iter) -> np.ndarray:
+               dtype: type = np.uint8, progress: tiling.Progress = iter,
+               stop: StopRequest | None = None) -> np.ndarray:
         """Return the picture after the iterations.
 
         Args:
@@ -62,12 +67,13 @@ class Refiner:
             alpha: strength: target statistics from the content's (0) to the style's (1).
             dtype: of the result: np.uint8, np.uint16, or np.float32 in [0, 1].
             progress: called with the iterations; yields them, and may end early.
+            stop: ends the iterations early when it is asked to.
         """
         x = pad(picture)
         del picture
         np.clip(x, 0, 1, out=x)
         x = _optimise(self._vgg, x, content, style, alpha, iterations,
-                      self._tile_size_for(content), progress)
+                      self._tile_size_for(content), progress, stop)
         x = x[:content.shape[0], :content.shape[1]]
         if isinstance(style, tiling.Regions):
             x = _cover(x, content, style.masks)
@@ -85,7 +91,7 @@ class Refiner:
 
 def _optimise(vgg: Perception, x: np.ndarray, content: np.ndarray,
               style: ChannelStats | tiling.Regions, alpha: float, iterations: int, tile_size: int,
-              progress: tiling.Progress) -> np.ndarray:
+              progress: tiling.Progress, stop: StopRequest | None) -> np.ndarray:
     """Return x, padded, after the iterations, or before the one that made the loss larger or NaN.
 
     The loss after the last step is not computed, which would take as long as another iteration.
@@ -99,6 +105,10 @@ def _optimise(vgg: Perception, x: np.ndarray, content: np.ndarray,
         gradient, best, least = np.empty_like(x), None, math.inf
         descent = Descent(history(x.size))
         for step in progress(range(iterations)):
+            if stop is not None and stop.reason is not None:
+                logger.info("stopped at iteration %d of %d: the result is the best so far", step,
+                            iterations)
+                break
             loss = objective(x, gradient)
             if not math.isfinite(loss + dot(gradient, gradient)):
                 print(f"refining stopped at iteration {step}, whose loss is {loss}: the best "

@@ -19,6 +19,7 @@ from adain.networks import weights
 from adain.networks.architecture import DEFAULT_PRESET, STRIDE, preset
 from adain.networks.networks import Networks
 from adain.networks.stats import ChannelStats, join
+from adain.progress import StopRequest, checked
 from adain.transfer import color, tiling
 from adain.transfer import style_file as stylefile
 
@@ -187,7 +188,7 @@ class Stylizer:
                 alpha: float = 1.0, *, masks: Sequence[ImageLike] | None = None,
                 keep_colors: str | None = None, passes: int = 1, coarse_size: int | None = None,
                 refine: int = 0, dtype: type = np.uint8,
-                progress: tiling.Progress = iter) -> np.ndarray:
+                progress: tiling.Progress = iter, stop: StopRequest | None = None) -> np.ndarray:
         """Return the content in the style: RGB, exactly as large as the content.
 
         Args:
@@ -212,6 +213,8 @@ class Stylizer:
             progress: is given the list of tiles of each pass and yields them, as tqdm does; and the
                 iterations of refine, a range, of which it may yield fewer to end early with the
                 best picture so far.
+            stop: ends the work early when it is asked to: between two tiles by raising Stopped,
+                between two iterations of refine with the best picture so far.
 
         Returns:
             A new array (rows, columns, 3) of that dtype.
@@ -243,26 +246,29 @@ class Stylizer:
         size, start = image.shape[:2], image
         if coarse_size is not None and min(size) > coarse_size:
             small = images.resize_shorter_side(image, coarse_size)
-            coarse = self._stylize(small, small, target, alpha, passes, refine, np.uint8, progress)
+            coarse = self._stylize(small, small, target, alpha, passes, refine, np.uint8, progress,
+                                   stop)
             start, passes, refine = images.resize(coarse, *size), 1, -(-refine // 3)
-        result = self._stylize(start, image, target, alpha, passes, refine, dtype, progress)
+        result = self._stylize(start, image, target, alpha, passes, refine, dtype, progress,
+                               stop)
         return color.restore_colors(result, image, keep_colors)
 
     def _stylize(self, image: np.ndarray, content: np.ndarray,
                  target: ChannelStats | tiling.Regions, alpha: float, passes: int, refine: int,
-                 dtype: type, progress: tiling.Progress) -> np.ndarray:
+                 dtype: type, progress: tiling.Progress, stop: StopRequest | None) -> np.ndarray:
         if isinstance(target, tiling.Regions):
             target = target._replace(masks=[images.resize(mask, *image.shape[:2])
                                             for mask in target.masks])
         own, last = tiling.channels(target, slice(self.channels)), np.float32 if refine else dtype
         for left in range(passes, 0, -1):
             image = tiling.stylize(self.engine, image, own, alpha, self.tile_size_for(image),
-                                   dtype=last if left == 1 else np.uint8, progress=progress)
+                                   dtype=last if left == 1 else np.uint8,
+                                   progress=lambda tiles: checked(progress(tiles), stop))
         if refine:
             with self.engine.session():
                 self.engine.release_memory()
             image = self._refiner.refine(image, content, tiling.channels(
-                target, slice(self.channels, None)), alpha, refine, dtype, progress)
+                target, slice(self.channels, None)), alpha, refine, dtype, progress, stop)
         return image
 
     def check_style(self, style: ChannelStats) -> None:

@@ -1,7 +1,7 @@
 """Stylize video files frame by frame, without flicker; the sound is copied.
 
     stylizer = Stylizer("compact")
-    stylize_file(stylizer, "clip.mp4", "painted.mp4", stylizer.encode_style("mosaic.jpg"))
+    stylize_video(stylizer, "clip.mp4", "painted.mp4", stylizer.encode_style("mosaic.jpg"))
 
 `clips` describes times, sound, colours and sizes of the result, `steady` how flicker is removed.
 Decoding, computing and encoding overlap, with a few frames in flight, so that all cores work and
@@ -20,6 +20,7 @@ from typing import NamedTuple
 from adain.errors import OptionError
 from adain.files import images
 from adain.networks.stats import ChannelStats
+from adain.progress import StopRequest, checked
 from adain.transfer.stylizer import Stylizer
 from adain.video.clips import MAX_FRAME_PIXELS, Frame
 from adain.video.reader import Source
@@ -31,7 +32,7 @@ AHEAD = 4
 
 
 class Summary(NamedTuple):
-    """The outcome of stylize_file()."""
+    """The outcome of stylize_video()."""
 
     frames: int
     seconds: float  # elapsed time
@@ -41,19 +42,19 @@ class Summary(NamedTuple):
     missing_seconds: float  # missing at the end of a truncated source
 
 
-def stylize_file(stylizer: Stylizer, source: str | Path, target: str | Path, style: ChannelStats,
-                 alpha: float = 1.0, smoothing: float = SMOOTHING,
-                 progress: Callable[[int, int | None], None] | None = None,
-                 max_pixels: int = MAX_FRAME_PIXELS) -> Summary:
+def stylize_video(stylizer: Stylizer, source: str | Path, target: str | Path, style: ChannelStats,
+                  alpha: float = 1.0, smoothing: float = SMOOTHING,
+                  progress: Callable[[int, int | None], None] | None = None,
+                  max_pixels: int = MAX_FRAME_PIXELS, stop: StopRequest | None = None) -> Summary:
     """Stylize the video `source` and write it to `target`, which is complete or absent.
 
     Args:
         style: returned by stylizer.encode_style().
         alpha, smoothing: see SteadyStylizer.
         progress: called with the number of finished frames and the total (None if unknown), after
-            each frame and before each tile of large frames. An exception that it raises ends the
-            clip.
+            each frame and before each tile of large frames.
         max_pixels: clips with larger frames are refused.
+        stop: ends the clip early when it is asked to, by raising Stopped.
 
     Raises:
         ImageError: a file cannot be read or written.
@@ -65,7 +66,7 @@ def stylize_file(stylizer: Stylizer, source: str | Path, target: str | Path, sty
     started, frames = time.perf_counter(), 0
 
     def before_each(tiles: Sequence) -> Iterator:
-        for tile in tiles:
+        for tile in checked(tiles, stop):
             if progress is not None:
                 progress(frames, clip.frames)
             yield tile
@@ -83,6 +84,8 @@ def stylize_file(stylizer: Stylizer, source: str | Path, target: str | Path, sty
                 seconds = float(item.pts * clip.time_base)
                 item = item._replace(image=steady.stylize(sink.fit(item.image), seconds))
                 frames += 1
+                if stop is not None:
+                    stop.check()
                 if progress is not None:
                     progress(frames, clip.frames)
             writing.append(writer.submit(sink.write, item))

@@ -105,7 +105,7 @@ def write_clip(folder):
     if not source.exists():
         videos.write(source, [picture(48, 64, seed) for seed in range(3)], sound="aac")
     stylizer, style = compact()
-    video.stylize_file(stylizer, source, folder / "x.mp4", style)
+    video.stylize_video(stylizer, source, folder / "x.mp4", style)
 
 
 @functools.cache

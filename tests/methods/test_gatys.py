@@ -6,7 +6,7 @@ import signal
 
 import numpy as np
 import pytest
-from conftest import picture
+from conftest import logged, picture
 from PIL import Image
 
 from adain.errors import OptionError, WeightsError
@@ -18,10 +18,6 @@ from adain.transfer.tiling import to_float
 
 CONFIG = GatysConfig(iterations=6, precision="float32")
 CONTENT, STYLE = picture(32, 40), picture(48, 32, seed=5)
-
-
-def quiet(*arguments, **options):
-    return optimise(*arguments, report=lambda line: None, **options)
 
 
 @pytest.fixture(scope="module")
@@ -87,9 +83,9 @@ def test_tiles_equal_the_whole_picture(tile_losses, monkeypatch):
 
 @pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
 def test_loss_falls(optimizer):
-    lines = []
-    optimise(CONTENT, STYLE, dataclasses.replace(CONFIG, optimizer=optimizer, iterations=30),
-             report=lines.append, report_iter=1)
+    with logged() as lines:
+        optimise(CONTENT, STYLE, dataclasses.replace(CONFIG, optimizer=optimizer, iterations=30),
+                 report_iter=1)
     totals = [float(line.split("total ")[1].split()[0]) for line in lines]
     thirds = [np.mean(part) for part in np.array_split(totals, 3)]
     assert thirds[0] > thirds[1] > thirds[2] and totals[-1] < 0.5 * totals[0]
@@ -101,30 +97,32 @@ def test_result_is_as_large_as_the_content_whatever_the_style(start):
     given = picture(10, 60) if start == "picture" else None
     config = dataclasses.replace(CONFIG, start="content" if given is not None else start,
                                  iterations=2, coarse_size=16)
-    result = quiet(content, style, config, start=given)
+    result = optimise(content, style, config, start=given)
     assert result.shape == content.shape and result.dtype == np.uint8
 
 
 def stop_at_iteration(number, config, state_path):
     """Return the picture of a run that Ctrl-C ends there."""
-    def stop(line):
-        if line.startswith(f"iteration {number}/"):
-            os.kill(os.getpid(), signal.SIGINT)
+    class Interrupt(list):
+        def append(self, line):
+            if line.startswith(f"iteration {number}/"):
+                os.kill(os.getpid(), signal.SIGINT)
 
-    return optimise(CONTENT, STYLE, config, state_path=state_path, report=stop, report_iter=1)
+    with logged(Interrupt()):
+        return optimise(CONTENT, STYLE, config, state_path=state_path, report_iter=1)
 
 
 @pytest.mark.parametrize("optimizer, stops", [("adam", [11]), ("lbfgs", [3, 11])])
 def test_stop_and_restore_equals_uninterrupted(tmp_path, optimizer, stops):
     config = dataclasses.replace(CONFIG, optimizer=optimizer, iterations=12, coarse_size=16)
     assert len(levels(32, 40, 16, 12)) == 2
-    whole = quiet(CONTENT, STYLE, config)
+    whole = optimise(CONTENT, STYLE, config)
     for stop_at in stops:  # in the first level, and in the second
         path = tmp_path / f"{stop_at}.npz"
 
         stopped = stop_at_iteration(stop_at, config, path)
         assert stopped.shape == CONTENT.shape and (stopped != whole).any()
-        restored = quiet(CONTENT, STYLE, config, state_path=path, restore=True)
+        restored = optimise(CONTENT, STYLE, config, state_path=path, restore=True)
         np.testing.assert_array_equal(restored, whole)
         assert not path.exists()  # it is finished
 
@@ -135,26 +133,26 @@ def test_restore_refuses_another_run_and_says_what_differs(tmp_path):
     stop_at_iteration(2, config, path)
     again = {"state_path": path, "restore": True}
     with pytest.raises(OptionError, match="with another style. Use"):
-        quiet(CONTENT, CONTENT, config, **again)
+        optimise(CONTENT, CONTENT, config, **again)
     with pytest.raises(OptionError, match="another content; style_weight 0.01 .now 1.0."):
-        quiet(STYLE, STYLE, dataclasses.replace(config, style_weight=1.0), **again)
+        optimise(STYLE, STYLE, dataclasses.replace(config, style_weight=1.0), **again)
     with pytest.raises(OptionError, match="no state"):
-        quiet(CONTENT, STYLE, config, state_path=tmp_path / "none.npz", restore=True)
+        optimise(CONTENT, STYLE, config, state_path=tmp_path / "none.npz", restore=True)
     with np.load(path) as file:
         stored = dict(file)
     for spoilt in ({"picture": np.zeros((8, 8, 3))}, {"best": np.full(CONTENT.shape, np.nan)},
                    {"step": np.zeros(3)}, {"optimizer/x": np.zeros(3)}, {"optimizer/y": 1}):
         np.savez(path, **stored | spoilt)
         with pytest.raises(WeightsError, match="not a readable state"):
-            quiet(CONTENT, STYLE, config, **again)
+            optimise(CONTENT, STYLE, config, **again)
     path.write_bytes(path.read_bytes()[:500])
     with pytest.raises(WeightsError, match="not a readable state"):
-        quiet(CONTENT, STYLE, config, **again)
+        optimise(CONTENT, STYLE, config, **again)
 
 
 def test_evolution_is_pictures_and_an_animation(tmp_path):
     config = dataclasses.replace(CONFIG, iterations=4, coarse_size=16)
-    result = quiet(CONTENT, STYLE, config, evolution=tmp_path / "e", evolution_iter=2)
+    result = optimise(CONTENT, STYLE, config, evolution=tmp_path / "e", evolution_iter=2)
     names = sorted(path.name for path in (tmp_path / "e").iterdir())
     assert names == ["evolution.gif", *(f"iteration_000000{step}.jpg" for step in (0, 2, 4))]
     with Image.open(tmp_path / "e" / "evolution.gif") as animation:
@@ -162,7 +160,7 @@ def test_evolution_is_pictures_and_an_animation(tmp_path):
     last = np.asarray(Image.open(tmp_path / "e" / "iteration_0000004.jpg")).astype(float)
     assert np.abs(last - result).mean() < 4  # JPEG
     with pytest.raises(OptionError, match="already has the pictures"):
-        quiet(CONTENT, STYLE, config, evolution=tmp_path / "e")
+        optimise(CONTENT, STYLE, config, evolution=tmp_path / "e")
 
 
 def test_levels_double_up_to_the_picture_and_share_the_iterations():

@@ -37,7 +37,7 @@ def paint(place, *options, content="content/a.png", out_path="out.png"):
 
 def expected(content=CONTENT, **changes):
     config = GatysConfig(**{"iterations": 4, "precision": "float32", **changes})
-    return optimise(content, STYLE, config, report=lambda line: None)
+    return optimise(content, STYLE, config)
 
 
 def test_only_gatys_writes_on_stderr(place):

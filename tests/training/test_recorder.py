@@ -18,6 +18,7 @@ from test_trainer import CONFIG, arrays
 
 from adain.errors import AdaINError, OptionError
 from adain.networks import checkpoint
+from adain.progress import StopRequest
 from adain.training import data, history, loop, recorder, trainer
 from adain.training.watch import Watch
 
@@ -219,7 +220,8 @@ def test_weights_that_are_not_numbers_are_never_saved_as_good(folders):
     model = trainer.build(FAST)
     watch = Watch(np.stack([[picture(16, 16), picture(16, 16, 1)]]))
     record = recorder.Recorder(FAST, folders / "run", None, watch,
-                               lambda first, last: [watch.previews], 0, 0.0, {})
+                               lambda first, last: [watch.previews], 0, 0.0, {},
+                               StopRequest())
     record.set_model(model)
     kernel = model.transfer.decoder.convs["conv1_1"].kernel
     kernel.assign(kernel * np.nan)

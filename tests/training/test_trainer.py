@@ -19,6 +19,7 @@ from adain.networks import checkpoint
 from adain.networks.keras import ops  # noqa: E402
 from adain.networks.keras.model import get_weights
 from adain.networks.weights import load_encoder
+from adain.progress import stop_on_signals
 from adain.training import data, features, loop, trainer
 from adain.training.config import TrainConfig
 from adain.training.folder_lock import locked
@@ -332,11 +333,17 @@ def test_sigterm_saves_and_ends_the_run(folders):
 
 
 def test_sigterm_before_the_first_step_ends_the_run(folders):
+    source = data.PairSource(folders / "content", folders / "style", 0, 40, 32, fixed_crops=2)
+
     def batches(first, last):
         os.kill(os.getpid(), signal.SIGTERM)
-        raise AssertionError("goes on after SIGTERM")
+        return features.dataset(cache, 2, first, last)
 
-    _, lines = fit(CONFIG, batches, picture(32, 32)[None, None].repeat(2, axis=1), folders / "run")
+    with stop_on_signals() as stop:
+        cache = features.FeatureCache(source, load_encoder("vgg19"), stop)
+        cache.pair = None  # is not called any more
+        _, lines = fit(dataclasses.replace(CONFIG, model="vgg19"), batches, source.pair(0)[None],
+                       folders / "run", stop=stop)
     assert lines[-1].startswith("stopped at step 0; run the same command to go on")
     assert not checkpoint.list_all(folders / "run")
 

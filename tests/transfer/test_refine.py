@@ -7,6 +7,7 @@ from conftest import picture
 from adain import ImageError, OptionError, WeightsError, merge
 from adain.commands import stylize
 from adain.files import images
+from adain.progress import Stopped
 from adain.transfer import tiling
 from adain.transfer.descent import Descent
 from adain.transfer.objective import LossWeights, Objective, Perception, Region, total_variation
@@ -233,7 +234,7 @@ def test_a_stop_leaves_the_best_picture_so_far(place, monkeypatch, capsys, styli
         return call(self, picture, gradient)
 
     monkeypatch.setattr(Objective, "__call__", interrupted)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Stopped):
         paint(place, "--refine", 30)
     monkeypatch.undo()
     assert "stopped at iteration 2 of 30: the result is the best so far" in capsys.readouterr().err

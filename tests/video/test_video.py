@@ -17,6 +17,7 @@ from adain import Stylizer
 from adain.commands import stylize
 from adain.errors import ImageError, OptionError
 from adain.files import find, images
+from adain.progress import Stopped, StopRequest
 from adain.video import stylize as video
 
 
@@ -24,7 +25,7 @@ def test_a_clip_comes_out_stylised_with_its_times_and_sound(tmp_path, stylizer, 
     pts = [0, 1, 2, 3, 7, 8, 9, 20]
     videos.write(tmp_path / "a.mp4", [picture(48, 64, 1)] * len(pts), pts, sound="aac")
     seen = []
-    summary = video.stylize_file(stylizer, tmp_path / "a.mp4", tmp_path / "new" / "b.mp4", style,
+    summary = video.stylize_video(stylizer, tmp_path / "a.mp4", tmp_path / "new" / "b.mp4", style,
                                  progress=lambda *numbers: seen.append(numbers))
     assert summary[0] == 8 and summary.seconds > 0 and summary[2:] == (0, 0, (), 0)
     assert seen == [(index, 8) for index in range(1, 9)]
@@ -56,7 +57,7 @@ def test_nothing_half_written_stays_after_an_error(tmp_path, stylizer, style, mo
     before = threading.active_count()
     with pytest.raises(error, match="enough|(a.mp4 cannot be read on|b.mp4 cannot be written)"
                                     ": lost"):
-        video.stylize_file(stylizer, tmp_path / "a.mp4", tmp_path / "b.mp4", style,
+        video.stylize_video(stylizer, tmp_path / "a.mp4", tmp_path / "b.mp4", style,
                            progress=fail if failing == "progress" else None)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "b.mp4"]
     assert (tmp_path / "b.mp4").read_bytes() == b"an older result"
@@ -90,15 +91,15 @@ def test_what_cannot_work_is_said_before_any_work(tmp_path, stylizer, style):
             ("b.mp4", {"smoothing": -1}, "`smoothing` must be a number of seconds"),
             ("b.mp4", {"smoothing": float("nan")}, "`smoothing` must be a number of seconds")]:
         with pytest.raises(OptionError, match=message):
-            video.stylize_file(stylizer, source, tmp_path / target, style, **options)
+            video.stylize_video(stylizer, source, tmp_path / target, style, **options)
     with pytest.raises(OptionError, match="is the clip itself"):
-        video.stylize_file(stylizer, source, source, style)
+        video.stylize_video(stylizer, source, source, style)
     other = style._replace(mean=style.mean[:5])
     with pytest.raises(OptionError, match="5 channels, the model compact has 384"):
-        video.stylize_file(stylizer, source, tmp_path / "b.mp4", other)
+        video.stylize_video(stylizer, source, tmp_path / "b.mp4", other)
     (tmp_path / "file").write_text("")
     with pytest.raises(ImageError, match="cannot be written"):
-        video.stylize_file(stylizer, source, tmp_path / "file" / "b.mp4", style)
+        video.stylize_video(stylizer, source, tmp_path / "file" / "b.mp4", style)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "file"]
 
 
@@ -107,7 +108,7 @@ def test_memory_does_not_grow_with_the_length(tmp_path, stylizer, style):
     for count in (40, 160):
         videos.write(tmp_path / "a.mp4", [picture(96, 128)] * count, sound="aac")
         tracemalloc.start()
-        video.stylize_file(stylizer, tmp_path / "a.mp4", tmp_path / "b.mp4", style)
+        video.stylize_video(stylizer, tmp_path / "a.mp4", tmp_path / "b.mp4", style)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     # 120 frames more are 4.4 MB as pictures; NumPy reports its arrays to tracemalloc
@@ -116,7 +117,7 @@ def test_memory_does_not_grow_with_the_length(tmp_path, stylizer, style):
 
 def test_odd_sizes_and_a_single_frame(tmp_path, stylizer, style):
     videos.write(tmp_path / "a.mkv", [picture(31, 35)], codec="ffv1", pix_fmt="bgr0")
-    assert video.stylize_file(stylizer, tmp_path / "a.mkv", tmp_path / "b.mp4", style).frames == 1
+    assert video.stylize_video(stylizer, tmp_path / "a.mkv", tmp_path / "b.mp4", style).frames == 1
     [(time, frame)] = videos.frames(tmp_path / "b.mp4")
     assert (time, frame.height, frame.width) == (0, 32, 36)
 
@@ -163,16 +164,16 @@ def command(content, out, *styles):
 def test_large_frames_are_stopped_between_their_tiles(tmp_path):
     small = Stylizer("compact", precision="float32", tile_size=128)
     videos.write(tmp_path / "a.mkv", [picture(200, 300)], codec="mjpeg", pix_fmt="yuvj420p")
-    seen = []
+    seen, stop = [], StopRequest()
 
-    def stop(*numbers):
+    def show(*numbers):
         seen.append(numbers)
         if len(seen) == 3:
-            raise KeyboardInterrupt
+            stop.ask("enough")
 
-    with pytest.raises(KeyboardInterrupt):
-        video.stylize_file(small, tmp_path / "a.mkv", tmp_path / "b.mp4",
-                           small.encode_style(picture(64, 64, 9)), progress=stop)
+    with pytest.raises(Stopped, match="enough"):
+        video.stylize_video(small, tmp_path / "a.mkv", tmp_path / "b.mp4",
+                            small.encode_style(picture(64, 64, 9)), progress=show, stop=stop)
     assert [done for done, _ in seen] == [0, 0, 0]
     assert [path.name for path in tmp_path.iterdir()] == ["a.mkv"]
 

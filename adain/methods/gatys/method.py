@@ -12,8 +12,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import logging
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,13 +27,15 @@ from adain.methods.gatys.config import LEARNING_RATES, GatysConfig, Level, level
 from adain.methods.gatys.evolution import Evolution
 from adain.methods.gatys.optimizers import LBFGS, OPTIMIZERS, Adam
 from adain.networks.openvino import cpu
-from adain.progress import StopRequest, duration
+from adain.progress import StopRequest, duration, stop_on_signals
 from adain.transfer.refine import pad
 from adain.transfer.stylizer import ImageLike, as_image
 from adain.transfer.tiling import to_float, to_integers
 
 if TYPE_CHECKING:
     from adain.methods.gatys.loss import Objective
+
+logger = logging.getLogger(__name__)
 
 SAVE_SECONDS = 300  # between states, which are some 600 MB at 1920 x 1080; a stop saves one too
 LARGEST_STATE = 20_000_000_000  # bytes; L-BFGS keeps 24 pictures of 12 bytes a pixel
@@ -54,7 +56,7 @@ def optimise(content: ImageLike, style: ImageLike, config: GatysConfig | None = 
              start: ImageLike | None = None, state_path: str | Path | None = None,
              restore: bool = False, evolution: str | Path | None = None,
              evolution_iter: int = 50, report_iter: int = 10,
-             report: Callable[[str], None] = print) -> np.ndarray:
+             stop: StopRequest | None = None) -> np.ndarray:
     """Return the picture of lowest loss: uint8 RGB, exactly as large as the content.
 
     content, style: as Stylizer.stylize() takes them; of different sizes if you like.
@@ -64,7 +66,9 @@ def optimise(content: ImageLike, style: ImageLike, config: GatysConfig | None = 
         pictures or settings.
     evolution: a folder that gets a picture every evolution_iter iterations and, at the end, an
         animation of them.
-    SIGINT (Ctrl-C) and SIGTERM end the run after the current iteration, with the best so far.
+    report_iter: iterations between two lines of progress, logged as INFO.
+    stop: ends the run after the current iteration, with the best picture so far; None: SIGINT
+        (Ctrl-C), SIGTERM and SIGHUP do.
     """
     config = config or GatysConfig()
     content, style = as_image(content), as_image(style)
@@ -75,14 +79,14 @@ def optimise(content: ImageLike, style: ImageLike, config: GatysConfig | None = 
     state = load(Path(state_path), fingerprint) if restore else None
     frames = Evolution(evolution, evolution_iter, resumes=restore) if evolution else None
     if state:
-        report(f"goes on at iteration {state.step} of {config.iterations}")
+        logger.info("goes on at iteration %d of %d", state.step, config.iterations)
 
     from adain.methods.gatys.loss import Objective, compiled  # starts what computes
 
-    progress = Progress(config, report, report_iter)
+    progress = Progress(config, report_iter)
     plan = levels(*content.shape[:2], config.coarse_size, config.iterations)
     saved = time.monotonic()
-    with StopRequest() as stop:
+    with stop_on_signals(stop) as stop:
         for index, level in enumerate(plan):
             if state and state.step >= level.stop:
                 continue
@@ -94,7 +98,7 @@ def optimise(content: ImageLike, style: ImageLike, config: GatysConfig | None = 
                               given=start is not None)
             if frames and state.step == 0:
                 frames.add(0, crop(state.picture, level))
-            while state.step < level.stop and not stop.name:
+            while state.step < level.stop and not stop.reason:
                 progress.tell(state.step + 1, iterate(state, objective, level, config),
                               plan[index:])
                 if frames:
@@ -102,7 +106,7 @@ def optimise(content: ImageLike, style: ImageLike, config: GatysConfig | None = 
                 if state_path and time.monotonic() - saved > SAVE_SECONDS:
                     save(Path(state_path), state, fingerprint)
                     saved = time.monotonic()
-            if stop.name:
+            if stop.reason:
                 break
     finished = state.step == config.iterations
     if state_path and finished:
@@ -113,8 +117,8 @@ def optimise(content: ImageLike, style: ImageLike, config: GatysConfig | None = 
     if frames:
         frames.finish(state.step, result)
     if not finished:
-        report(f"{stop.name}: stopped at iteration {state.step} of {config.iterations}"
-               + (f"; {state_path} goes on from there." if state_path else "."))
+        logger.info("%s: stopped at iteration %d of %d%s", stop.reason, state.step,
+                    config.iterations, f"; {state_path} goes on from there." if state_path else ".")
     return result
 
 
@@ -173,10 +177,10 @@ def learning_rate(config: GatysConfig, level: Level, step: int) -> float:
 
 
 class Progress:
-    """Prints losses, pace and the time left, which larger levels take longer for."""
+    """Logs losses, pace and the time left, which larger levels take longer for."""
 
-    def __init__(self, config: GatysConfig, report: Callable[[str], None], every: int) -> None:
-        self.config, self.report, self.every = config, report, every
+    def __init__(self, config: GatysConfig, every: int) -> None:
+        self.config, self.every = config, every
         self._then, self._step, self._size = time.monotonic(), 0, (0, 0)
 
     def tell(self, step: int, losses: dict[str, float], plan: list[Level]) -> None:
@@ -190,10 +194,10 @@ class Progress:
             self._then, self._step = now, step
             left = sum((other.stop - max(step, other.start)) * other.rows * other.columns
                        for other in plan) * pace / (level.rows * level.columns)
-            self.report(f"iteration {step}/{self.config.iterations}  "
-                        f"{level.columns} x {level.rows}  "
-                        + "  ".join(f"{name} {value:.4g}" for name, value in losses.items())
-                        + f"  {pace:.2f} s each  {duration(left)} left")
+            logger.info("iteration %d/%d  %d x %d  %s  %.2f s each  %s left", step,
+                        self.config.iterations, level.columns, level.rows,
+                        "  ".join(f"{name} {value:.4g}" for name, value in losses.items()), pace,
+                        duration(left))
 
 
 # --- the state file ------------------------------------------------------------------------------

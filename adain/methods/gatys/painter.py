@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -17,7 +16,6 @@ from adain.methods.gatys.config import STARTS, GatysConfig
 from adain.methods.method import Method
 from adain.methods.recipe import Recipe, Style
 from adain.networks.keras.devices import describe_device, start_quietly
-from adain.progress import StopRequest
 
 STATE = ".state.npz"  # ending of the file that a stopped run goes on from
 
@@ -50,8 +48,7 @@ class Gatys(Method):
         self._config = config
         self._restore, self._evolution, self._max_pixels = restore, evolution, recipe.max_pixels
         self._optimise = partial(optimise, config=config, start=start, evolution=evolution,
-                                 evolution_iter=evolution_iter,
-                                 report=partial(print, file=sys.stderr))
+                                 evolution_iter=evolution_iter)
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any], recipe: Recipe) -> Self:
@@ -86,14 +83,14 @@ class Gatys(Method):
         return self._restore and _state(path).exists()
 
     def paint(self, content: np.ndarray, style: Style, path: Path) -> np.ndarray:
-        if StopRequest.came():  # during the picture before
-            raise KeyboardInterrupt
+        if self.stop is not None:
+            self.stop.check()  # it may have been asked during the picture before
         return self._optimise(content, self._read(style.paths[0]), state_path=_state(path),
-                              restore=self.is_unfinished(path))
+                              restore=self.is_unfinished(path), stop=self.stop)
 
     def _read(self, path: Path) -> np.ndarray:
         try:
-            picture = open_source(path, self._max_pixels)
+            picture = open_source(path, self._max_pixels, stop=self.stop)
         except ImageError as error:
             raise StyleError(path, str(error)) from None
         return images.fill_transparent(picture.rgb, picture.opacity)

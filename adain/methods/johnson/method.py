@@ -91,5 +91,5 @@ class Johnson(Method):
         if refine:
             self._network.release_memory()
             made = self._refiner.refine(made, content, self._target, style.alpha, refine, dtype,
-                                        self.progress)
+                                        self.progress, self.stop)
         return color.restore_colors(made, content, self._recipe.keep_colors)

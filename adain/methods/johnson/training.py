@@ -22,6 +22,7 @@ from adain.files import find, images
 from adain.files.bad_files import BadFiles
 from adain.methods.johnson.network import METHOD
 from adain.networks.checkpoint import Checkpoint
+from adain.progress import StopRequest
 from adain.training import data, distribution, framework, loader
 from adain.training.config import TrainConfig
 from adain.training.picture_cache import PictureCache
@@ -51,7 +52,7 @@ def train_style(config: TrainConfig, content_path: str | Path, style_path: str |
                 folder: str | Path, *, log_path: str | Path | None = None,
                 continue_from: str | Path | None = None, device: str = "auto",
                 picture_cache: float = 0.0, allow_changes: bool = False,
-                command: str | None = None) -> Path:
+                command: str | None = None, stop: StopRequest | None = None) -> Path:
     """Train a network for the style of one picture, or go on from the newest checkpoint.
 
     The style loss is always of Gram matrices. What the run writes, logs, and does on a signal is
@@ -66,7 +67,7 @@ def train_style(config: TrainConfig, content_path: str | Path, style_path: str |
         folder: where checkpoints go; need not exist.
         continue_from: a folder or .npz file of a trained network to begin with; its style weight
             then rises to config.style_weight over config.style_weight_ramp steps.
-        log_path, device, picture_cache, allow_changes, command: see adain.train().
+        log_path, device, picture_cache, allow_changes, command, stop: see adain.train().
 
     Returns:
         The newest checkpoint, for StyleNetwork(); `folder` works there, too. Where the run was
@@ -107,7 +108,7 @@ def train_style(config: TrainConfig, content_path: str | Path, style_path: str |
                   {"content_path": describe_pictures(content_path, files)})
     with bad_files_told(bad_files, source):
         loop.fit(OneStyle(config, style, Path(style_path).name, continue_from), config, batches,
-                 watch, folder, log_path=log_path, allow_changes=allow_changes)
+                 watch, folder, log_path=log_path, allow_changes=allow_changes, stop=stop)
     return newest_checkpoint(folder)
 
 
