@@ -6,11 +6,12 @@ import argparse
 from collections.abc import Collection
 
 from adain import __version__
-from adain.commands import flag, iterative, program
+from adain.commands import flag, program
 from adain.commands.options import add
 from adain.errors import OptionError
 from adain.files import images
 from adain.methods import GATYS
+from adain.methods.gatys.config import GatysConfig
 from adain.methods.recipe import Recipe
 from adain.networks.architecture import DEFAULT_PRESET, PRESETS
 from adain.networks.engine import ENGINES, PRECISIONS
@@ -110,7 +111,20 @@ def parser() -> argparse.ArgumentParser:
     machine.add_argument("--max-memory", type=int, metavar="MB",
                          help="choose the tile size so that the process needs about this much "
                               "memory")
-    iterative.add_options(root)
+
+    iterative = root.add_argument_group(
+        "--model gatys", "Optimizes the pixels themselves: slow.")
+    add(iterative, GatysConfig, "iterations", "optimizer", "content_layers", "style_layers",
+        "style_weight", "tv_weight")
+    iterative.add_argument("--start", default="content", metavar="START",
+                       help="start from content, noise, or a picture file (default content)")
+    iterative.add_argument("--evolution", metavar="DIR",
+                       help="write intermediate pictures and an animation to this folder")
+    iterative.add_argument("--evolution-iter", type=int, default=50, metavar="N",
+                       help="iterations between these pictures (default 50)")
+    iterative.add_argument("--restore", action="store_true",
+                       help="continue an interrupted run, which leaves RESULT.state.npz beside its "
+                            "best picture")
     return root
 
 
