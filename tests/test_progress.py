@@ -26,15 +26,11 @@ def test_a_signal_is_remembered_and_a_second_one_interrupts(name):
     assert signal.getsignal(number) is before
 
 
-def test_a_stop_inside_of_other_work_ends_both_and_what_begins_after_it():
-    told = []
-    with StopRequest(told.append) as outer:
-        with StopRequest() as inner:
+def test_work_inside_of_other_work_is_given_its_request_so_that_a_stop_ends_both():
+    with stop_on_signals() as outer:
+        with stop_on_signals(outer) as inner:
             os.kill(os.getpid(), signal.SIGINT)
-            assert inner.name == "SIGINT" and outer.name is None
-        assert outer.name == "SIGINT" and told == ["SIGINT"]
-        with StopRequest() as late:
-            assert late.name == "SIGINT"
+        assert inner is outer and outer.reason == "SIGINT"
 
 
 def test_a_hangup_that_nohup_ignores_stays_ignored():

@@ -1,7 +1,7 @@
 """One network per style (Johnson, Alahi & Fei-Fei 2016): a photograph in, the painting out.
 
 The network as data and as one function, its files, and its use on a CPU through OpenVINO;
-`johnson_training` makes such networks. Departures from the paper: instance normalisation
+`training` makes such networks. Departures from the paper: instance normalisation
 (Ulyanov et al. 2016), upsampling + convolution instead of transposed convolution, which makes
 checkerboards, and reflect padding everywhere.
 
