@@ -88,7 +88,7 @@ class _Reader:
         if self._depth > _DEEPEST:
             raise ValueError(f"its values are more than {_DEEPEST} inside of each other")
         if kind == _TABLE:
-            found = self._table(index)
+            found: Any = self._table(index)
         elif kind == _TORCH:
             found = self._object(index)
         else:  # the code of a Lua function, which nobody runs
@@ -99,7 +99,8 @@ class _Reader:
         return found
 
     def _table(self, index: int) -> dict[Any, Any]:
-        found = self._known[index] = {}  # known before it is complete: it may hold itself
+        found: dict[Any, Any] = {}
+        self._known[index] = found  # known before it is complete: it may hold itself
         for _ in range(self._int()):
             key, value = self.value(), self.value()
             if isinstance(key, (str, float, bool)):  # nothing that is wanted has another key
@@ -112,7 +113,7 @@ class _Reader:
             typename = self._text()
         name = typename.removeprefix("torch.")
         if name.removesuffix("Storage") in _DTYPES and name.endswith("Storage"):
-            found = self._storage(np.dtype(_DTYPES[name.removesuffix("Storage")]))
+            found: Any = self._storage(np.dtype(_DTYPES[name.removesuffix("Storage")]))
         elif name.removesuffix("Tensor") in _DTYPES and name.endswith("Tensor"):
             found = self._tensor()
         else:
@@ -151,7 +152,8 @@ class _Reader:
         return bytes(self._take(self._int())).decode("latin-1")
 
     def _int(self) -> int:
-        return self._unpack("<i")
+        number: int = self._unpack("<i")
+        return number
 
     def _unpack(self, form: str) -> Any:
         return struct.unpack(form, self._take(struct.calcsize(form)))[0]

@@ -87,7 +87,7 @@ def load_decoder(model: str = "vgg19", decoder_path: str | Path | None = None) -
 def load_ranges(model: str) -> Ranges:
     """Return the ranges that a preset's shipped networks compute in 8 bits with."""
     arrays = read_arrays(MODELS / f"{model}_ranges.npz", "a file of ranges")
-    return {name: tuple(map(float, array)) for name, array in arrays.items()}
+    return {name: (float(low), float(high)) for name, (low, high) in arrays.items()}
 
 
 def check(weights: Weights, part: str, model: str, source: str | Path) -> None:
@@ -143,7 +143,7 @@ def read_npz(path: Path, part: str) -> Weights:
 
 def to_arrays(weights: Weights, part: str, dtype: type = np.float32) -> dict[str, np.ndarray]:
     """Return named arrays for an .npz file, kernels in the given dtype."""
-    arrays = {}
+    arrays: dict[str, np.ndarray] = {}
     for layer, (kernel, bias) in weights.items():
         arrays[f"{part}/{layer}/kernel"] = kernel.astype(dtype)
         arrays[f"{part}/{layer}/bias"] = bias.astype(np.float32)
