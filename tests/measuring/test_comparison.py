@@ -140,7 +140,7 @@ def test_pictures_are_cut_to_the_display_s_shape():
 def test_impossible_comparisons_are_refused(plan, tmp_path):
     with pytest.raises(OptionError, match="two content pictures"):
         comparison.make_plan(tmp_path, list(plan.contents[:1]), plan.style, None, False)
-    for options, message in ((["--watts", "0"], "--watts must be above 0"),
+    for options, message in ((["--watts", "0"], "`watts` must be above 0"),
                              (["--style-path", str(tmp_path)], "name one of them")):
         with pytest.raises(OptionError, match=message):
             command.main(["--report", str(tmp_path / "r"), *options])
