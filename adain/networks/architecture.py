@@ -117,7 +117,7 @@ PRESETS = {
     # run needs; a leaky one always has a gradient. Of two wider networks that take 1.6 times as
     # long, this one learnt faster than (16, 32, 64, 224) with two convolutions in the last block.
     "compact": Preset((16, 32, 96, 256), (1, 2, 3, 1), ("relu2_2", "relu3_3", "relu4_1"),
-                      negative_slope=0.2, trains_encoder=True, tile_size=640, tile_bytes=360,
+                      negative_slope=0.2, trains_encoder=True, tile_size=640, tile_bytes=400,
                       base_bytes=200_000_000, start_bytes=300_000_000),
 }
 DEFAULT_PRESET = "vgg19"

@@ -5,6 +5,7 @@ import pytest
 from conftest import picture
 from PIL import Image
 
+from adain import memory
 from adain.commands import pack, stylize
 from adain.errors import ImageError, OptionError, WeightsError
 from adain.files import images
@@ -95,6 +96,11 @@ def test_a_picture_beyond_the_memory_is_refused_with_a_size_that_fits(place):
     with pytest.raises(ImageError, match="400 x 100 needs 24 MB.*`content_size=50` fits"):
         network.stylize(picture(100, 400, 0))
     assert network.stylize(picture(50, 200, 0)).shape == (50, 200, 3)
+
+
+def test_by_default_a_picture_may_take_what_this_process_has_left(place, monkeypatch):
+    monkeypatch.setattr(memory, "available", lambda: 6_000_000)
+    assert johnson.StyleNetwork(place / "red.npz", "float32").max_memory == 6
 
 
 @pytest.mark.parametrize("options, error, message", [

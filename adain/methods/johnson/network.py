@@ -16,13 +16,13 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from adain import memory
 from adain.errors import ImageError, OptionError, WeightsError
 from adain.files import images
 from adain.files.arrays import TEXT, parse_json, read_arrays
@@ -147,7 +147,7 @@ class StyleNetwork:
 
     path: a training folder, or a file written by `save`.
     precision: "auto", "float32" or "bfloat16"; auto is bfloat16 where the CPU is faster with it.
-    max_memory: megabytes that a picture may take; the default is what the machine has.
+    max_memory: megabytes that a picture may take; the default is what this process has left.
     """
 
     def __init__(self, path: str | Path, precision: str = "auto",
@@ -159,7 +159,8 @@ class StyleNetwork:
         self._network = compile_graph(graph(arrays), precision)
         self.device = f"CPU, {self.precision}"
         self.pixel_bytes = BFLOAT16_BYTES if self.precision == "bfloat16" else FLOAT32_BYTES
-        self.max_memory = max_memory or _machine_memory()
+        free = memory.available()
+        self.max_memory = max_memory or (None if free is None else free // 1_000_000)
 
     @property
     def precision(self) -> str:
@@ -191,14 +192,6 @@ class StyleNetwork:
         self.check_size(rows, columns)
         result = self._network(to_float(pad(image))[None])[0][0][:rows, :columns]
         return result.copy() if dtype == np.float32 else to_integers(result, dtype)
-
-
-def _machine_memory() -> int | None:
-    """Return the megabytes of memory that this machine has, where Python can tell."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 1_000_000
-    except (AttributeError, ValueError, OSError):
-        return None
 
 
 def graph(arrays: Arrays):
