@@ -17,6 +17,7 @@ from adain.files import images
 from adain.methods.gatys import method
 from adain.methods.gatys.config import GatysConfig
 from adain.methods.gatys.method import optimise
+from adain.progress import Stopped
 
 CONTENT, STYLE = picture(32, 40), picture(48, 32, seed=5)  # those of test_gatys
 CONFIG = GatysConfig(iterations=4, precision="float32")
@@ -93,7 +94,7 @@ def test_a_stop_leaves_the_best_picture_and_ends_the_batch(place, monkeypatch):
         return iterate(*arguments)
 
     monkeypatch.setattr(method, "iterate", stop_in_the_second)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Stopped):
         paint(place, "--format", "png", content="content", out_path="out")
     assert sorted(path.name for path in (place / "out").iterdir()) == [
         "a__style.png", "a__style.state.npz"]
