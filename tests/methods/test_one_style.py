@@ -123,7 +123,6 @@ def test_a_file_that_is_no_network_is_refused(place):
 @pytest.mark.parametrize("options, message", [
     (["--gram"], "has no `gram`: leave it out"),
     (["--cached-crops", 1], "has no `cached_crops`"),
-    (["--picture-cache", 1], "has no `picture_cache`"),
     (["--style-path", "{}/content"], "is a folder: name a picture"),
     (["--crop-size", 30], "must be a multiple of 8"),
     (["--continue-from", "{}/red.png"], "is not a network of one style")])
