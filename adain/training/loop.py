@@ -56,15 +56,18 @@ def learning_rate(config: TrainConfig) -> keras.optimizers.schedules.LearningRat
     return keras.optimizers.schedules.InverseTimeDecay(config.learning_rate, 1, config.lr_decay)
 
 
-def compile_model(model: keras.Model, config: TrainConfig) -> keras.Model:
-    """Give a model its optimizer, at step 0."""
+def optimizer(config: TrainConfig) -> keras.optimizers.Optimizer:
+    """Return the optimizer of a run."""
     rate, clip = learning_rate(config), config.clip_norm
     if config.optimizer == "muon":
-        optimizer = Muon(rate, adam_beta_2=config.beta_2, global_clipnorm=clip, weight_decay=None,
-                         adam_weight_decay=None)
-    else:
-        optimizer = keras.optimizers.Adam(rate, beta_2=config.beta_2, global_clipnorm=clip)
-    model.compile(optimizer, jit_compile=config.jit_compile)
+        return Muon(rate, adam_beta_2=config.beta_2, global_clipnorm=clip, weight_decay=None,
+                    adam_weight_decay=None)
+    return keras.optimizers.Adam(rate, beta_2=config.beta_2, global_clipnorm=clip)
+
+
+def compile_model(model: keras.Model, config: TrainConfig) -> keras.Model:
+    """Give a model its optimizer, at step 0."""
+    model.compile(optimizer(config), jit_compile=config.jit_compile)
     model.optimizer.build(model.trainable_variables)
     return model
 

@@ -168,12 +168,12 @@ def test_a_file_is_small_and_a_wrong_one_is_refused(tmp_path):
 
 def test_its_checkpoints_and_those_of_adain_are_not_mixed_up(runs):
     assert johnson.is_network(runs / "whole") and johnson.is_network("network.npz")
-    with pytest.raises(WeightsError, match="not a checkpoint of the method adain"):
+    with pytest.raises(WeightsError, match="of the method johnson; expected adain"):
         checkpoint.load(runs / "whole")
     shutil.copytree(runs / "whole" / "step_0000004", runs / "adain" / "step_0000004")
     config = runs / "adain" / "step_0000004" / "config.json"
     config.write_text(config.read_text().replace('"method": "johnson"', '"method": "adain"'))
-    with pytest.raises(WeightsError, match="not a checkpoint of the method johnson"):
+    with pytest.raises(WeightsError, match="of the method adain; expected johnson"):
         johnson.load(runs / "adain")
     assert not johnson.is_network(runs / "adain")
 

@@ -6,8 +6,8 @@ import pytest
 keras = pytest.importorskip("keras")
 
 from adain.training.config import TrainConfig  # noqa: E402
+from adain.training.loop import optimizer  # noqa: E402
 from adain.training.muon import Muon  # noqa: E402
-from adain.training.trainer import optimizer  # noqa: E402
 
 RATE = 0.01
 

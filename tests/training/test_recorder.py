@@ -116,7 +116,7 @@ def test_training_is_saved_when_its_terminal_is_closed(folders):
 
 def test_validation_is_at_every_save_and_keeps_the_best(folders):
     lines = train(folders, validation_split=0.5, max_iter=6, save_iter=1, keep=1,
-                  learning_rate=0.03)
+                  learning_rate=0.01)
     found = {line["step"]: line["validation"] for line in history.read(folders / "run")
              if "validation" in line}
     assert list(found) == [1, 2, 3, 4, 5, 6]

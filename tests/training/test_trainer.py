@@ -146,7 +146,7 @@ def test_styles_may_have_larger_crops(folders):
 
 
 @pytest.mark.parametrize("model, cached, why", [
-    ("vgg19", 0, "needs --cached-crops"), ("compact", 1, "whose encoder is not trained")])
+    ("vgg19", 0, "needs `cached_crops`"), ("compact", 1, "whose encoder is not trained")])
 def test_larger_style_crops_are_for_cached_statistics(model, cached, why):
     with pytest.raises(OptionError, match=why):
         dataclasses.replace(CONFIG, model=model, cached_crops=cached, style_crop_size=64)
@@ -185,7 +185,7 @@ def test_another_run_in_its_place_is_refused_unless_allowed(folders):
     with locked(folders / "run"), pytest.raises(OptionError, match="a run trains in .* already"):
         train(CONFIG, folders, "run")
     _, lines = train(other, folders, "run", allow_changes=True)
-    assert "--batch-size 2 (now 1)" in lines[0]
+    assert "`batch_size=2` (now 1)" in lines[0]
     assert checkpoint.load(folders / "run").step == 5
 
 
