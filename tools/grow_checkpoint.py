@@ -16,7 +16,7 @@ import numpy as np
 from adain.networks import checkpoint
 from adain.networks.architecture import decoder_channels, encoder_channels, preset
 from adain.networks.networks import Weights
-from adain.networks.weights import read_npz, to_arrays
+from adain.networks.weights import read_npz
 
 MODEL = "compact"
 
@@ -42,13 +42,14 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="default 0")
     options = parser.parse_args()
     generator, widths = np.random.default_rng(options.seed), preset(MODEL).widths
-    arrays = {}
+    networks = {}
     for part, channels in (("encoder", encoder_channels), ("decoder", decoder_channels)):
         network = read_npz(options.weights, part)
-        arrays |= to_arrays(grow(network, {layer: channels(layer, widths) for layer in network},
-                                 generator), part)
+        networks[part] = grow(network, {layer: channels(layer, widths) for layer in network},
+                              generator)
     config = {"step": 0, "options": {"model": MODEL, "vgg_path": None}}
-    print(checkpoint.write(options.folder, config, arrays, [np.zeros(1, np.float32)], 1))
+    print(checkpoint.save(options.folder, config, networks["encoder"], networks["decoder"],
+                          [np.zeros(1, np.float32)], 1))
 
 
 if __name__ == "__main__":
