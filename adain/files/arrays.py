@@ -1,4 +1,4 @@
-"""Read arrays and settings from untrusted .npz and JSON files.
+"""Write .npz files, and read arrays and settings from untrusted .npz and JSON files.
 
 Weights, encoded styles, checkpoints and networks for one style are all read here. Only regular
 files are opened; the declared shapes, types and sizes are compared with the expected ones and with
@@ -18,7 +18,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -36,6 +36,13 @@ _HEADER = re.compile(
     rb"'shape': \((\d{1,15}(?:, \d{1,15}){0,7},?|)\), \}\s*")
 _DAMAGE = (OSError, ValueError, EOFError, OverflowError, NotImplementedError, struct.error,
            zlib.error, zipfile.BadZipFile)
+
+
+def write_arrays(file: str | Path | IO[bytes], arrays: Mapping[str, np.ndarray | str],
+                 compressed: bool = False) -> None:
+    """Write named arrays as an .npz file; see `atomic` for a path that is whole or not there."""
+    write = np.savez_compressed if compressed else np.savez
+    write(file, **arrays)  # type: ignore[arg-type]  # NumPy's stub compares with `allow_pickle`
 
 
 def read_arrays(path: str | Path, kind: str, shapes: Mapping[str, Shape] | None = None,

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 from adain.errors import OptionError
 
 BLOCKS = (1, 2, 3, 4)  # at whole, half, quarter and eighth resolution
-Four = tuple[int, int, int, int]  # a number for each of them
+Four = tuple[int, int, int, int]  # a number for each block
 
 
 def encoder_plan(depths: Four) -> tuple[str, ...]:
@@ -66,8 +66,8 @@ def forward(plan: Sequence[str], x: Any, convolve: Callable[[Any, str], Any],
 
 def depths_of(layers: Iterable[str]) -> Four:
     """Return the depths of the network that has these convolutions."""
-    blocks = [layer[4] for layer in layers]
-    return tuple(blocks.count(str(block)) for block in BLOCKS)
+    blocks = [int(layer[4]) for layer in layers]
+    return blocks.count(1), blocks.count(2), blocks.count(3), blocks.count(4)
 
 
 def radius(depths: Four) -> int:
@@ -142,7 +142,7 @@ def conv(activation: str) -> str:
 
 def scale(activation: str) -> int:
     """Return how many pixels wide one feature of an activation is: 8 for relu4_1."""
-    return 2 ** (int(activation[4]) - 1)
+    return 1 << (int(activation[4]) - 1)
 
 
 def encoder_channels(layer: str, widths: Four) -> tuple[int, int]:

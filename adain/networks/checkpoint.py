@@ -19,8 +19,16 @@ from typing import Any
 import numpy as np
 
 from adain.errors import WeightsError
-from adain.files.arrays import TEXT_LIMIT, check_regular, is_number, parse_json, read_arrays
+from adain.files.arrays import (
+    TEXT_LIMIT,
+    check_regular,
+    is_number,
+    parse_json,
+    read_arrays,
+    write_arrays,
+)
 from adain.networks import weights
+from adain.networks.architecture import PRESETS, preset
 from adain.networks.networks import Networks, Weights
 
 FORMAT = 1
@@ -36,20 +44,24 @@ class Checkpoint:
 
     @property
     def step(self) -> int:
-        return self.config["step"]
+        step: int = self.config["step"]
+        return step
 
     @property
     def model(self) -> str:
-        return self.config["options"]["model"]
+        model: str = self.config["options"]["model"]
+        return model
 
     @property
     def method(self) -> str:
-        return self.config.get("method", "adain")
+        method: str = self.config.get("method", "adain")
+        return method
 
     @property
     def vgg_path(self) -> str | None:
         """The VGG19 that it was trained with, where that is not the shipped one."""
-        return self.config["options"].get("vgg_path")
+        vgg_path: str | None = self.config["options"].get("vgg_path")
+        return vgg_path
 
     def networks(self, vgg_path: str | Path | None = None) -> Networks:
         """Return its networks; vgg_path: the VGG19 to encode with, instead of the shipped one."""
@@ -58,7 +70,7 @@ class Checkpoint:
 
     def encoder(self) -> Weights:
         """Return the encoder: the trained one, or the VGG19 that this decoder was trained with."""
-        if weights.preset(self.model).trains_encoder:
+        if preset(self.model).trains_encoder:
             encoder = weights.read_npz(self.path / "model.npz", "encoder")
             weights.check(encoder, "encoder", self.model, self.path)
             return encoder
@@ -130,9 +142,9 @@ def write(folder: Path, config: dict[str, Any], arrays: dict[str, np.ndarray],
     _clean(folder)
     try:
         beside.mkdir(parents=True)
-        np.savez(beside / "model.npz", **arrays)
-        np.savez(beside / "optimizer.npz",
-                 **{f"{index:04d}": array for index, array in enumerate(optimizer)})
+        write_arrays(beside / "model.npz", arrays)
+        write_arrays(beside / "optimizer.npz",
+                     {f"{index:04d}": array for index, array in enumerate(optimizer)})
         (beside / "config.json").write_text(
             json.dumps({"format": FORMAT, **config}, indent=2) + "\n")
         for file in (*beside.iterdir(), beside):
@@ -180,13 +192,13 @@ def _clean(folder: Path) -> None:
 
 def best(folder: Path) -> Path | None:
     """Return the checkpoint with the lowest validation loss, or None if none has one."""
-    losses = {}
+    losses: dict[Path, float] = {}
     for path in list_all(folder):
         with suppress(WeightsError):
             found = _read_config(path)
             if found.config.get("validation"):
                 losses[path] = found.config["validation"]["loss"]
-    return min(losses, key=losses.get) if losses else None
+    return min(losses, key=losses.__getitem__) if losses else None
 
 
 def list_all(folder: Path) -> list[Path]:
@@ -204,7 +216,7 @@ def load(path: str | Path, method: str | None = "adain", resume: bool = False) -
     if method is not None and found.method != method:
         raise WeightsError(f"{found.path} is a checkpoint of the method {found.method}; expected "
                            f"{method}.")
-    if method == "adain" and found.model not in weights.PRESETS:
+    if method == "adain" and found.model not in PRESETS:
         raise WeightsError(f"{found.path} is of an unknown model, {found.model!r}.")
     return found
 
@@ -246,10 +258,8 @@ def _candidates(path: Path) -> list[Path]:
 
 
 def _newest_whole(path: Path, resume: bool) -> Checkpoint:
-    candidates, damage = _candidates(path), None
-    if not candidates:
-        raise WeightsError(f"{path} has no checkpoint: no folder like {name(100)} with a "
-                           "config.json, as train.py writes them.")
+    candidates = _candidates(path)
+    damage: WeightsError | None = None
     for step in candidates:
         try:
             found = _read_config(step)
@@ -261,6 +271,9 @@ def _newest_whole(path: Path, resume: bool) -> Checkpoint:
             print(f"{damage} {found.path}, the newest whole checkpoint, is used instead.",
                   file=sys.stderr)
         return found
+    if damage is None:
+        raise WeightsError(f"{path} has no checkpoint: no folder like {name(100)} with a "
+                           "config.json, as train.py writes them.")
     if candidates == [path] and len(list_all(path.parent)) > 1:
         raise WeightsError(f"{damage} There are others: `checkpoint={path.parent}` takes the "
                            "newest whole one.")

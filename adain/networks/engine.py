@@ -20,19 +20,12 @@ ENGINES = ("openvino", "keras")
 PRECISIONS = ("auto", "float32", "bfloat16", "int8")
 
 
-class Engine(Protocol):
-    """The two networks on some device.
+class StatisticsEngine(Protocol):
+    """Measures channel statistics of pictures: what `tiling.measure` needs of an engine."""
 
-    Pictures are float32 (rows, columns, 3) in [0, 1], rows and columns multiples of 8; statistics
-    float32 (channels,), those of all AdaIN layers in a row. Pictures that are returned belong to
-    the engine: use or copy them before its next call. Several threads share an engine through
-    `session`.
-    """
-
-    name: str
-    device: str
-    radius: int  # how far the encoder sees, in pixels, and the decoder again
-    channels: int  # of all AdaIN layers
+    @property
+    def radius(self) -> int:
+        """How far the encoder sees, in pixels."""
 
     def session(self) -> AbstractContextManager[object]:
         """Return a context in which no other session computes, so that results stay valid.
@@ -48,6 +41,28 @@ class Engine(Protocol):
         weights: float32 (rows, columns), how much each pixel counts, 0 or more and not all 0; a
         feature counts as much as its pixels on average.
         """
+
+
+class Engine(StatisticsEngine, Protocol):
+    """The two networks on some device.
+
+    Pictures are float32 (rows, columns, 3) in [0, 1], rows and columns multiples of 8; statistics
+    float32 (channels,), those of all AdaIN layers in a row. Pictures that are returned belong to
+    the engine: use or copy them before its next call. Several threads share an engine through
+    `session`.
+    """
+
+    @property
+    def name(self) -> str:
+        """One of ENGINES."""
+
+    @property
+    def device(self) -> str:
+        """What it computes on, and in which precision, for people to read."""
+
+    @property
+    def channels(self) -> int:
+        """The number of channels of all AdaIN layers together."""
 
     def transfer(self, image: np.ndarray, style: ChannelStats, alpha: float,
                  content: ChannelStats | None = None,

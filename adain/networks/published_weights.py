@@ -49,7 +49,9 @@ def read_keras_h5(path: Path) -> dict[str, Convolution]:
 
 def read_t7(path: Path) -> list[Convolution]:
     """Return every convolution of a Torch nn.Sequential, in order; each counts once."""
-    found, visited, waiting = [], set(), [torch7.load(path)]
+    found: list[Convolution] = []
+    visited: set[int] = set()
+    waiting = [torch7.load(path)]
     try:
         while waiting:
             module = waiting.pop()
@@ -66,12 +68,11 @@ def read_t7(path: Path) -> list[Convolution]:
 
 
 def _torch_convolution(fields: dict[str, object]) -> Convolution:
-    sides = [fields.get(name) for name in ("nOutputPlane", "nInputPlane", "kH", "kW")]
+    shape = tuple(int(side) for name in ("nOutputPlane", "nInputPlane", "kH", "kW")
+                  if isinstance(side := fields.get(name), float) and side.is_integer() and side > 0)
     kernel, bias = fields.get("weight"), fields.get("bias")
-    if not (all(isinstance(side, float) and side.is_integer() and side > 0 for side in sides)
-            and isinstance(kernel, np.ndarray) and isinstance(bias, np.ndarray)):
+    if not (len(shape) == 4 and isinstance(kernel, np.ndarray) and isinstance(bias, np.ndarray)):
         raise ValueError("it has a convolution without weights, or of no size")
-    shape = tuple(map(int, sides))
     if math.prod(shape) != kernel.size:
         raise ValueError(f"it has a convolution of {shape} with weights of {kernel.shape}")
     return _float32(kernel).reshape(shape).transpose(2, 3, 1, 0), _float32(bias)

@@ -26,14 +26,14 @@ class Descent:
         self._history, self._first_step = history, first_step
         # (step, change of the gradient, their scalar product)
         self._pairs: list[tuple[Kept, Kept, float]] = []
-        self._step: Kept | None = None
-        self._gradient: Kept | None = None
+        self._last: tuple[Kept, Kept] | None = None  # the last step, and the gradient before it
 
     def move(self, x: np.ndarray, gradient: np.ndarray) -> None:
         """Update x, float32, by one step; the gradient is overwritten."""
-        if self._step is not None:
-            self._remember(gradient.reshape(-1))
-        self._gradient = Kept(gradient.size, gradient.reshape(-1).__getitem__)
+        if self._last is not None:
+            self._remember(*self._last, gradient.reshape(-1))
+            self._last = None
+        before = Kept(gradient.size, gradient.reshape(-1).__getitem__)
         if self._pairs:
             self._times_inverse_hessian(gradient)
         else:
@@ -43,26 +43,24 @@ class Descent:
             moved = np.clip(pixels[place] - step[place], 0, 1)
             step[place] = moved - pixels[place]
             pixels[place] = moved
-        self._step = Kept(x.size, step.__getitem__)
+        self._last = Kept(x.size, step.__getitem__), before
 
     def undo(self, x: np.ndarray) -> np.ndarray:
         """Return what x was before the last step."""
         before = x.copy()
-        if self._step is not None:
-            self._step.add_to(before, -1.0)
+        if self._last is not None:
+            self._last[0].add_to(before, -1.0)
         return before
 
-    def _remember(self, gradient: np.ndarray) -> None:
-        """Store the last step and the change of the gradient; drop the previous gradient."""
-        before, self._pairs = self._gradient, self._pairs[1 - self._history or len(self._pairs):]
+    def _remember(self, step: Kept, before: Kept, gradient: np.ndarray) -> None:
+        """Store a step and the change of the gradient from `before` to `gradient`."""
+        self._pairs = self._pairs[1 - self._history or len(self._pairs):]
         change = Kept(gradient.size, lambda place: gradient[place] - before[place])
-        curvature = sum(float(np.vdot(self._step[place], gradient[place] - before[place]))
-                        for place in parts(gradient.size))
-        self._gradient = None
+        curvature = sum((float(np.vdot(step[place], gradient[place] - before[place]))
+                         for place in parts(gradient.size)), 0.0)
         # Only pairs of positive curvature keep the estimate positive definite.
-        if curvature > _CURVATURE * np.sqrt(self._step.square * change.square):
-            self._pairs.append((self._step, change, curvature))
-        self._step = None
+        if curvature > _CURVATURE * np.sqrt(step.square * change.square):
+            self._pairs.append((step, change, curvature))
 
     def _times_inverse_hessian(self, direction: np.ndarray) -> None:
         """The two-loop recursion (Nocedal & Wright 2006, algorithm 7.4), in place."""

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property, partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -22,6 +22,9 @@ from adain.networks.openvino.compiled import CompiledGraph, Turns, compile_optio
 from adain.networks.stats import ChannelStats
 from adain.networks.weights import load_encoder
 from adain.transfer import tiling
+
+if TYPE_CHECKING:
+    import openvino
 
 SMALLEST = 32  # pixels a side, see gradients
 
@@ -50,7 +53,7 @@ class Perception:
         self._lock = threading.RLock()
         self._turns = Turns()
 
-    def session(self) -> AbstractContextManager:
+    def session(self) -> AbstractContextManager[object]:
         """Return a reentrant context in which no other session computes."""
         return self._lock
 
@@ -61,22 +64,23 @@ class Perception:
 
     @cached_property
     def _statistics(self) -> CompiledGraph:
-        return self._compiled(graphs.statistics_graph, Networks(self._weights, {}, STYLE_LAYERS))
+        networks = Networks(self._weights, {}, STYLE_LAYERS)
+        return self._compiled(partial(graphs.statistics_graph, networks))
 
     @cached_property
     def _content(self) -> CompiledGraph:
-        return self._compiled(graphs.activations_graph, self._weights, [CONTENT_LAYER])
+        return self._compiled(partial(graphs.activations_graph, self._weights, [CONTENT_LAYER]))
 
     @cached_property
     def _picture(self) -> CompiledGraph:
-        return self._compiled(gradients.picture_graph, self._weights)
+        return self._compiled(partial(gradients.picture_graph, self._weights))
 
     @cached_property
     def _tile(self) -> CompiledGraph:
-        return self._compiled(gradients.tile_graph, self._weights)
+        return self._compiled(partial(gradients.tile_graph, self._weights))
 
-    def _compiled(self, make: Callable, *arguments) -> CompiledGraph:
-        return CompiledGraph(partial(make, *arguments), self._options)
+    def _compiled(self, make: Callable[[], openvino.Model]) -> CompiledGraph:
+        return CompiledGraph(make, self._options)
 
     def measure(self, image: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         mean, variance = self._turns.next(self._statistics)(image[None], weights[None])
@@ -86,11 +90,11 @@ class Perception:
         """Return the content layer's activations, float32 (1, rows / 8, columns / 8, channels)."""
         return self._turns.next(self._content)(image[None])[0].copy()
 
-    def picture(self, *inputs: np.ndarray) -> list[np.ndarray]:
+    def picture(self, *inputs: np.ndarray | np.float32) -> list[np.ndarray]:
         """Call gradients.picture_graph; the outputs are valid until the next call."""
         return self._turns.next(self._picture).repeat(*inputs)
 
-    def tile(self, *inputs: np.ndarray) -> list[np.ndarray]:
+    def tile(self, *inputs: np.ndarray | np.float32) -> list[np.ndarray]:
         """Call gradients.tile_graph; the outputs are valid until the next call."""
         return self._turns.next(self._tile)(*inputs)
 
@@ -117,9 +121,9 @@ class Objective:
     def __init__(self, vgg: Perception, content: np.ndarray, regions: Sequence[Region],
                  weights: LossWeights, tile_size: int) -> None:
         self._vgg, self._regions, self._weights = vgg, regions, weights
-        self._plan = tiling.tiles(*content.shape[:2], tile_size,
-                                  tiling.stride_multiple(vgg.radius))
-        self._tile_size, self._pixels = tile_size, content.shape[0] * content.shape[1]
+        rows, columns = content.shape[:2]
+        self._plan = tiling.tiles(rows, columns, tile_size, tiling.stride_multiple(vgg.radius))
+        self._tile_size, self._pixels = tile_size, rows * columns
         self._whole = len(self._plan) == 1 and regions[0].mask is None
         kind = np.float32 if self._whole else np.float16
         self._content = [vgg.content(content[window(tile)]).astype(kind) for tile in self._plan]
@@ -130,14 +134,14 @@ class Objective:
         """Return the loss; write its gradient with respect to the pixels into `gradient`."""
         loss = self._weights.tv * total_variation(picture, gradient, self._weights.tv)
         if self._whole:
-            content, style, slope = self._vgg.picture(
+            content_loss, style_loss, slope = self._vgg.picture(
                 picture[None], self._content[0], *self._regions[0].target,
                 np.float32(self._weights.content), np.float32(self._weights.style))
             gradient += slope[0]
-            return loss + self._weights.content * float(content) + (
-                self._weights.style * float(style))
+            return loss + self._weights.content * float(content_loss) + (
+                self._weights.style * float(style_loss))
         style, scales, shifts = self._slopes(picture)
-        number = self._pixels // scale(CONTENT_LAYER)**2 * self._vgg.widths[-1]
+        number: int = self._pixels // scale(CONTENT_LAYER)**2 * self._vgg.widths[-1]
         squares = 0.0
         for tile, content in zip(self._plan, self._content):
             place = window(tile)
@@ -169,7 +173,7 @@ class Objective:
             share = 2 * weight * blocks / area
             scales.append(share * std_error / own.std)
             shifts.append(share * mean_error - own.mean * scales[-1])
-        return loss, np.float32(scales), np.float32(shifts)
+        return loss, np.array(scales, np.float32), np.array(shifts, np.float32)
 
 
 def window(tile: tiling.Tile) -> tuple[slice, slice]:

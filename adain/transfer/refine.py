@@ -79,14 +79,15 @@ class Refiner:
             x = _cover(x, content, style.masks)
         if dtype == np.float32:
             return x
-        result = np.empty(x.shape, dtype)
+        result: np.ndarray = np.empty(x.shape, dtype)
         for start in range(0, len(x), _ROWS):
             rows = slice(start, start + _ROWS)
             result[rows] = tiling.to_integers(x[rows], dtype)
         return result
 
     def _tile_size_for(self, image: np.ndarray) -> int:
-        return self._tile_size or tile_size(*image.shape[:2], self._vgg.bfloat16, self._limit)
+        rows, columns = image.shape[:2]
+        return self._tile_size or tile_size(rows, columns, self._vgg.bfloat16, self._limit)
 
 
 def _optimise(vgg: Perception, x: np.ndarray, content: np.ndarray,
@@ -168,7 +169,7 @@ def tile_size(rows: int, columns: int, bfloat16: bool, limit: int | None = None)
     usual = max(_USUAL_BYTES - pictures, (_SMALLEST_TILE + margins)**2 * pixel_bytes)
     room = usual if limit is None else min(limit - pictures, usual)
     side = math.isqrt(int(max(room, 0) / pixel_bytes))
-    if side < _SMALLEST_TILE + margins:
+    if limit is not None and side < _SMALLEST_TILE + margins:  # `usual` alone is enough
         needed = pictures + (_SMALLEST_TILE + margins)**2 * pixel_bytes
         raise ImageError(f"to refine a picture of {columns} x {rows} takes {needed / 1e6:.0f} MB, "
                          f"the limit is {limit // 1_000_000}.")

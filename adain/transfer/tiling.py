@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from adain.networks.architecture import STRIDE
-from adain.networks.engine import Engine
+from adain.networks.engine import Engine, StatisticsEngine
 from adain.networks.stats import ChannelStats, StatsAccumulator, affine, interpolate
 
 SMALLEST = 2 * STRIDE  # at 8 px relu4_1 has a single row, which reflect padding cannot mirror
@@ -124,8 +124,8 @@ def _channels(style: ChannelStats, place: slice) -> ChannelStats:
     return ChannelStats(style.mean[..., place], style.std[..., place])
 
 
-def measure(engine: Engine, image: np.ndarray, tile_size: int, mask: np.ndarray | None = None,
-            progress: Progress = iter) -> ChannelStats:
+def measure(engine: StatisticsEngine, image: np.ndarray, tile_size: int,
+            mask: np.ndarray | None = None, progress: Progress = iter) -> ChannelStats:
     """Return the channel statistics of a whole picture (pass 1).
 
     Args:

@@ -81,4 +81,6 @@ class KerasEngine:
 def _shrink(maps: np.ndarray, size: int) -> np.ndarray:
     """Return maps (..., rows, columns) averaged over blocks of size x size pixels."""
     *rest, rows, columns = maps.shape
-    return maps.reshape(*rest, rows // size, size, columns // size, size).mean(axis=(-3, -1))
+    blocks = maps.reshape(*rest, rows // size, size, columns // size, size)
+    means: np.ndarray = blocks.mean(axis=(-3, -1))
+    return means

@@ -79,8 +79,9 @@ def structure_loss(images: Tensor, target: Tensor) -> Tensor:
         values = ops.conv(values, window[:, None, None, None], padding="valid")
         return ops.conv(values, window[None, :, None, None], padding="valid")
 
-    left, right = (ops.sum(ops.cast(each, "float32") * np.float32([0.299, 0.587, 0.114]), axis=-1,
-                           keepdims=True) for each in (images, target))
+    luma = np.array([0.299, 0.587, 0.114], np.float32)
+    left, right = (ops.sum(ops.cast(each, "float32") * luma, axis=-1, keepdims=True)
+                   for each in (images, target))
     moments = blur(ops.concatenate([left, right, left * left, right * right, left * right]))
     left, right, left_square, right_square, product = ops.split(moments, 5)
     similarity = ((2 * left * right + 0.01**2) * (2 * (product - left * right) + 0.03**2)

@@ -134,8 +134,11 @@ def blend(content_features: Tensor, style: ChannelStats) -> Tensor:
 def relu_of(negative_slope: float) -> Callable[[Tensor], Tensor]:
     """Return a ReLU that lets this share of a negative value pass."""
     if not negative_slope:
-        return ops.relu
-    return functools.partial(ops.leaky_relu, negative_slope=negative_slope)
+        relu: Callable[[Tensor], Tensor] = ops.relu
+        return relu
+    leaky: Callable[[Tensor], Tensor] = functools.partial(ops.leaky_relu,
+                                                          negative_slope=negative_slope)
+    return leaky
 
 
 def set_weights(network: Encoder | Decoder, weights: Weights) -> None:

@@ -33,7 +33,8 @@ LARGEST_FILE = 32_000_000  # bytes
 # What graphs come from, beside this file.
 _SOURCES = ("../architecture.py", "../networks.py", "convolutions.py", "graphs.py", "../stats.py")
 _DIGEST = 32  # bytes
-_TELLING, _told = threading.Lock(), set()
+_TELLING = threading.Lock()
+_told: set[Path] = set()
 
 
 def folder() -> Path | None:
@@ -82,7 +83,10 @@ def read(name: str) -> bytes | None:
 
     A file's digest tells that it is whole, not who wrote it; that the file system must tell.
     """
-    path = _path(name)
+    kept = folder()
+    if kept is None:
+        return None
+    path = _path(kept, name)
     try:
         if not _check(path.parent, os.stat(path.parent)):
             return None
@@ -103,7 +107,10 @@ def read(name: str) -> bytes | None:
 
 def write(name: str, network: bytes) -> None:
     """Keep a network under this name, and the newest others, if nobody else can write there."""
-    path = _path(name)
+    kept = folder()
+    if kept is None:
+        return
+    path = _path(kept, name)
     with contextlib.suppress(ImageError, OSError):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not _check(path.parent, os.stat(path.parent)):
@@ -116,8 +123,8 @@ def write(name: str, network: bytes) -> None:
             file.unlink(missing_ok=True)
 
 
-def _path(name: str) -> Path:
-    return folder() / f"{name}{SUFFIX}"
+def _path(folder: Path, name: str) -> Path:
+    return folder / f"{name}{SUFFIX}"
 
 
 def _open_plainly(path: str, flags: int) -> int:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from io import BytesIO
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from adain import memory
 from adain.errors import NetworkMemoryError
 from adain.networks.openvino import cache as network_cache
 from adain.networks.openvino import cpu
+
+if TYPE_CHECKING:
+    import openvino
 
 # What no network gives: the first number of an output that was not computed.
 _MARK = np.float32(-3e38)
@@ -43,8 +46,8 @@ class CompiledGraph:
     from then on.
     """
 
-    def __init__(self, make: Callable[[], Any], options: dict[str, str], name: str | None = None,
-                 at_once: bool = True) -> None:
+    def __init__(self, make: Callable[[], openvino.Model], options: dict[str, str],
+                 name: str | None = None, at_once: bool = True) -> None:
         self._make, self._options, self._name = make, options, name
         self._outputs: list[np.ndarray] = []
         self._damaged: str | None = None  # by which error
@@ -55,17 +58,17 @@ class CompiledGraph:
             self._compiled  # noqa: B018
 
     @cached_property
-    def _compiled(self):
+    def _compiled(self) -> openvino.CompiledModel:
         with self._memory_errors():
             return self._compile()
 
-    def _compile(self):
+    def _compile(self) -> openvino.CompiledModel:
         # In a thread of its own, because on CPUs with AMX OpenVINO gives the thread that compiles
         # a signal stack too small for Python's handlers: Ctrl-C would be a segmentation fault.
         with ThreadPoolExecutor(1) as executor:
             return executor.submit(self._read_or_compile).result()
 
-    def _read_or_compile(self):
+    def _read_or_compile(self) -> openvino.CompiledModel:
         from adain.networks.openvino.runtime import openvino
 
         core, kept = openvino.Core(), self._name and network_cache.read(self._name)
@@ -80,16 +83,16 @@ class CompiledGraph:
         return compiled
 
     @cached_property
-    def _model(self):
+    def _model(self) -> openvino.Model:
         return self._make()
 
     @cached_property
     def precision(self) -> str:
         """What it computes in, "float32" or "bfloat16"."""
-        used = self._compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
+        used: str = self._compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
         return {"bf16": "bfloat16", "f32": "float32"}.get(used, used)
 
-    def __call__(self, *inputs: np.ndarray) -> list[np.ndarray]:
+    def __call__(self, *inputs: np.ndarray | np.float32) -> list[np.ndarray]:
         for output in self._outputs:
             output.flat[0] = _MARK
         with self._memory_errors():
@@ -107,7 +110,7 @@ class CompiledGraph:
         self._outputs = []  # which are part of it
         self._compiled.release_memory()
 
-    def repeat(self, *inputs: np.ndarray) -> list[np.ndarray]:
+    def repeat(self, *inputs: np.ndarray | np.float32) -> list[np.ndarray]:
         """As a call, but for inputs whose shapes are likely to stay, such as a video's frames.
 
         From the REPEATED'th in a row on, they are computed without the overhead of shapes that may
@@ -159,7 +162,7 @@ class Turns:
             self._last = None
 
 
-def compile_graph(model, precision: str = "auto") -> CompiledGraph:
+def compile_graph(model: openvino.Model, precision: str = "auto") -> CompiledGraph:
     """Compile an openvino.Model for the CPU; "auto" is bfloat16 where that is faster."""
     return CompiledGraph(lambda: model, compile_options(precision))
 

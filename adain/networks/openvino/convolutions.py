@@ -8,9 +8,14 @@ CPUs with VNNI instructions do two to three times as fast as in float32 (Jacob e
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from adain.networks.networks import Ranges, Weights
+
+if TYPE_CHECKING:
+    from adain.networks.openvino.runtime import Tensor
 
 _VECTOR = 16  # float32 numbers that a CPU with AVX-512 multiplies at once
 
@@ -26,13 +31,13 @@ class Convolutions:
         self.weights, self.part, self._ranges = weights, part, ranges or {}
         self._quantised: set[str] = set()  # the inputs of these layers are so already
 
-    def __call__(self, x, layer: str):
+    def __call__(self, x: Tensor, layer: str) -> Tensor:
         """Return the layer's convolution of x (1, channels, rows, columns)."""
         kernel, bias = self.weights[layer]
         return self._convolve(self._input(x, layer), self._filters(layer, kernel), bias, (1, 1),
                               (1, 1), "reflect")
 
-    def after_upsampling(self, x, layer: str):
+    def after_upsampling(self, x: Tensor, layer: str) -> Tensor:
         """Return the layer's convolution of upsample(x), for 4/9 of the multiplications.
 
         Where rows come in equal pairs, two of a kernel's three rows meet the same values: their
@@ -59,7 +64,7 @@ class Convolutions:
                            for (row, column), part in kinds.items()], 1)
         return op.depth_to_space(x, "blocks_first", 2)
 
-    def quantise(self, x, layer: str):
+    def quantise(self, x: Tensor, layer: str) -> Tensor:
         """Return what will be this layer's input after a pooling, in 256 steps if it is known.
 
         Rounding and the largest of four commute, and bytes are sooner compared than floats.
@@ -71,7 +76,7 @@ class Convolutions:
     def _name(self, layer: str) -> str:
         return f"{self.part}/{layer}"
 
-    def _input(self, x, layer: str):
+    def _input(self, x: Tensor, layer: str) -> Tensor:
         """Return x, in 256 steps where its range is known."""
         from adain.networks.openvino.runtime import op
 
@@ -81,7 +86,7 @@ class Convolutions:
         low, high = (op.constant(limit) for limit in with_zero(*self._ranges[name]))
         return op.fake_quantize(x, low, high, low, high, 256)
 
-    def _filters(self, layer: str, kernel: np.ndarray):
+    def _filters(self, layer: str, kernel: np.ndarray) -> Tensor:
         """Return a kernel (3, 3, inputs, outputs), in integers where its input is."""
         from adain.networks.openvino.runtime import op
 
@@ -92,8 +97,8 @@ class Convolutions:
         return op.multiply(op.convert(op.constant(integers), "f32"), op.constant(factors))
 
     @staticmethod
-    def _convolve(x, filters, bias: np.ndarray, before: tuple[int, int], after: tuple[int, int],
-                  padding: str):
+    def _convolve(x: Tensor, filters: Tensor, bias: np.ndarray, before: tuple[int, int],
+                  after: tuple[int, int], padding: str) -> Tensor:
         """Return the convolution of x with a border of so many (rows, columns)."""
         from adain.networks.openvino.runtime import op
 
@@ -102,14 +107,14 @@ class Convolutions:
         return op.add(x, op.constant(bias.reshape(1, -1, 1, 1)))
 
 
-def max_pool(x):
+def max_pool(x: Tensor) -> Tensor:
     """Return the maximum of every 2 x 2 places of x (1, channels, rows, columns)."""
     from adain.networks.openvino.runtime import op
 
     return op.max_pool(x, [2, 2], [1, 1], [0, 0], [0, 0], [2, 2], "floor").output(0)
 
 
-def upsample(x):
+def upsample(x: Tensor) -> Tensor:
     """Return x (1, channels, rows, columns) with every row and column twice."""
     from adain.networks.openvino.runtime import op
 

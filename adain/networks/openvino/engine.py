@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import cached_property, partial
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from adain.networks.openvino import cache as network_cache
 from adain.networks.openvino import cpu, graphs
 from adain.networks.openvino.compiled import CompiledGraph, compile_options
 from adain.networks.stats import ChannelStats
+
+if TYPE_CHECKING:
+    import openvino
 
 
 class OpenVINOEngine:
@@ -34,7 +37,8 @@ class OpenVINOEngine:
             networks = replace(networks, ranges=None)
         options = compile_options(precision)
 
-        def compiled(graph: Callable[[Networks], Any], networks: Networks) -> CompiledGraph:
+        def compiled(graph: Callable[[Networks], openvino.Model],
+                     networks: Networks) -> CompiledGraph:
             name = network_cache.name(graph.__name__, networks, options)
             return CompiledGraph(partial(graph, networks), options, name)
 
@@ -45,7 +49,8 @@ class OpenVINOEngine:
         self._transfer = with_threads.submit(compiled, graphs.transfer_graph, networks)
         with_threads.shutdown(wait=False)
         self._make_regions = partial(compiled, graphs.regions_graph, networks)
-        self._memory_is_short, self._last = memory.reserved_counts(), None
+        self._memory_is_short = memory.reserved_counts()
+        self._last: CompiledGraph | None = None
         self.radius, self.channels = networks.radius, networks.channels
         self._lock = threading.Lock()
 
@@ -78,7 +83,9 @@ class OpenVINOEngine:
 
     def transfer_regions(self, image: np.ndarray, regions: np.ndarray, scales: np.ndarray,
                          shifts: np.ndarray) -> np.ndarray:
-        return self._next(self._regions)(image[None], regions, scales, shifts)[0][0]
+        [pictures] = self._next(self._regions)(image[None], regions, scales, shifts)
+        picture: np.ndarray = pictures[0]
+        return picture
 
     def release_memory(self) -> None:
         for network in (self._statistics.result(), self._transfer.result()):
@@ -86,7 +93,7 @@ class OpenVINOEngine:
 
     def _next(self, network: CompiledGraph) -> CompiledGraph:
         """Return a network that is about to run; under limits none other keeps its activations."""
-        if self._memory_is_short and self._last not in (None, network):
+        if self._memory_is_short and self._last is not None and self._last is not network:
             self._last.release_memory()
         self._last = network
         return network

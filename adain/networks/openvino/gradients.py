@@ -15,7 +15,8 @@ Inside a graph activations are (1, channels, rows, columns).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -33,6 +34,11 @@ from adain.networks.networks import Weights
 from adain.networks.openvino.convolutions import Convolutions, max_pool, upsample
 from adain.networks.stats import EPSILON
 
+if TYPE_CHECKING:
+    import openvino
+
+    from adain.networks.openvino.runtime import Tensor
+
 _LAST = np.iinfo(np.int64).max
 _ROWS_AND_COLUMNS = np.array([2, 3])
 
@@ -42,7 +48,7 @@ def widths(weights: Weights, names: Sequence[str] = STYLE_LAYERS) -> list[int]:
     return [weights[conv(name)][1].size for name in names]
 
 
-def picture_graph(weights: Weights):
+def picture_graph(weights: Weights) -> openvino.Model:
     """Return an openvino.Model for a whole picture, which knows its own statistics.
 
     Inputs, float32:
@@ -83,7 +89,7 @@ def picture_graph(weights: Weights):
                   [image, content, *wanted, content_weight, style_weight])
 
 
-def tile_graph(weights: Weights):
+def tile_graph(weights: Weights) -> openvino.Model:
     """Return an openvino.Model for a tile, given what depends on the whole picture.
 
     Inputs, float32:
@@ -119,7 +125,7 @@ def tile_graph(weights: Weights):
                   [image, content, core, regions, *tables, content_scale])
 
 
-def gram_graph(weights: Weights, style_layers: Sequence[str]):
+def gram_graph(weights: Weights, style_layers: Sequence[str]) -> openvino.Model:
     """Return an openvino.Model: a window and its core, as of tile_graph -> Gram matrices.
 
     One for each style layer: mean products of the channels in the core, (1, channels, channels).
@@ -132,7 +138,7 @@ def gram_graph(weights: Weights, style_layers: Sequence[str]):
 
 
 def gram_gradient_graph(weights: Weights, content_layers: Sequence[str],
-                        style_layers: Sequence[str]):
+                        style_layers: Sequence[str]) -> openvino.Model:
     """Return an openvino.Model for a tile whose style is compared by Gram matrices (Gatys 2016).
 
     Inputs, float32: image, core, as of tile_graph; share (): the core's part of the picture's area;
@@ -147,7 +153,11 @@ def gram_gradient_graph(weights: Weights, content_layers: Sequence[str],
     image, found = _forward(weights)
     core = op.parameter([-1, -1], np.float32)
     share, *loss_weights = scalars = [op.parameter([], np.float32) for _ in range(3)]
-    contents, grams, losses, slopes = [], [], ([], []), {}
+    contents: list[Tensor] = []
+    grams: list[Tensor] = []
+    content_losses: list[Tensor] = []
+    style_losses: list[Tensor] = []
+    slopes: dict[str, Tensor] = {}
     for name in content_layers:
         channels = widths(weights, [name])[0]
         contents.append(op.parameter([1, -1, -1, channels], np.float32))
@@ -155,7 +165,7 @@ def gram_gradient_graph(weights: Weights, content_layers: Sequence[str],
         difference = op.multiply(
             op.subtract(found[name], _transpose(contents[-1], (0, 3, 1, 2))), inside)
         part = op.divide(share, op.multiply(count, np.float32(channels)))
-        losses[0].append(op.multiply(_sum(_square(difference)), part))
+        content_losses.append(op.multiply(_sum(_square(difference)), part))
         factor = op.multiply(op.multiply(part, loss_weights[0]), np.float32(2))
         slopes[name] = op.multiply(difference, factor)
     for name in style_layers:
@@ -164,17 +174,18 @@ def gram_gradient_graph(weights: Weights, content_layers: Sequence[str],
         gram, flat, count = _gram(found[name], core, name)
         error = op.subtract(op.add(grams[-2], op.multiply(gram, share)), grams[-1])
         squares = op.reduce_sum(_square(error), np.array([0, 1, 2]), keep_dims=False)
-        losses[1].append(op.divide(squares, np.float32(channels)))
+        style_losses.append(op.divide(squares, np.float32(channels)))
         factor = op.divide(op.multiply(op.multiply(share, loss_weights[1]),
                                        np.float32(4 / channels)), count)
         slope = op.reshape(op.matmul(op.multiply(error, factor), flat, False, False),
                            op.shape_of(found[name]), False)
         slopes[name] = op.add(slopes[name], slope) if name in slopes else slope
-    return _model([*map(_add_up, losses), _backward(weights, found, slopes)],
+    return _model([_add_up(content_losses), _add_up(style_losses),
+                   _backward(weights, found, slopes)],
                   [image, core, *scalars, *contents, *grams])
 
 
-def _gram(x, core, name: str):
+def _gram(x: Tensor, core: Tensor, name: str) -> tuple[Tensor, Tensor, Tensor]:
     """Return the Gram matrix of an activation in the core, its flat values there, their number."""
     from adain.networks.openvino.runtime import op
 
@@ -183,7 +194,7 @@ def _gram(x, core, name: str):
     return op.divide(op.matmul(flat, flat, False, True), count), flat, count
 
 
-def _inside(core, name: str):
+def _inside(core: Tensor, name: str) -> tuple[Tensor, Tensor]:
     """Return the core in the resolution of an activation, and how many features are in it."""
     from adain.networks.openvino.runtime import op
 
@@ -191,7 +202,7 @@ def _inside(core, name: str):
     return inside, _sum(inside)
 
 
-def _add_up(terms: list):
+def _add_up(terms: Sequence[Tensor]) -> Tensor:
     from adain.networks.openvino.runtime import op
 
     total = terms[0]
@@ -200,11 +211,12 @@ def _add_up(terms: list):
     return total
 
 
-def _forward(weights: Weights):
+def _forward(weights: Weights) -> tuple[Tensor, dict[str, Tensor]]:
     """Return the input and {name: activation}, with what pooling made of relu1_2 as "pool1"."""
     from adain.networks.openvino.runtime import op
 
-    convolutions, last, found = Convolutions(weights, "encoder"), "", {}
+    convolutions, last = Convolutions(weights, "encoder"), ""
+    found: dict[str, Tensor] = {}
     image = op.parameter([1, -1, -1, 3], np.float32)
     for step, x in forward(encoder_plan(depths_of(weights)), _transpose(image, (0, 3, 1, 2)),
                            lambda x, layer: op.relu(convolutions(x, layer)),
@@ -214,7 +226,8 @@ def _forward(weights: Weights):
     return image, found
 
 
-def _backward(weights: Weights, found: dict, slopes: dict):
+def _backward(weights: Weights, found: Mapping[str, Tensor],
+              slopes: Mapping[str, Tensor]) -> Tensor:
     """Return the slope (1, rows, columns, 3) of the picture, given those of activations."""
     from adain.networks.openvino.runtime import op
 
@@ -233,7 +246,7 @@ def _backward(weights: Weights, found: dict, slopes: dict):
     return _transpose(slope, (0, 2, 3, 1))
 
 
-def _through_pool(slope, x, pooled):
+def _through_pool(slope: Tensor, x: Tensor, pooled: Tensor) -> Tensor:
     """Return the slope before a pooling of x; it is 0 where the maximum is 0, as the ReLU's is."""
     from adain.networks.openvino.runtime import op
 
@@ -242,7 +255,7 @@ def _through_pool(slope, x, pooled):
     return op.multiply(largest, upsample(op.divide(slope, op.multiply(share, np.float32(4)))))
 
 
-def _through_convolution(slope, kernel: np.ndarray):
+def _through_convolution(slope: Tensor, kernel: np.ndarray) -> Tensor:
     """Return the slope before a reflect-padded convolution, kernel (3, 3, inputs, outputs)."""
     from adain.networks.openvino.runtime import op
 
@@ -251,7 +264,7 @@ def _through_convolution(slope, kernel: np.ndarray):
     adjoint = np.ascontiguousarray(kernel[::-1, ::-1].transpose(2, 3, 0, 1))
     x = op.convolution(slope, op.constant(adjoint), [1, 1], [2, 2], [2, 2], [1, 1])
     for axis in (2, 3):
-        def part(start: int, stop: int, x=x, axis=axis):
+        def part(start: int, stop: int, x: Tensor = x, axis: int = axis) -> Tensor:
             return op.slice(x, *(np.array([each]) for each in (start, stop, 1, axis)))
 
         x = op.concat([part(1, 2), op.add(part(2, 3), part(0, 1)), part(3, -3),
@@ -263,7 +276,7 @@ def _pool(activation: str) -> str:
     return f"{activation} pooled"
 
 
-def _shrink(maps, name: str):
+def _shrink(maps: Tensor, name: str) -> Tensor:
     """Return maps (count, rows, columns) as (1, count, ...) in the resolution of an activation."""
     from adain.networks.openvino.runtime import op
 
@@ -272,7 +285,7 @@ def _shrink(maps, name: str):
                                            "floor").output(0)
 
 
-def _split(table, weights: Weights) -> list:
+def _split(table: Tensor, weights: Weights) -> list[Tensor]:
     """Return (..., channels of all style layers) cut into one of each."""
     from adain.networks.openvino.runtime import op
 
@@ -280,7 +293,7 @@ def _split(table, weights: Weights) -> list:
     return [parts.output(index) for index in range(len(STYLE_LAYERS))]
 
 
-def _size(x, axes: np.ndarray):
+def _size(x: Tensor, axes: np.ndarray) -> Tensor:
     """Return the product of some sides of a tensor, as float32 ()."""
     from adain.networks.openvino.runtime import op
 
@@ -288,25 +301,25 @@ def _size(x, axes: np.ndarray):
     return op.convert(op.reduce_prod(sides, np.array([0]), keep_dims=False), np.float32)
 
 
-def _square(x):
+def _square(x: Tensor) -> Tensor:
     from adain.networks.openvino.runtime import op
 
     return op.power(x, np.float32(2))
 
 
-def _sum(x):
+def _sum(x: Tensor) -> Tensor:
     from adain.networks.openvino.runtime import op
 
     return op.reduce_sum(x, np.array([0, 1, 2, 3]), keep_dims=False)
 
 
-def _transpose(x, order: tuple[int, ...]):
+def _transpose(x: Tensor, order: tuple[int, ...]) -> Tensor:
     from adain.networks.openvino.runtime import op
 
     return op.transpose(x, np.array(order))
 
 
-def _model(outputs: list, inputs: list):
+def _model(outputs: list[Tensor], inputs: list[Tensor]) -> openvino.Model:
     from adain.networks.openvino.runtime import openvino
 
     return openvino.Model(outputs, inputs)

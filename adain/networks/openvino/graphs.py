@@ -6,7 +6,8 @@ graph activations are (1, channels, rows, columns).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,8 +24,13 @@ from adain.networks.networks import Networks, Weights
 from adain.networks.openvino.convolutions import Convolutions, max_pool, upsample
 from adain.networks.stats import EPSILON, ChannelStats, affine
 
+if TYPE_CHECKING:
+    import openvino
 
-def activations_graph(encoder: Weights, names: Sequence[str]):
+    from adain.networks.openvino.runtime import Tensor
+
+
+def activations_graph(encoder: Weights, names: Sequence[str]) -> openvino.Model:
     """Return an openvino.Model: float32 pictures (1, rows, columns, 3) -> the named activations.
 
     encoder: one with plain ReLUs, as VGG19; names: relu names in the order wanted; each comes out
@@ -34,7 +40,7 @@ def activations_graph(encoder: Weights, names: Sequence[str]):
     return _model([_transpose(found[name], (0, 2, 3, 1)) for name in names], [image])
 
 
-def statistics_graph(networks: Networks):
+def statistics_graph(networks: Networks) -> openvino.Model:
     """Return an openvino.Model: from the arguments of Engine.measure() to its results.
 
     The channels of all AdaIN layers stand in a row.
@@ -56,7 +62,7 @@ def statistics_graph(networks: Networks):
     return _model([*map(_row, zip(*moments))], [image, pixels])
 
 
-def transfer_graph(networks: Networks):
+def transfer_graph(networks: Networks) -> openvino.Model:
     """Return an openvino.Model: from the arguments of Engine.transfer() to its results."""
     inputs, picture, content = transfer(networks,
                                         Convolutions(networks.encoder, "encoder", networks.ranges),
@@ -64,17 +70,19 @@ def transfer_graph(networks: Networks):
     return _model([picture, *content], inputs)
 
 
-def transfer(networks: Networks, encoder: Convolutions, decoder: Convolutions):
+def transfer(networks: Networks, encoder: Convolutions, decoder: Convolutions
+             ) -> tuple[list[Tensor], Tensor, ChannelStats]:
     """Return the inputs, the picture, and the statistics that were removed, as nodes.
 
     encoder, decoder: what computes the convolutions of the networks.
     """
     from adain.networks.openvino.runtime import op
 
-    def blend(first, second, share):  # stats.interpolate needs 1 - share, a number minus a tensor
+    # stats.interpolate needs 1 - share, a number minus a tensor.
+    def blend(first: Tensor, second: Tensor, share: Tensor) -> Tensor:
         return op.add(first, op.multiply(share, op.subtract(second, first)))
 
-    def split(vector):
+    def split(vector: Tensor) -> list[Tensor]:
         return [op.reshape(part, np.array([1, -1, 1, 1]), False)
                 for part in _split(vector, networks)]
 
@@ -94,7 +102,7 @@ def transfer(networks: Networks, encoder: Convolutions, decoder: Convolutions):
     return inputs, _decode(decoder, restyled, networks.negative_slope), content
 
 
-def regions_graph(networks: Networks):
+def regions_graph(networks: Networks) -> openvino.Model:
     """Return an openvino.Model: from the arguments of Engine.transfer_regions() to its result."""
     from adain.networks.openvino.runtime import op
 
@@ -115,7 +123,7 @@ def regions_graph(networks: Networks):
     return _model([picture], [image, regions, *tables])
 
 
-def _levels(maps, names: Sequence[str]) -> dict:
+def _levels(maps: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
     """Return maps (count, rows, columns) as (1, count, ...) in the resolution of activations."""
     from adain.networks.openvino.runtime import op
 
@@ -127,7 +135,7 @@ def _levels(maps, names: Sequence[str]) -> dict:
     return found
 
 
-def _split(table, networks: Networks) -> list:
+def _split(table: Tensor, networks: Networks) -> list[Tensor]:
     """Return (..., channels of all AdaIN layers) cut into one of each layer."""
     from adain.networks.openvino.runtime import op
 
@@ -135,7 +143,7 @@ def _split(table, networks: Networks) -> list:
     return [parts.output(index) for index in range(len(networks.widths))]
 
 
-def _moments(features):
+def _moments(features: Tensor) -> tuple[Tensor, Tensor]:
     """Return mean and variance over rows and columns, (1, channels, 1, 1)."""
     from adain.networks.openvino.runtime import op
 
@@ -145,23 +153,25 @@ def _moments(features):
     return mean, op.reduce_mean(squares, axes, keep_dims=True)
 
 
-def _row(vectors):
+def _row(vectors: Iterable[Tensor]) -> Tensor:
     """Return vectors of shape (1, channels, 1, 1) one after the other, (all channels,)."""
     from adain.networks.openvino.runtime import op
 
     return op.reshape(op.concat(list(vectors), 1), np.array([-1]), False)
 
 
-def _encode(convolutions: Convolutions, names: Sequence[str], negative_slope: float = 0.0):
+def _encode(convolutions: Convolutions, names: Sequence[str], negative_slope: float = 0.0
+            ) -> tuple[Tensor, dict[str, Tensor]]:
     """Return the input and {name: activation (1, channels, rows, columns)}."""
     from adain.networks.openvino.runtime import op
 
-    image, found = op.parameter([1, -1, -1, 3], np.float32, name="image"), {}
+    image = op.parameter([1, -1, -1, 3], np.float32, name="image")
+    found: dict[str, Tensor] = {}
 
-    def convolve(x, layer: str):
+    def convolve(x: Tensor, layer: str) -> Tensor:
         return _relu(convolutions(x, layer), negative_slope)
 
-    def pool(x, layer: str):
+    def pool(x: Tensor, layer: str) -> Tensor:
         wanted = any(x is activation for activation in found.values())
         return max_pool(x if wanted else convolutions.quantise(x, layer))
 
@@ -174,16 +184,17 @@ def _encode(convolutions: Convolutions, names: Sequence[str], negative_slope: fl
     return image, found
 
 
-def _decode(convolutions: Convolutions, restyled: dict, negative_slope: float):
+def _decode(convolutions: Convolutions, restyled: Mapping[str, Tensor],
+            negative_slope: float) -> Tensor:
     """Return the decoder's picture (1, rows, columns, 3) from {name: restyled activation}."""
-    upsampled = set()  # convolutions that upsample their input themselves
+    upsampled: set[str] = set()  # convolutions that upsample their input themselves
 
-    def convolve(x, layer: str):
+    def convolve(x: Tensor, layer: str) -> Tensor:
         x = (convolutions.after_upsampling(x, layer) if layer in upsampled
              else convolutions(x, layer))
         return x if layer == DECODER_OUTPUT else _relu(x, negative_slope)
 
-    def resample(x, layer: str):
+    def resample(x: Tensor, layer: str) -> Tensor:
         if relu(layer) in restyled:  # is added to what was upsampled
             return upsample(x)
         upsampled.add(layer)
@@ -194,19 +205,19 @@ def _decode(convolutions: Convolutions, restyled: dict, negative_slope: float):
     return _transpose(picture, (0, 2, 3, 1))
 
 
-def _model(outputs, inputs):
+def _model(outputs: list[Tensor], inputs: list[Tensor]) -> openvino.Model:
     from adain.networks.openvino.runtime import openvino
 
     return openvino.Model(outputs, inputs)
 
 
-def _transpose(x, order: tuple[int, ...]):
+def _transpose(x: Tensor, order: tuple[int, ...]) -> Tensor:
     from adain.networks.openvino.runtime import op
 
     return op.transpose(x, np.array(order))
 
 
-def _relu(x, negative_slope: float):
+def _relu(x: Tensor, negative_slope: float) -> Tensor:
     from adain.networks.openvino.runtime import op
 
-    return op.prelu(x, np.float32([negative_slope])) if negative_slope else op.relu(x)
+    return op.prelu(x, np.array([negative_slope], np.float32)) if negative_slope else op.relu(x)

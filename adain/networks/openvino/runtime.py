@@ -5,20 +5,29 @@ here. A program that uses both packages still finds openvino.convert_model: it l
 first used.
 """
 
+from __future__ import annotations
+
 import sys
+from typing import TypeAlias
 
 _CONVERTER = "openvino.tools.ovc"
 _postponed = "openvino" not in sys.modules
 if _postponed:
-    sys.modules[_CONVERTER] = None  # an import of it now fails, which openvino allows for
+    # An import of it now fails, which openvino allows for. (None is documented; typeshed lacks it.)
+    sys.modules[_CONVERTER] = None  # type: ignore[assignment]
 
 import openvino  # noqa: E402
-from openvino import opset13 as op  # noqa: E402, F401
+from openvino import opset13 as op  # noqa: E402
+
+__all__ = ["Tensor", "op", "openvino"]
+
+# What operations take and return.
+Tensor: TypeAlias = "openvino.Node | openvino.Output"
 
 if _postponed:
     del sys.modules[_CONVERTER]
 
-    def _load(name: str):
+    def _load(name: str) -> object:
         if name != "convert_model":
             raise AttributeError(f"module 'openvino' has no attribute '{name}'")
         from openvino.tools.ovc import convert_model
