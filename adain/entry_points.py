@@ -13,6 +13,7 @@ COMMANDS = {
     "prepare": "shrink a collection of pictures once, for training",
     "report": "write a page about a training run",
     "pack": "write a trained network for one style to a single file",
+    "export": "write networks as files for other programs, such as ONNX",
     "calibrate": "measure the value ranges that --precision int8 needs",
     "metrics": "measure content loss, style loss and SSIM of stylized pictures",
     "flicker": "measure how much stylized videos flicker",

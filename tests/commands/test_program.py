@@ -20,6 +20,7 @@ WRONG = {  # what each command refuses before it computes anything
     "prepare": ["none", "target"],
     "report": ["none", "--columns", "1"],
     "pack": ["none", "network.txt"],
+    "export": ["compact", "model.pdf"],
     "calibrate": ["compact", "--content-path", "none", "--style-path", "none"],
     "metrics": ["none", "none", "none"],
     "flicker": ["none", "none"],

@@ -1,0 +1,265 @@
+"""What an exported file computes: its inputs and outputs, and the programs that make them.
+
+A program is written once, with the `Operations` of a format: onnx_file.py adds nodes to a graph,
+tensorflow_file.py calls TensorFlow. Sums and products are the operators of the tensors, so that
+AdaIN itself is that of networks/stats.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from adain.methods.johnson import network as johnson
+from adain.networks.architecture import (
+    DECODER_OUTPUT,
+    decoder_plan,
+    depths_of,
+    encoder_plan,
+    forward,
+    relu,
+    scale,
+)
+from adain.networks.networks import Networks
+from adain.networks.stats import EPSILON, ChannelStats, adain, interpolate
+
+Tensor = Any
+Tensors = dict[str, Tensor]
+ROWS, COLUMNS, CHANNELS, REGIONS = "rows", "columns", "channels", "regions"
+PICTURE = (1, ROWS, COLUMNS, 3)
+
+
+@dataclass(frozen=True)
+class Value:
+    """An input or an output of a file, in float32.
+
+    shape: numbers, and names of what is known later: CHANNELS when the networks are, others when
+        the file is used. Rows and columns are multiples of 8, at least 16.
+    meaning: for the file's metadata and its readers.
+    """
+
+    name: str
+    shape: tuple[int | str, ...]
+    meaning: str
+
+
+CONTENT = Value("content", PICTURE, "photograph, RGB from 0 to 1")
+STYLE = Value("style", PICTURE, "painting, RGB from 0 to 1; may have another size than content")
+ALPHA = Value("alpha", (), "strength of the style, from 0 to 1")
+MEANS = Value("style_mean", (CHANNELS,), "means of the style's features")
+STDS = Value("style_std", (CHANNELS,), "standard deviations of the style's features, above 0")
+STYLIZED = Value("stylized", PICTURE, "result, RGB from 0 to 1, as large as content")
+TILE = Value("tile", PICTURE, "part of a photograph, RGB from 0 to 1")
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a file takes and gives."""
+
+    name: str
+    inputs: tuple[Value, ...]
+    outputs: tuple[Value, ...]
+
+
+# The first is what is exported where nothing else is asked for.
+PARTS = {part.name: part for part in (
+    Part("stylize", (CONTENT, STYLE, ALPHA), (STYLIZED,)),
+    Part("style", (STYLE,), (MEANS, STDS)),
+    Part("transfer", (CONTENT, MEANS, STDS, ALPHA), (STYLIZED,)),
+    # Pictures in tiles and regions with styles of their own: Engine.measure(), transfer_regions().
+    Part("tile-statistics", (
+        TILE, Value("weights", (1, ROWS, COLUMNS), "how much each pixel counts, not all 0")), (
+        Value("mean", (CHANNELS,), "weighted means of the tile's features"),
+        Value("variance", (CHANNELS,), "their weighted variances"))),
+    Part("tile-regions", (
+        TILE, Value("shares", (REGIONS, ROWS, COLUMNS), "of regions in each pixel, 1 in sum"),
+        Value("scales", (REGIONS, CHANNELS), "factors of the features in each region"),
+        Value("shifts", (REGIONS, CHANNELS), "what is added to them then")), (
+        Value("stylized", PICTURE, "result, RGB about 0 to 1, not clipped"),)),
+)}
+ONE_STYLE = Part("stylize", (CONTENT,), (STYLIZED,))  # of a network of one style
+
+
+class Operations(Protocol):
+    """What a format computes with. Activations have its own layout, vectors are (channels,)."""
+
+    def activation(self, picture: Tensor) -> Tensor:
+        """Return a picture (1, rows, columns, 3) in the layout of activations."""
+
+    def picture(self, x: Tensor) -> Tensor:
+        """Return an activation of three channels as a picture."""
+
+    def convolution(self, x: Tensor, name: str, kernel: np.ndarray, bias: np.ndarray | None,
+                    stride: int = 1) -> Tensor:
+        """Return the convolution of x with a kernel (size, size, inputs, outputs).
+
+        x is padded by reflection, so the result is as large, divided by the stride. name: the
+        layer's, such as "encoder/conv1_1".
+        """
+
+    def relu(self, x: Tensor, negative_slope: float) -> Tensor: ...
+
+    def sigmoid(self, x: Tensor) -> Tensor: ...
+
+    def clip(self, x: Tensor) -> Tensor:
+        """Return x within [0, 1]."""
+
+    def max_pool(self, x: Tensor) -> Tensor:
+        """Return the maximum of every 2 x 2 places."""
+
+    def upsample(self, x: Tensor) -> Tensor:
+        """Return x with every row and column twice."""
+
+    def mean(self, x: Tensor) -> Tensor:
+        """Return each channel's mean over rows and columns, which broadcasts with x."""
+
+    def sqrt(self, x: Tensor) -> Tensor: ...
+
+    def per_channel(self, vector: Tensor) -> Tensor:
+        """Return a vector, or an array (channels,), so that it broadcasts with activations."""
+
+    def row(self, channels: Sequence[Tensor]) -> Tensor:
+        """Return what per_channel() or mean() gave as one vector, one after the other."""
+
+    def split(self, table: Tensor, sizes: Sequence[int]) -> list[Tensor]:
+        """Return a vector or table (..., channels) cut into parts of these sizes."""
+
+    def maps(self, maps: Tensor, size: int) -> Tensor:
+        """Return maps (count, rows, columns) as an activation, averaged over size x size pixels."""
+
+    def add_places(self, x: Tensor) -> Tensor:
+        """Return each channel's sum over rows and columns, which broadcasts with x."""
+
+    def mixture(self, shares: Tensor, table: Tensor) -> Tensor:
+        """Return an activation (..., channels) from one (..., regions), by a (regions, channels).
+        """
+
+
+Program = Callable[[Operations, Mapping[str, Tensor]], Tensors]  # from inputs to outputs, by name
+
+
+def program(part: Part, networks: Networks) -> Program:
+    """Return how a part is computed with networks for any style."""
+    return {"stylize": _stylize, "style": _style, "transfer": _transfer,
+            "tile-statistics": _tile_statistics, "tile-regions": _tile_regions,
+            }[part.name](networks)
+
+
+def _stylize(networks: Networks) -> Program:
+    def run(ops: Operations, inputs: Mapping[str, Tensor]) -> Tensors:
+        styles = [_stats(ops, x) for x in encode(ops, networks, inputs["style"])]
+        return {"stylized": ops.clip(_restyle(ops, networks, inputs, styles))}
+
+    return run
+
+
+def _style(networks: Networks) -> Program:
+    def run(ops: Operations, inputs: Mapping[str, Tensor]) -> Tensors:
+        found = [_stats(ops, x) for x in encode(ops, networks, inputs["style"])]
+        return {"style_mean": ops.row([stats.mean for stats in found]),
+                "style_std": ops.row([stats.std for stats in found])}
+
+    return run
+
+
+def _transfer(networks: Networks) -> Program:
+    def run(ops: Operations, inputs: Mapping[str, Tensor]) -> Tensors:
+        vectors = [ops.split(inputs[name], networks.widths) for name in ("style_mean", "style_std")]
+        styles = [ChannelStats(*map(ops.per_channel, pair)) for pair in zip(*vectors)]
+        return {"stylized": ops.clip(_restyle(ops, networks, inputs, styles))}
+
+    return run
+
+
+def _tile_statistics(networks: Networks) -> Program:
+    def run(ops: Operations, inputs: Mapping[str, Tensor]) -> Tensors:
+        means, variances = [], []
+        for name, x in zip(networks.adain_layers, encode(ops, networks, inputs["tile"])):
+            shares = ops.maps(inputs["weights"], scale(name))
+            shares = shares / ops.add_places(shares)
+            means.append(ops.add_places(x * shares))
+            centred = x - means[-1]
+            variances.append(ops.add_places(centred * centred * shares))
+        return {"mean": ops.row(means), "variance": ops.row(variances)}
+
+    return run
+
+
+def _tile_regions(networks: Networks) -> Program:
+    def run(ops: Operations, inputs: Mapping[str, Tensor]) -> Tensors:
+        tables = [ops.split(inputs[name], networks.widths) for name in ("scales", "shifts")]
+        restyled = []
+        for name, x, *pair in zip(networks.adain_layers, encode(ops, networks, inputs["tile"]),
+                                  *tables):
+            shares = ops.maps(inputs["shares"], scale(name))
+            factor, offset = (ops.mixture(shares, table) for table in pair)
+            restyled.append(x * factor + offset)
+        return {"stylized": decode(ops, networks, restyled)}
+
+    return run
+
+
+def _restyle(ops: Operations, networks: Networks, inputs: Mapping[str, Tensor],
+             styles: Sequence[ChannelStats]) -> Tensor:
+    """Return the content with alpha of its features' way to the statistics of the styles."""
+    alpha, restyled = inputs["alpha"], []
+    for x, style in zip(encode(ops, networks, inputs["content"]), styles):
+        content = _stats(ops, x)
+        restyled.append(adain(x, content, interpolate(content, style, alpha)))
+    return decode(ops, networks, restyled)
+
+
+def encode(ops: Operations, networks: Networks, picture: Tensor) -> list[Tensor]:
+    """Return the activations of the AdaIN layers, in their order."""
+    found: Tensors = {}
+
+    def convolve(x: Tensor, layer: str) -> Tensor:
+        x = ops.convolution(x, f"encoder/{layer}", *networks.encoder[layer])
+        return ops.relu(x, networks.negative_slope)
+
+    plan = encoder_plan(depths_of(networks.encoder))
+    for step, x in forward(plan, ops.activation(picture), convolve, lambda x, _: ops.max_pool(x)):
+        if relu(step) in networks.adain_layers:
+            found[relu(step)] = x
+        if len(found) == len(networks.adain_layers):
+            break
+    return [found[name] for name in networks.adain_layers]
+
+
+def decode(ops: Operations, networks: Networks, restyled: Sequence[Tensor]) -> Tensor:
+    """Return the picture that the decoder makes of restyled activations, not clipped."""
+    def convolve(x: Tensor, layer: str) -> Tensor:
+        x = ops.convolution(x, f"decoder/{layer}", *networks.decoder[layer])
+        return x if layer == DECODER_OUTPUT else ops.relu(x, networks.negative_slope)
+
+    *_, (_, x) = forward(decoder_plan(depths_of(networks.decoder)), None, convolve,
+                         lambda x, _: ops.upsample(x), dict(zip(networks.adain_layers, restyled)))
+    return ops.picture(x)
+
+
+def _stats(ops: Operations, x: Tensor) -> ChannelStats:
+    mean = ops.mean(x)
+    centred = x - mean
+    return ChannelStats(mean, ops.sqrt(ops.mean(centred * centred) + EPSILON))
+
+
+def one_style(arrays: johnson.Arrays) -> Program:
+    """Return how a network of one style is computed."""
+    def run(ops: Operations, inputs: Mapping[str, Tensor]) -> Tensors:
+        def layer(name: str, x: Tensor) -> Tensor:
+            kernel, stride = arrays[f"{name}/kernel"], johnson.LAYERS[name].stride
+            if name == johnson.OUTPUT:
+                return ops.convolution(x, name, kernel, arrays[f"{name}/bias"], stride)
+            x = ops.convolution(x, name, kernel, None, stride)
+            target = ChannelStats(*(ops.per_channel(arrays[f"{name}/{vector}"])
+                                    for vector in ("mean", "std")))
+            return adain(x, _stats(ops, x), target)
+
+        x = johnson.forward(ops.activation(inputs["content"]), layer, lambda x: ops.relu(x, 0.0),
+                            lambda x, y: x + y, ops.upsample)
+        return {"stylized": ops.picture(ops.sigmoid(x))}
+
+    return run

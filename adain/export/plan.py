@@ -1,0 +1,67 @@
+"""A plan: everything that the writer of a format needs to know."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from adain import __version__
+from adain.export.parts import CHANNELS, COLUMNS, ROWS, Part, Program, Value
+from adain.networks.architecture import STRIDE
+from adain.networks.networks import Networks, Ranges
+from adain.transfer import style_file
+from adain.transfer.tiling import SMALLEST
+
+PRECISIONS = ("float32", "float16", "int8")
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to write.
+
+    networks: None for a network of one style, whose arrays are in `program` only.
+    size: rows and columns of pictures; None: the user of the file chooses them.
+    precision: one of PRECISIONS.
+    """
+
+    name: str
+    part: Part
+    program: Program
+    networks: Networks | None
+    precision: str
+    size: Size | None
+
+    @property
+    def inputs(self) -> tuple[Value, ...]:
+        return self.part.inputs
+
+    @property
+    def outputs(self) -> tuple[Value, ...]:
+        return self.part.outputs
+
+    @property
+    def ranges(self) -> Ranges | None:
+        """Of the inputs of convolutions, where they are computed in 8 bits."""
+        return self.networks.ranges if self.networks and self.precision == "int8" else None
+
+    def shape(self, value: Value) -> tuple[int | None, ...]:
+        """Return a value's shape in this plan; None for what is known when the file is used."""
+        rows, columns = self.size or (None, None)
+        known = {ROWS: rows, COLUMNS: columns,
+                 CHANNELS: self.networks.channels if self.networks else None}
+        return tuple(known.get(size) if isinstance(size, str) else size for size in value.shape)
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What is written into the file for whoever uses it."""
+        about = {"model": self.name, "part": self.part.name, "precision": self.precision,
+                 "version": __version__, "layout": "float32; pictures NHWC, RGB from 0 to 1"}
+        if self.size is None:
+            about["sizes"] = f"rows and columns: multiples of {STRIDE}, at least {SMALLEST}"
+        if self.networks:
+            about["encoder"] = style_file.fingerprint(self.networks.encoder)
+        for kind, values in (("inputs", self.inputs), ("outputs", self.outputs)):
+            about[kind] = json.dumps({value.name: {"shape": self.shape(value), "is": value.meaning}
+                                      for value in values})
+        return about
