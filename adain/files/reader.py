@@ -64,8 +64,9 @@ def open_picture(source: str | Path | BinaryIO, max_pixels: int = MAX_PIXELS,
     """
     name = source if isinstance(source, str | os.PathLike) else getattr(source, "name", "picture")
     try:
-        with (open(source, "rb") if isinstance(source, str | os.PathLike)
-              else io.BytesIO(source.read())) as file:
+        if not isinstance(source, str | os.PathLike):
+            return open_bytes(source.read(), name, max_pixels, shorter_side, check_size)
+        with open(source, "rb") as file:
             return _decode(file, name, max_pixels, shorter_side, check_size)
     except FileNotFoundError:
         raise ImageError(f"{name} does not exist.") from None
@@ -73,6 +74,16 @@ def open_picture(source: str | Path | BinaryIO, max_pixels: int = MAX_PIXELS,
         raise ImageError(f"{name} is a folder, not a picture.") from None
     except OSError as error:
         raise ImageError(f"{name} cannot be read: {error.strerror or error}.") from None
+    except MemoryError:
+        raise ImageError(f"{name} needs more memory than there is.") from None
+
+
+def open_bytes(data: bytes, name: str | Path, max_pixels: int = MAX_PIXELS,
+               shorter_side: int | None = None,
+               check_size: CheckSize = lambda rows, columns: None) -> Picture:
+    """Return the bytes of a picture file as a Picture, see open_picture(); name: for errors."""
+    try:
+        return _decode(io.BytesIO(data), name, max_pixels, shorter_side, check_size)
     except MemoryError:
         raise ImageError(f"{name} needs more memory than there is.") from None
 
