@@ -21,6 +21,7 @@ A file that writer.Sink writes from a reader.Source has these properties:
 from __future__ import annotations
 
 from fractions import Fraction
+from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
@@ -59,7 +60,7 @@ class Look(NamedTuple):
     has_opacity: bool = False
 
 
-def import_av():
+def import_av() -> ModuleType:
     """Import PyAV and turn off its log; raise OptionError if it is not installed."""
     try:
         import av
@@ -71,4 +72,5 @@ def import_av():
 
 
 def reason(error: Exception) -> str:
+    """Return what an error of FFmpeg or of the system says, without codes."""
     return getattr(error, "strerror", None) or str(error)

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import av
 
 # Seconds by which packets of one stream may be out of order in irregular files.
 JUMP = 0.5
@@ -27,7 +31,7 @@ class Clock:
         """Duration of the packets shifted so far."""
         return self._end - self._start
 
-    def move(self, packet) -> None:
+    def move(self, packet: av.Packet[Any]) -> None:
         """Shift the pts and dts of a packet."""
         unit, index = packet.time_base, packet.stream.index
         if packet.dts is not None and packet.stream.type in ("video", "audio"):

@@ -11,9 +11,13 @@ import codecs
 import os
 import stat
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from adain.errors import ImageError
 from adain.video.clips import import_av, reason
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
 
 # FFmpeg's names of the containers of find.VIDEO_SUFFIXES.
 CONTAINERS = ("mov", "matroska", "avi", "mpeg", "mpegvideo", "mpegts", "asf", "flv", "ogg")
@@ -39,8 +43,15 @@ _SIGNATURES = (
 
 # Encoding of titles that are not valid UTF-8: old programs mostly wrote Latin-1.
 _LATIN_1 = "adain.latin_1"
-codecs.register_error(_LATIN_1, lambda error: (
-    error.object[error.start:error.end].decode("latin-1"), error.end))
+
+
+def _decode_latin_1(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return error.object[error.start:error.end].decode("latin-1"), error.end
+
+
+codecs.register_error(_LATIN_1, _decode_latin_1)
 
 
 def decoder_options(max_pixels: int) -> dict[str, str]:
@@ -51,7 +62,7 @@ def decoder_options(max_pixels: int) -> dict[str, str]:
     return {"max_pixels": str(max_pixels + _ALIGNED)}
 
 
-def open_clip(path: str | Path, max_pixels: int):
+def open_clip(path: str | Path, max_pixels: int) -> InputContainer:
     """Open a video file as a PyAV container.
 
     Args:
@@ -68,8 +79,10 @@ def open_clip(path: str | Path, max_pixels: int):
         raise ImageError(f"{path} is not a readable video: it is {what}.")
     try:
         # The prefix "file:" keeps FFmpeg from reading a colon in the name as a protocol.
-        return av.open(f"file:{path}", options=decoder_options(max_pixels),
-                       container_options=_ALONE, metadata_errors=_LATIN_1)
+        container: InputContainer = av.open(
+            f"file:{path}", options=decoder_options(max_pixels), container_options=_ALONE,
+            metadata_errors=_LATIN_1)
+        return container
     except (av.FFmpegError, OSError) as error:
         said = reason(error)
         if _is_text(head):

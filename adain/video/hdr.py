@@ -39,17 +39,19 @@ def to_standard(image: np.ndarray, transfer: int) -> np.ndarray:
     light *= np.interp(brightest, nodes, gains).astype(np.float32)[..., None]
     # A table over square roots has fine steps in the shadows.
     roots = np.sqrt(np.clip(light, 0, 1, out=light), out=light)
-    return _encoding()[(roots * (_LEVELS - 1) + 0.5).astype(np.uint16)]
+    levels: np.ndarray = _encoding()[(roots * (_LEVELS - 1) + 0.5).astype(np.uint16)]
+    return levels
 
 
 def pq_to_light(signal: np.ndarray) -> np.ndarray:
     """SMPTE ST 2084: signal in [0, 1] -> cd/m2."""
     power = signal ** (32 / 2523)
-    return 10000 * (np.maximum(power - 3424 / 4096, 0)
+    light: np.ndarray = 10000 * (np.maximum(power - 3424 / 4096, 0)
                     / (2413 / 128 - 2392 / 128 * power)) ** (16384 / 2610)
+    return light
 
 
-def light_to_pq(light: np.ndarray) -> np.ndarray:
+def light_to_pq(light: np.ndarray | float) -> np.ndarray:
     """cd/m2 -> signal in [0, 1]."""
     power = (np.asarray(light) / 10000) ** (2610 / 16384)
     return ((3424 / 4096 + 2413 / 128 * power) / (1 + 2392 / 128 * power)) ** (2523 / 32)

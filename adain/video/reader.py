@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -29,10 +30,15 @@ from adain.video.deinterlace import Deinterlacer
 from adain.video.file import decoder_options, open_clip
 from adain.video.webm_alpha import AlphaDecoder
 
+if TYPE_CHECKING:
+    import av
+
 MATRICES = (BT709, 4, *BT601_LIKE, 7, BT2020)  # the matrices that swscale supports
 HD_ROWS = 720  # from this height on, players assume BT.709 for untagged colours
 _KINDS = {"video": "further video", "data": "data stream", "attachment": "attachment"}
 _UNKNOWN = "stream of unknown kind"
+
+Item: TypeAlias = "Frame | av.Packet[Any]"  # of a Source
 
 
 class Source:
@@ -57,10 +63,10 @@ class Source:
 
     def _choose_streams(self) -> None:
         streams, cover = self.container.streams, import_av().stream.Disposition.attached_pic
-        self._video = next((stream for stream in streams.video if not stream.disposition & cover),
-                           None)
-        if self._video is None:
+        videos = [stream for stream in streams.video if not stream.disposition & cover]
+        if not videos:
             raise ImageError(f"{self.path} has no video.")
+        self._video = videos[0]
         self.others = [*streams.audio, *streams.subtitles]
         kinds = Counter(
             "cover picture" if stream.disposition & cover else _KINDS.get(stream.type, _UNKNOWN)
@@ -78,12 +84,14 @@ class Source:
                              f"raise it with `max_pixels={pixels}`.")
         context.options = decoder_options(max_pixels)
         self._video.thread_type = "AUTO"
-        self._alpha = None
+        self._alpha: AlphaDecoder | None = None
         if self._video.metadata.get("alpha_mode") == "1" and context.name in ("vp8", "vp9"):
             self._alpha = AlphaDecoder(context.name, context.options)
 
     def _examine(self) -> None:
         """Read from the headers what Sink needs."""
+        if self._video.time_base is None:
+            raise ImageError(f"{self.path} has a video without a time base.")
         self.time_base = self._video.time_base
         self.rate = self._video.average_rate or self._video.guessed_rate or Fraction(25)
         self.frames = self._video.frames or self._guess_frames()  # None: unknown
@@ -97,7 +105,8 @@ class Source:
         """Read size, rotation and colours from the first frame."""
         self._size: tuple[int, int] | None = None
         self._pts: int | None = None
-        self._items, self._seen = self._decode(), []
+        self._items = self._decode()
+        self._seen: list[Item] = []
         while self._size is None:
             item = next(self._items, None)
             if item is None:
@@ -109,7 +118,7 @@ class Source:
         microseconds = self.container.duration
         return None if microseconds is None else round(microseconds * self.rate / 1_000_000)
 
-    def __iter__(self) -> Iterator:
+    def __iter__(self) -> Iterator[Item]:
         """Yield each item once."""
         while self._seen:
             yield self._seen.pop(0)
@@ -124,10 +133,10 @@ class Source:
     def __enter__(self) -> Source:
         return self
 
-    def __exit__(self, *exception) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.container.close()
 
-    def _decode(self) -> Iterator:
+    def _decode(self) -> Iterator[Item]:
         av, whole = import_av(), Deinterlacer()
         try:
             for packet in self.container.demux(self._video, *self.others):
@@ -140,7 +149,7 @@ class Source:
                 if self._alpha is not None:
                     self.damaged += self._alpha.add(packet)
                 try:
-                    frames = packet.decode()
+                    frames = self._video.decode(packet)
                 except av.FFmpegError:
                     self.damaged += 1
                     continue
@@ -150,7 +159,7 @@ class Source:
         except (av.FFmpegError, OSError) as error:
             raise ImageError(f"{self.path} cannot be read on: {reason(error)}.") from None
 
-    def _convert(self, frame) -> Frame:
+    def _convert(self, frame: av.VideoFrame) -> Frame:
         if frame.colorspace not in MATRICES:
             is_hdr = frame.color_trc in (hdr.PQ, hdr.HLG)
             frame.colorspace = BT2020 if is_hdr else BT709 if frame.height >= HD_ROWS else BT601
@@ -158,19 +167,13 @@ class Source:
             self._size, self._turns = (frame.width, frame.height), round(frame.rotation / 90) % 4
             self.look = self._look(frame)
         # The size can change within a clip; the result has that of the first frame.
-        opacity = self._opacity(frame)
-        picture = images.fill_transparent(self._colours(frame), opacity)
+        columns, rows = self._size
+        opacity = self._opacity(frame, columns, rows)
+        picture = images.fill_transparent(_colours(frame, columns, rows), opacity)
         return Frame(np.rot90(picture, self._turns), *self._time(frame),
                      None if opacity is None else np.rot90(opacity, self._turns))
 
-    def _colours(self, frame) -> np.ndarray:
-        if frame.color_trc in (hdr.PQ, hdr.HLG):
-            deep = frame.reformat(*self._size, "rgb48le", interpolation=EXACT).to_ndarray()
-            return hdr.to_standard(deep, frame.color_trc)
-        return frame.reformat(*self._size, "rgb24", interpolation=EXACT).to_ndarray()
-
-    def _opacity(self, frame) -> np.ndarray | None:
-        columns, rows = self._size
+    def _opacity(self, frame: av.VideoFrame, columns: int, rows: int) -> np.ndarray | None:
         if self._alpha is not None:
             opacity = self._alpha.take(frame.pts)
             opacity = None if opacity is None else images.resize(opacity, rows, columns)
@@ -180,15 +183,15 @@ class Source:
             return None
         return None if opacity is None or opacity.min() == 255 else opacity
 
-    def _look(self, frame) -> Look:
-        size, shape = (frame.height, frame.width), self._video.sample_aspect_ratio
+    def _look(self, frame: av.VideoFrame) -> Look:
+        rows, columns, shape = frame.height, frame.width, self._video.sample_aspect_ratio
         if self._turns % 2:
-            size, shape = size[::-1], 1 / shape if shape else None
+            rows, columns, shape = columns, rows, 1 / shape if shape else None
         colours = ((BT709,) * 3 if frame.color_trc in (hdr.PQ, hdr.HLG)
                    else (frame.colorspace, frame.color_primaries, frame.color_trc))
-        return Look(*size, shape, *colours, self._alpha is not None or _has_alpha(frame))
+        return Look(rows, columns, shape, *colours, self._alpha is not None or _has_alpha(frame))
 
-    def _time(self, frame) -> tuple[int, int]:
+    def _time(self, frame: av.VideoFrame) -> tuple[int, int]:
         """Return pts and duration; old containers omit them, damaged ones repeat them."""
         tick = max(1, round(1 / self.rate / self.time_base))
         if self._pts is None:
@@ -198,5 +201,13 @@ class Source:
         return self._pts, frame.duration or tick
 
 
-def _has_alpha(frame) -> bool:
+def _colours(frame: av.VideoFrame, columns: int, rows: int) -> np.ndarray:
+    """Return the pixels of a frame in sRGB, uint8 (rows, columns, 3)."""
+    if frame.color_trc in (hdr.PQ, hdr.HLG):
+        deep = frame.reformat(columns, rows, "rgb48le", interpolation=EXACT).to_ndarray()
+        return hdr.to_standard(deep, frame.color_trc)
+    return frame.reformat(columns, rows, "rgb24", interpolation=EXACT).to_ndarray()
+
+
+def _has_alpha(frame: av.VideoFrame) -> bool:
     return any(component.is_alpha for component in frame.format.components)

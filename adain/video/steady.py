@@ -13,6 +13,7 @@ At a cut both averages start again. `adain flicker` measures the effect.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -36,6 +37,14 @@ STILL, MOVING = 6 / 255, 12 / 255
 CUT = 0.45
 
 
+class _State(NamedTuple):
+    """What the next frame is compared with."""
+
+    pixels: np.ndarray  # averaged over time, float32 (rows, columns, 3)
+    own: ChannelStats  # of the frame alone
+    mean: ChannelStats  # averaged over time
+
+
 class SteadyStylizer:
     """Stylizes the frames of one video in order.
 
@@ -57,9 +66,7 @@ class SteadyStylizer:
         self._style, self._alpha, self._smoothing = style, alpha, smoothing
         self._progress = progress
         self._time = 0.0
-        self._pixels: np.ndarray | None = None  # averaged pixels of the last frame
-        self._own: ChannelStats | None = None  # statistics of the last frame
-        self._mean: ChannelStats | None = None  # average of the statistics
+        self._state: _State | None = None  # after the last frame
         self.cuts = 0
 
     def stylize(self, image: np.ndarray, time: float) -> np.ndarray:
@@ -71,29 +78,28 @@ class SteadyStylizer:
         """
         rows, columns = image.shape[:2]
         image = tiling.to_float(tiling.pad(image))
-        if self._mean is None or not self._smoothing:
+        if self._state is None or not self._smoothing:
             result = self._start(image)
         else:
-            result = self._go_on(image, max(time - self._time, 1e-3))
+            result = self._go_on(self._state, image, max(time - self._time, 1e-3))
         self._time = time
         return result[:rows, :columns]
 
     def _start(self, image: np.ndarray) -> np.ndarray:
-        self._pixels = image
-        result, self._own = self._transfer(image, None, 1.0)
-        self._mean = self._own
+        result, own = self._transfer(image, None, 1.0)
+        self._state = _State(image, own, own)
         return result
 
-    def _go_on(self, image: np.ndarray, seconds: float) -> np.ndarray:
-        pixels = calm(self._pixels, image, _share(seconds, PIXELS * self._smoothing))
+    def _go_on(self, last: _State, image: np.ndarray, seconds: float) -> np.ndarray:
+        pixels = calm(last.pixels, image, _share(seconds, PIXELS * self._smoothing))
         share = _share(seconds, self._smoothing)
-        result, mean = self._transfer(pixels, self._mean, share)
-        # mean = (1 - share) * self._mean + share * own, solved for the frame's statistics:
-        own = interpolate(self._mean, mean, 1 / share)
-        if jump(self._own, own) > CUT:
+        result, mean = self._transfer(pixels, last.mean, share)
+        # mean = (1 - share) * last.mean + share * own, solved for the frame's statistics:
+        own = interpolate(last.mean, mean, 1 / share)
+        if jump(last.own, own) > CUT:
             self.cuts += 1
             return self._start(image)
-        self._pixels, self._own, self._mean = pixels, own, mean
+        self._state = _State(pixels, own, mean)
         return result
 
     def _transfer(self, image: np.ndarray, mean: ChannelStats | None,
@@ -126,7 +132,8 @@ def calm(before: np.ndarray, image: np.ndarray, share: float) -> np.ndarray:
     motion = np.clip((around - STILL) * (1 / (MOVING - STILL)), share, 1)
     change *= motion[..., None]
     change += before
-    return change
+    moved: np.ndarray = change
+    return moved
 
 
 def jump(before: ChannelStats, after: ChannelStats) -> float:

@@ -13,9 +13,9 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from adain.errors import OptionError
 from adain.files import images
@@ -65,7 +65,7 @@ def stylize_video(stylizer: Stylizer, source: str | Path, target: str | Path, st
         raise OptionError(f"{target} is the clip itself; name another file for the result.")
     started, frames = time.perf_counter(), 0
 
-    def before_each(tiles: Sequence) -> Iterator:
+    def before_each(tiles: Sequence[Any]) -> Iterator[Any]:
         for tile in checked(tiles, stop):
             if progress is not None:
                 progress(frames, clip.frames)
@@ -77,7 +77,7 @@ def stylize_video(stylizer: Stylizer, source: str | Path, target: str | Path, st
           ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer):
         items = iter(clip)
         reading = deque(reader.submit(next, items, None) for _ in range(AHEAD))
-        writing = deque()
+        writing: deque[Future[None]] = deque()
         while (item := reading.popleft().result()) is not None:
             reading.append(reader.submit(next, items, None))
             if isinstance(item, Frame):

@@ -20,6 +20,7 @@ from adain.video.steady import SMOOTHING, SteadyStylizer
 
 if TYPE_CHECKING:
     from cv2 import VideoCapture
+    from PIL.ImageTk import PhotoImage
 
 
 class Window(Protocol):
@@ -65,7 +66,7 @@ def stylize_webcam(stylizer: Stylizer, camera: int | VideoCapture, style: Channe
         capture.release()
 
 
-def _show(capture, steady: SteadyStylizer, window: Window) -> Summary:
+def _show(capture: VideoCapture, steady: SteadyStylizer, window: Window) -> Summary:
     started, frames = time.perf_counter(), 0
     # Read the next picture while this one is computed.
     with ThreadPoolExecutor(1) as reader:
@@ -115,14 +116,15 @@ class TkWindow:
             raise OptionError(f"no window can be opened: {error}.") from None
         self._root.title(title)
         self._root.resizable(False, False)
-        self._open, self._photo = True, None
+        self._open = True
+        self._photo: PhotoImage | None = None
         for key in ("<Escape>", "q"):
             self._root.bind(key, self._quit)
         self._root.protocol("WM_DELETE_WINDOW", self._quit)
         self._label = tkinter.Label(self._root, borderwidth=0)
         self._label.pack()
 
-    def _quit(self, _event=None) -> None:
+    def _quit(self, _event: object = None) -> None:
         self._open = False
 
     def show(self, image: np.ndarray) -> bool:
@@ -132,7 +134,7 @@ class TkWindow:
         picture = Image.fromarray(image)
         if self._photo is None or (self._photo.width(), self._photo.height()) != picture.size:
             self._photo = ImageTk.PhotoImage(picture)
-            self._label.configure(image=self._photo)
+            self._label.configure(image=str(self._photo))
         else:
             self._photo.paste(picture)
         self._root.update()

@@ -5,9 +5,14 @@ FFmpeg's native decoders ignore it. Those of libvpx decode it, but cannot limit 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from adain.video.clips import import_av
+
+if TYPE_CHECKING:
+    import av
 
 _ID_BYTES = 8  # Matroska's BlockAddID, before the data
 
@@ -24,9 +29,9 @@ class AlphaDecoder:
         self._context = import_av().CodecContext.create(codec, "r")
         self._context.options = options
         self._context.thread_type = "SLICE"  # frame threads would delay frames
-        self._found: dict[int, np.ndarray] = {}
+        self._found: dict[int | None, np.ndarray] = {}
 
-    def add(self, packet) -> int:
+    def add(self, packet: av.Packet[Any]) -> int:
         """Decode the side data of a packet; return 1 if they are damaged, else 0.
 
         A frame with damaged side data is opaque.
@@ -47,11 +52,13 @@ class AlphaDecoder:
         """Return the opacity, uint8 (rows, columns), of the frame at `pts`; None if opaque."""
         found = self._found.pop(pts, None)
         # Drop the opacity of frames that were never decoded.
-        self._found = {time: one for time, one in self._found.items() if pts is None or time > pts}
+        self._found = {time: one for time, one in self._found.items()
+                       if pts is None or time is None or time > pts}
         return found
 
 
-def _luma(frame) -> np.ndarray:
+def _luma(frame: av.VideoFrame) -> np.ndarray:
     plane = frame.planes[0]
-    rows = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
-    return rows[:, :plane.width].copy()
+    rows = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
+    luma: np.ndarray = rows[:, :plane.width].copy()
+    return luma

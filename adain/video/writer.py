@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from adain.errors import ImageError, OptionError
 from adain.files.writer import on_white
 from adain.video.clips import BT601_625, BT601_LIKE, BT709, EXACT, Frame, Look, import_av, reason
-from adain.video.reader import Source
+from adain.video.reader import Item, Source
+
+if TYPE_CHECKING:
+    import av
+    from av.stream import Stream
+    from av.video.codeccontext import VideoCodecContext
 
 # Container and video codec by suffix.
 FORMATS = {".mp4": ("mp4", "libx264"), ".m4v": ("mp4", "libx264"), ".mov": ("mov", "libx264"),
@@ -40,7 +47,8 @@ class Sink:
 
     def __init__(self, path: str | Path, source: Source, target: str | Path | None = None) -> None:
         check_writable_format(path)
-        self._target, self._failure = target or path, None
+        self._target = target or path
+        self._failure: ImageError | None = None
         name, codec = FORMATS[Path(path).suffix.lower()]
         self._av, self._source, self._even = import_av(), source, codec == "libx264"
         self._time_base, self.damaged = source.time_base, 0
@@ -61,7 +69,7 @@ class Sink:
             self._container.close()
             raise
 
-    def _describe(self, context, look: Look) -> None:
+    def _describe(self, context: VideoCodecContext, look: Look) -> None:
         context.height, context.width = (
             side + side % 2 if self._even else side for side in look[:2])
         context.pix_fmt = "yuva420p" if self._keeps_opacity else "yuv420p"
@@ -75,8 +83,10 @@ class Sink:
         # swscale has one code for all matrices that equal BT.601.
         self._matrix = BT709 if context.colorspace == BT709 else BT601_625
 
-    def _add_others(self, name: str):
-        copies, left_out = {}, list(self._source.left_out)
+    def _add_others(self, name: str) -> tuple[dict[int, Stream], tuple[str, ...]]:
+        """Return the copied streams by their index in the source, and what cannot be copied."""
+        copies: dict[int, Stream] = {}
+        left_out = list(self._source.left_out)
         for stream in self._source.others:
             if stream.type == "audio" and not getattr(stream.codec_context, "sample_rate", 0):
                 left_out.append("sound of unknown format")
@@ -98,7 +108,7 @@ class Sink:
     def __enter__(self) -> Sink:
         return self
 
-    def __exit__(self, kind, *exception) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *exception: object) -> None:
         try:
             self._container.close()
         except self._av.FFmpegError:
@@ -112,7 +122,7 @@ class Sink:
         border = ((0, image.shape[0] % 2), (0, image.shape[1] % 2), (0, 0))
         return np.pad(image, border[:image.ndim], mode="symmetric")
 
-    def write(self, item) -> None:
+    def write(self, item: Item) -> None:
         """Write an item of the source: a packet, or a Frame with a new picture in size of fit()."""
         with self._errors():
             self._container.start_encoding()  # writes the header
@@ -126,18 +136,20 @@ class Sink:
             frame.pts, frame.duration, frame.time_base = item.pts, item.duration, self._time_base
             self._container.mux(self._video.encode(frame))
 
-    def _frame(self, image: np.ndarray, opacity: np.ndarray | None):
+    def _frame(self, image: np.ndarray, opacity: np.ndarray | None) -> av.VideoFrame:
+        kind = "rgb24"
         if self._keeps_opacity:
             if opacity is None:
                 opacity = np.full(image.shape[:2], 255, np.uint8)
-            return self._av.VideoFrame.from_ndarray(np.dstack([image, opacity]), format="rgba")
-        if opacity is not None:
+            image, kind = np.dstack([image, opacity]), "rgba"
+        elif opacity is not None:
             image = on_white(image, self.fit(opacity))
             if _TRANSPARENCY not in self.left_out:
                 self.left_out += (_TRANSPARENCY,)
-        return self._av.VideoFrame.from_ndarray(image, format="rgb24")
+        frame: av.VideoFrame = self._av.VideoFrame.from_ndarray(image, format=kind)
+        return frame
 
-    def _copy(self, packet) -> None:
+    def _copy(self, packet: av.Packet[Any]) -> None:
         index, av = packet.stream.index, self._av
         if packet.dts is not None:
             # Damaged and joined recordings jump back in time, which no container accepts.
@@ -159,7 +171,8 @@ class Sink:
             self._container.close()
 
     @contextmanager
-    def _errors(self):
+    def _errors(self) -> Iterator[None]:
+        """Raise what FFmpeg reports as ImageError."""
         if self._failure is not None:  # FFmpeg crashes if writing the header has failed
             raise self._failure
         try:
