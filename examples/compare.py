@@ -15,7 +15,7 @@ from pathlib import Path
 from adain.commands import run
 from adain.errors import ImageError
 from adain.files import images
-from adain.jobs.sheet import sheet
+from adain.files.contact_sheet import sheet
 
 PAIRS = ["bakery_window__van_gogh_starry_night", "chelsea_cat__klimt_kiss",
          "golden_gate_bridge__hokusai_great_wave", "eiffel_tower_day__seurat_grande_jatte",

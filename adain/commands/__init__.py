@@ -24,7 +24,8 @@ from adain.files import find
 from adain.progress import Stopped
 
 PATH_OPTIONS = ("content_path", "style_path", "masks", "out_path", "save_style", "sheet",
-                "evolution", "checkpoint", "vgg_path", "decoder_path", "log_path", "continue_from")
+                "evolution", "checkpoint", "vgg_path", "decoder_path", "log_path", "continue_from",
+                "gallery")
 PATH_ARGUMENTS = ("source", "target", "model", "file")
 _FLAGS = {"masks": "mask"}  # where an option is not called as the parameter that it sets
 # `name` or `name=value` in a message of the library.

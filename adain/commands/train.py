@@ -73,7 +73,11 @@ def parser(method: str = methods.ADAIN) -> argparse.ArgumentParser:
     running.add_argument("--picture-cache", type=float, default=0.0, metavar="GB",
                          help="keep decoded pictures in this much memory: where all of them fit, a "
                               "fast GPU does not wait for them (default 0)")
-    add(running, TrainConfig, "precision", "jit")
+    running.add_argument("--gallery", metavar="DIR",
+                         help="folder with photographs in content/ and paintings in style/ that "
+                              "are not trained on: content, style, SSIM and a contact sheet of "
+                              "them are recorded, and the best checkpoint is kept")
+    add(running, TrainConfig, "evaluate_every", "gallery_size", "precision", "jit")
     running.add_argument("--device", choices=DEVICES, default="auto",
                          help="auto: a GPU if there is one; gpu: fail without one (default auto)")
     running.add_argument("--allow-changes", action="store_true",
@@ -98,6 +102,7 @@ def main(arguments: list[str] | None = None) -> None:
     train(config, options["content_path"], options["style_path"], options["checkpoint"],
           log_path=options["log_path"], continue_from=options["continue_from"],
           device=options["device"], picture_cache=options["picture_cache"],
+          gallery=options["gallery"],
           allow_changes=options["allow_changes"], command=command(arguments))
 
 

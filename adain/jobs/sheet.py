@@ -1,4 +1,4 @@
-"""Contact sheets."""
+"""The contact sheet of a batch."""
 
 from __future__ import annotations
 
@@ -9,31 +9,12 @@ import numpy as np
 
 from adain.errors import OptionError
 from adain.files import images
+from adain.files.contact_sheet import GAP, SIZE, cell, sheet
 from adain.files.images import Picture
-from adain.jobs.painter import Painter, middle_square
+from adain.jobs.painter import Painter
 from adain.jobs.pipeline import Job
 from adain.jobs.room import Claim
 from adain.methods.recipe import Style
-
-GAP = 4  # white pixels between cells
-SIZE = 256  # of a cell
-
-
-def sheet(rows: Sequence[Sequence[np.ndarray | None]], size: int = SIZE) -> np.ndarray:
-    """Return a contact sheet, uint8 RGB, of the middle square of each picture.
-
-    Args:
-        rows: rows of equally many uint8 RGB pictures; None leaves a cell white.
-        size: side of a cell in pixels.
-    """
-    side = size + GAP
-    result = np.full((len(rows) * side - GAP, len(rows[0]) * side - GAP, 3), 255, np.uint8)
-    for down, row in enumerate(rows):
-        for across, picture in enumerate(row):
-            if picture is not None:
-                result[down * side:down * side + size, across * side:across * side + size] = (
-                    cell(picture, size))
-    return result
 
 
 def check_size(path: Path, jobs: Sequence[Job], max_pixels: int) -> None:
@@ -45,11 +26,6 @@ def check_size(path: Path, jobs: Sequence[Job], max_pixels: int) -> None:
         raise OptionError(f"a sheet of {columns} x {rows} pixels is too large for {path}: "
                           f"{kind.name} holds {kind.longest_side} a side, `max_pixels` allows "
                           f"{max_pixels} in all. Make several, or name a .png file.")
-
-
-def cell(picture: np.ndarray, size: int) -> np.ndarray:
-    """Return the middle square of a picture, `size` pixels a side."""
-    return images.resize(middle_square(picture, min(picture.shape[:2])), size, size)
 
 
 class Cells:

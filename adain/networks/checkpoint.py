@@ -191,14 +191,20 @@ def _clean(folder: Path) -> None:
 
 
 def best(folder: Path) -> Path | None:
-    """Return the checkpoint with the lowest validation loss, or None if none has one."""
-    losses: dict[Path, float] = {}
-    for path in list_all(folder):
-        with suppress(WeightsError):
-            found = _read_config(path)
-            if found.config.get("validation"):
-                losses[path] = found.config["validation"]["loss"]
-    return min(losses, key=losses.__getitem__) if losses else None
+    """Return the checkpoint with the lowest loss on the gallery, or None if none has one.
+
+    Where no checkpoint was measured with a gallery: the one with the lowest validation loss.
+    """
+    for measured in ("gallery", "validation"):
+        losses: dict[Path, float] = {}
+        for path in list_all(folder):
+            with suppress(WeightsError):
+                found = _read_config(path)
+                if found.config.get(measured):
+                    losses[path] = found.config[measured]["loss"]
+        if losses:
+            return min(losses, key=losses.__getitem__)
+    return None
 
 
 def list_all(folder: Path) -> list[Path]:
@@ -297,7 +303,7 @@ def _read_config(path: Path) -> Checkpoint:
 
 def _check_config(config: dict[str, Any]) -> None:
     """Raise ValueError unless the entries that are used are there, and of their types."""
-    options, validation = config.get("options"), config.get("validation")
+    options = config.get("options")
     if not isinstance(options, dict) or not isinstance(options.get("model"), str):
         raise ValueError("it has no options with a model")
     if not isinstance(options.get("vgg_path"), str | None):
@@ -306,9 +312,11 @@ def _check_config(config: dict[str, Any]) -> None:
         raise ValueError("step is no number")
     if not is_number(config.get("seconds", 0), 0):
         raise ValueError("seconds is no number")
-    if validation is not None and not (
-            isinstance(validation, dict) and is_number(validation.get("loss"))):
-        raise ValueError("validation has no loss")
+    for entry in ("validation", "gallery"):
+        measured = config.get(entry)
+        if measured is not None and not (
+                isinstance(measured, dict) and is_number(measured.get("loss"))):
+            raise ValueError(f"{entry} has no loss")
     for entry, kind in (("method", str), ("device", str), ("command", str | None),
                         ("versions", dict), ("data", dict)):
         if entry in config and not isinstance(config[entry], kind):

@@ -39,6 +39,12 @@ class TrainConfig:
     validation_split: float = option(
         0.0, "share of both folders, e.g. 0.01, to hold out; its loss is measured at every "
         "checkpoint, and the best checkpoint is kept", minimum=0, below=1, metavar="SHARE")
+    gallery_size: int = option(
+        256, "measure the pictures of `gallery` as squares of this size", minimum=16,
+        metavar="PIXELS")
+    evaluate_every: int | None = option(
+        None, "steps between measurements of `gallery`; each checkpoint is measured, too "
+        "(default: checkpoints only)", minimum=1, metavar="STEPS")
     hue_rotation: float = option(
         0.0, "rotate the hue of this share of the style crops by a random angle: more colours "
         "than the paintings have", minimum=0, maximum=1, metavar="SHARE")
@@ -111,6 +117,9 @@ class TrainConfig:
             raise OptionError("`style_layer_weights` must be one number of at least 0 for each of "
                               f"{', '.join(STYLE_LAYERS)}, not all 0; received "
                               f"{' '.join(map(str, layers))}.")
+        if self.gallery_size % 8:
+            raise OptionError("`gallery_size` must be a multiple of 8; received "
+                              f"{self.gallery_size}.")
         trains_encoder = preset(self.model).trains_encoder
         if self.gram and self.cached_crops:
             raise OptionError("`cached_crops` keeps means and deviations, which `gram` does not "

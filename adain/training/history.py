@@ -1,7 +1,8 @@
 """history.jsonl: what a run measured, one JSON object a line, for reports and plots.
 
 Lines of training have "step", "seconds" (of training, over resumes), "losses", "learning_rate",
-"images_per_second" and "waited"; lines of validation have "step" and "validation".
+"images_per_second" and "waited"; lines of validation have "step" and "validation", those of the
+gallery "step" and "gallery".
 """
 
 from __future__ import annotations
@@ -64,11 +65,11 @@ def _parse(line: bytes) -> dict[str, Any] | None:
         return None
     names = ("loss", "content", "style")
     numbers = [found.get("step")]
-    for part in ("losses", "validation"):
+    for part, needed in (("losses", names), ("validation", names), ("gallery", (*names, "ssim"))):
         if part in found:
             if not isinstance(found[part], dict):
                 return None
-            numbers += [found[part].get(name) for name in names]
+            numbers += [found[part].get(name) for name in needed]
     if "losses" in found:
         numbers += [found.get(name) for name in ("seconds", "images_per_second", "waited")]
     return found if all(is_number(value) for value in numbers) else None

@@ -149,7 +149,7 @@ def _fit(method: Method, config: TrainConfig, batches: Batches, watch: Watch, fo
         logger.info("done: python stylize.py --checkpoint %s %s", folder, method.usage)
     best = checkpoint.best(folder)
     if best:
-        logger.info("lowest validation loss: %s", best)
+        logger.info("lowest loss on pictures that it was not trained on: %s", best)
     return model
 
 

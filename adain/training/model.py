@@ -51,6 +51,10 @@ class RecordedModel(keras.Model):
         """Return what a checkpoint keeps of the networks, by the names in its model.npz."""
         raise NotImplementedError
 
+    def stylize(self, contents: np.ndarray, styles: np.ndarray) -> np.ndarray:
+        """Return each content in its style; all are uint8 (n, rows, columns, 3)."""
+        raise NotImplementedError
+
     def preview(self, examples: np.ndarray) -> np.ndarray:
         """Return rows of content | style | stylized for Watch.previews, as one uint8 picture."""
         raise NotImplementedError
@@ -187,9 +191,12 @@ class TrainingModel(RecordedModel):
         return arrays if encoder is self.vgg else arrays | to_arrays(get_weights(encoder),
                                                                      "encoder")
 
+    def stylize(self, contents: np.ndarray, styles: np.ndarray) -> np.ndarray:
+        stylized = ops.convert_to_numpy(self.transfer(
+            *(pictures.astype(np.float32) / 255 for pictures in (contents, styles))))
+        return (np.clip(np.nan_to_num(stylized), 0, 1) * 255 + 0.5).astype(np.uint8)
+
     def preview(self, pairs: np.ndarray) -> np.ndarray:
-        pictures = pairs.astype(np.float32) / 255
-        stylized = ops.convert_to_numpy(self.transfer(pictures[:, 0], pictures[:, 1]))
-        stylized = (np.clip(np.nan_to_num(stylized), 0, 1) * 255 + 0.5).astype(np.uint8)
+        stylized = self.stylize(pairs[:, 0], pairs[:, 1])
         return np.concatenate([np.concatenate([content, style, result], axis=1)
                                for (content, style), result in zip(pairs, stylized)])

@@ -1,4 +1,4 @@
-"""What a training run records: summaries, validation, previews, checkpoints."""
+"""What a training run records: summaries, validation, gallery, previews, checkpoints."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from adain.progress import StopRequest, duration
 from adain.training.config import TrainConfig
 from adain.training.events import EventWriter
 from adain.training.history import History
+from adain.training.judge import GalleryRecorder, Judge
 from adain.training.watch import Batches, Watch
 
 logger = logging.getLogger(__name__)
@@ -45,6 +46,10 @@ class Recorder(keras.callbacks.Callback):
         self.batches = batches
         self.history = History(folder, first_step) if events else None
         self.step = self.saved_step = first_step
+        self.gallery = None
+        if events and watch.gallery is not None:
+            self.gallery = GalleryRecorder(Judge(watch.gallery, config), folder, events,
+                                           self.history)
         self.stop = stop
         self.losses: dict[str, float] = {}
         self._unchecked: tuple[int, dict] | None = None  # a step and its logs
@@ -77,8 +82,12 @@ class Recorder(keras.callbacks.Callback):
             self.summarise()
         if saves:
             self.save()
-        elif self.step == 1:
-            self.preview()
+        else:
+            if self.step == 1:
+                self.preview()
+            if config.evaluate_every and self.step % config.evaluate_every == 0:
+                self.check()
+                self.evaluate()
         if stop:
             self.model.stop_training = True
 
@@ -158,6 +167,15 @@ class Recorder(keras.callbacks.Callback):
                         values["loss"], values["content"], values["style"])
         return values
 
+    def evaluate(self) -> dict[str, float] | None:
+        """Measure the gallery and return the scores; None where there is no gallery."""
+        if self.gallery is None:
+            return None
+        scores = self.gallery.record(self.step, self.seconds, self.model.stylize)
+        step, began = self._summary
+        self._summary = step, began + scores["seconds"]  # measuring is no training time
+        return scores
+
     def save(self) -> None:
         """Write a checkpoint and a preview named by its step."""
         arrays = self.model.networks()
@@ -166,7 +184,8 @@ class Recorder(keras.callbacks.Callback):
         if not all(np.isfinite(array).all() for array in arrays.values()):
             self.fail("weights became infinite or NaN", self.step)
         config = {"step": self.step, "seconds": self.seconds, "losses": self.losses,
-                  "validation": self.validate(), "options": dataclasses.asdict(self.config),
+                  "validation": self.validate(), "gallery": self.evaluate(),
+                  "options": dataclasses.asdict(self.config),
                   "data": self.watch.data, "command": self.watch.command,
                   "device": describe_device(),
                   "versions": {"adain": __version__, "keras": keras.__version__,

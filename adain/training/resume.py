@@ -17,7 +17,8 @@ from adain.training.config import TrainConfig
 
 logger = logging.getLogger(__name__)
 
-FREE = ("max_iter", "save_iter", "summary_iter", "keep")  # change nothing that is computed
+# What changes nothing that is computed.
+FREE = ("max_iter", "save_iter", "summary_iter", "keep", "gallery_size", "evaluate_every")
 NOTED = ("jit", "initialization")  # change no more than rounding, or no step after the first
 
 

@@ -22,6 +22,8 @@ from adain.networks.weights import load_encoder
 from adain.progress import StopRequest, stop_on_signals
 from adain.training import data, distribution, features, framework
 from adain.training.config import TrainConfig
+from adain.training.gallery import Gallery, overlap
+from adain.training.gallery import read as read_gallery
 from adain.training.picture_cache import PictureCache
 from adain.training.resume import describe_pictures
 from adain.training.watch import Watch
@@ -34,8 +36,9 @@ PREVIEWS = 4  # examples that are stylized at every checkpoint
 def train(config: TrainConfig, content_path: str | Path, style_path: str | Path,
           folder: str | Path, *, log_path: str | Path | None = None,
           continue_from: str | Path | None = None, device: str = "auto",
-          picture_cache: float = 0.0, allow_changes: bool = False,
-          command: str | None = None, stop: StopRequest | None = None) -> Path:
+          picture_cache: float = 0.0, gallery: str | Path | None = None,
+          allow_changes: bool = False, command: str | None = None,
+          stop: StopRequest | None = None) -> Path:
     """Train networks for any style, or go on from the newest checkpoint in `folder`.
 
     The run writes checkpoints, previews, history.jsonl, TensorBoard logs and the list of pictures
@@ -53,6 +56,8 @@ def train(config: TrainConfig, content_path: str | Path, style_path: str | Path,
             "vgg19" for those that ship. None: fresh weights.
         device: "auto" (a GPU if there is one), "cpu", or "gpu" (fail without one).
         picture_cache: gigabytes of decoded pictures to keep in memory.
+        gallery: a folder with photographs in content/ and paintings in style/, which the run
+            measures and does not train on; the checkpoint with the lowest loss on it is kept.
         allow_changes: go on even where `config` or the pictures are not the checkpoint's.
         command: what was typed, for the checkpoints and for what is said after a stop.
         stop: ends the run early when it is asked to; None: SIGINT (Ctrl-C), SIGTERM and SIGHUP
@@ -85,6 +90,8 @@ def train(config: TrainConfig, content_path: str | Path, style_path: str | Path,
     previews = np.stack([seen.pair(index) for index in range(PREVIEWS)])
     validation = source.validation_pairs(config.batch_size)
 
+    shown = _gallery(gallery, config, source)
+
     strategy = framework.start(device)
     from adain.training import loop, trainer  # import Keras
 
@@ -108,9 +115,24 @@ def train(config: TrainConfig, content_path: str | Path, style_path: str | Path,
         else:
             batches = functools.partial(data.dataset, source, config.batch_size)
         loop.fit(trainer.AnyStyle(config, continue_from), config, batches,
-                 Watch(previews, validation, source.arrived, command, pictures), folder,
+                 Watch(previews, validation, source.arrived, command, pictures, shown), folder,
                  log_path=log_path, strategy=strategy, allow_changes=allow_changes, stop=stop)
     return newest_checkpoint(folder)
+
+
+def _gallery(folder: str | Path | None, config: TrainConfig,
+             source: data.PairSource) -> Gallery | None:
+    """Return the gallery in a folder; warn of its pictures that the run trains on."""
+    if folder is None:
+        if config.evaluate_every:
+            raise OptionError("`evaluate_every` measures a `gallery`: name its folder.")
+        return None
+    gallery = read_gallery(folder, config.gallery_size)
+    same = overlap(gallery, source.content.files, source.style.files)
+    if same:
+        logger.warning("WARNING: the run trains on %d pictures of its gallery, which so measures "
+                       "less than it seems to: %s", len(same), ", ".join(same))
+    return gallery
 
 
 class Source(Protocol):

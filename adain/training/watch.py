@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from adain.training.gallery import Gallery
+
 # batches(first_step, last_step): what Keras' fit() takes and yields the batches of those steps;
 # where several devices train, called with a tf.distribute.InputContext, too.
 Batches = Callable[..., Iterable]
@@ -23,6 +25,7 @@ class Watch:
             stream was ready, or None.
         command: what was typed to start the run.
         data: what the batches come from, see resume.describe_pictures.
+        gallery: pictures that are never trained on, to measure the networks with.
     """
 
     previews: np.ndarray
@@ -30,3 +33,4 @@ class Watch:
     arrivals: Callable[[int], float | None] | None = None
     command: str | None = None
     data: dict[str, dict] = field(default_factory=dict)
+    gallery: Gallery | None = None

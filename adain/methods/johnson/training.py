@@ -45,14 +45,15 @@ MOST_HELD_OUT = 64  # photographs that are looked at for validation
 # Of TrainConfig, what has no meaning here.
 UNUSED = ("model", "cached_crops", "style_layer_weights", "gram", "content_target",
           "identity_share", "initialization", "hue_rotation", "lightening", "tinting",
-          "structure_weight", "style_crop_size", "style_knee")
+          "structure_weight", "style_crop_size", "style_knee", "gallery_size", "evaluate_every")
 
 
 def train_style(config: TrainConfig, content_path: str | Path, style_path: str | Path,
                 folder: str | Path, *, log_path: str | Path | None = None,
                 continue_from: str | Path | None = None, device: str = "auto",
-                picture_cache: float = 0.0, allow_changes: bool = False,
-                command: str | None = None, stop: StopRequest | None = None) -> Path:
+                picture_cache: float = 0.0, gallery: str | Path | None = None,
+                allow_changes: bool = False, command: str | None = None,
+                stop: StopRequest | None = None) -> Path:
     """Train a network for the style of one picture, or go on from the newest checkpoint.
 
     The style loss is always of Gram matrices. What the run writes, logs, and does on a signal is
@@ -67,6 +68,7 @@ def train_style(config: TrainConfig, content_path: str | Path, style_path: str |
         folder: where checkpoints go; need not exist.
         continue_from: a folder or .npz file of a trained network to begin with; its style weight
             then rises to config.style_weight over config.style_weight_ramp steps.
+        gallery: not supported; `config.validation_split` holds photographs out.
         log_path, device, picture_cache, allow_changes, command, stop: see adain.train().
 
     Returns:
@@ -81,6 +83,9 @@ def train_style(config: TrainConfig, content_path: str | Path, style_path: str |
     >>> StyleNetwork("run").stylize("photo.jpg")
     """
     _check(config, style_path)
+    if gallery is not None:
+        raise OptionError("`method=johnson` has no `gallery`: `validation_split` holds photographs "
+                          "out.")
     folder, style = checked_folder(folder), images.read(style_path)
     if min(style.shape[:2]) > config.image_size:
         style = images.resize_shorter_side(style, config.image_size)
