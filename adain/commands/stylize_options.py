@@ -118,13 +118,15 @@ def parser() -> argparse.ArgumentParser:
         "style_weight", "tv_weight")
     iterative.add_argument("--start", default="content", metavar="START",
                        help="start from content, noise, or a picture file (default content)")
-    iterative.add_argument("--evolution", metavar="DIR",
-                       help="write intermediate pictures and an animation to this folder")
-    iterative.add_argument("--evolution-iter", type=int, default=50, metavar="N",
-                       help="iterations between these pictures (default 50)")
-    iterative.add_argument("--restore", action="store_true",
-                       help="continue an interrupted run, which leaves RESULT.state.npz beside its "
-                            "best picture")
+
+    runs = root.add_argument_group("--refine and --model gatys")
+    runs.add_argument("--evolution", metavar="DIR",
+                      help="write intermediate pictures and an animation to this folder")
+    runs.add_argument("--evolution-iter", type=int, default=50, metavar="N",
+                      help="iterations between these pictures (default 50)")
+    runs.add_argument("--restore", action="store_true",
+                      help="continue a stopped run, which leaves RESULT.state.npz beside its "
+                           "best picture")
     return root
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,9 +14,10 @@ from adain.files import images
 from adain.files.sources import open_source
 from adain.methods.method import Method
 from adain.methods.recipe import Recipe, Shape, Style
+from adain.methods.refine_runs import RefineRuns
 from adain.methods.style_reader import LEAST_STYLE_BYTES, STYLE_BYTES, StyleReader
 from adain.networks.stats import ChannelStats, merge
-from adain.transfer import color
+from adain.transfer import color, run_state
 from adain.transfer.stylizer import Stylizer
 
 
@@ -29,8 +30,12 @@ class AdaIN(Method):
         "passes", "refine", "smoothing", "random", "save_style", "bits", "concat", "sheet", "model",
         "checkpoint", "vgg_path", "decoder_path", "engine", "tile_size", "max_memory"})
 
-    def __init__(self, stylizer: Stylizer, recipe: Recipe) -> None:
+    beside = (run_state.SUFFIX,)
+
+    def __init__(self, stylizer: Stylizer, recipe: Recipe,
+                 runs: RefineRuns | None = None) -> None:
         self.stylizer, self._recipe = stylizer, recipe
+        self._runs = runs or RefineRuns()
         self._masks = recipe.masks and [self._open(path).rgb for path in recipe.masks]
         room = stylizer.room_for_pictures
         for_styles = STYLE_BYTES if room is None else min(
@@ -45,7 +50,17 @@ class AdaIN(Method):
                  "tile_size", "max_memory")
         stylizer = Stylizer(**{name: options[name] for name in names},
                             style_size=options["style_size"] or None)
-        return cls(stylizer, recipe)
+        return cls(stylizer, recipe, RefineRuns.from_options(options))
+
+    @classmethod
+    def understood(cls, recipe: Recipe) -> frozenset[str]:
+        return super().understood(recipe) | RefineRuns.understood(recipe)
+
+    def check_results(self, paths: Sequence[Path]) -> None:
+        self._runs.check_results(paths)
+
+    def is_unfinished(self, path: Path) -> bool:
+        return self._runs.is_unfinished(path)
 
     @staticmethod
     def trainer() -> Callable[..., Path]:
@@ -103,7 +118,8 @@ class AdaIN(Method):
         result = self.stylizer.stylize(
             content, encoded if self._masks else encoded[0], style.alpha, masks=self._masks,
             passes=recipe.passes, coarse_size=recipe.coarse_size, refine=recipe.refine,
-            dtype=recipe.dtype, progress=self.progress, stop=self.stop)
+            dtype=recipe.dtype, progress=self.progress, stop=self.stop,
+            run=self._runs.run(path) if recipe.refine else None)
         return color.restore_colors(result, content, recipe.keep_colors)
 
     def _tell_resized(self, content: np.ndarray) -> None:

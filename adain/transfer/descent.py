@@ -6,7 +6,8 @@ history is float16: three digits are enough for steps and changes of the gradien
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Self
 
 import numpy as np
 
@@ -20,13 +21,37 @@ class Descent:
     Args:
         history: number of stored pairs of steps and changes of the gradient.
         first_step: root mean square of the first step, when the curvature is still unknown.
+        state: arrays returned by state(), to continue from.
+        size: number of elements of the state's picture.
+
+    Raises:
+        ValueError: the state's arrays do not belong together.
     """
 
-    def __init__(self, history: int = 10, first_step: float = 0.01) -> None:
+    def __init__(self, history: int = 10, first_step: float = 0.01,
+                 state: Mapping[str, np.ndarray] | None = None, size: int = 0) -> None:
         self._history, self._first_step = history, first_step
         # (step, change of the gradient, their scalar product)
         self._pairs: list[tuple[Kept, Kept, float]] = []
         self._last: tuple[Kept, Kept] | None = None  # the last step, and the gradient before it
+        if state:
+            kept = [Kept.stored(*one, size) for one in zip(
+                state["values"], state["scales"], state["squares"], strict=True)]
+            curvatures = state["curvatures"].tolist()
+            if len(kept) != 2 + 2 * len(curvatures):
+                raise ValueError("numbers of steps, changes and curvatures differ")
+            self._last = kept[0], kept[1]
+            self._pairs = list(zip(kept[2::2], kept[3::2], curvatures, strict=True))
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return arrays from which another Descent continues exactly; none at first."""
+        if self._last is None:
+            return {}
+        kept = [*self._last, *(one for step, change, _ in self._pairs for one in (step, change))]
+        return {"values": np.stack([one.values for one in kept]),
+                "scales": np.array([one.scale for one in kept], np.float32),
+                "squares": np.array([one.square for one in kept]),
+                "curvatures": np.array([curvature for _, _, curvature in self._pairs])}
 
     def move(self, x: np.ndarray, gradient: np.ndarray) -> None:
         """Update x, float32, by one step; the gradient is overwritten."""
@@ -86,16 +111,26 @@ class Kept:
     def __init__(self, size: int, part: Callable[[slice], np.ndarray]) -> None:
         largest, self.square = 1e-30, 0.0
         for place in parts(size):
-            found = part(place)
-            largest = max(largest, float(found.max()), -float(found.min()))
-            self.square += float(np.vdot(found, found))
-        self._scale = np.float32(largest / 1024)
-        self._values = np.empty(size, np.float16)
+            elements = part(place)
+            largest = max(largest, float(elements.max()), -float(elements.min()))
+            self.square += float(np.vdot(elements, elements))
+        self.scale = np.float32(largest / 1024)
+        self.values = np.empty(size, np.float16)
         for place in parts(size):
-            self._values[place] = part(place) / self._scale
+            self.values[place] = part(place) / self.scale
+
+    @classmethod
+    def stored(cls, values: np.ndarray, scale: np.floating, square: np.floating,
+               size: int) -> Self:
+        """Return a vector from its attributes; ValueError for those of another size or type."""
+        if values.shape != (size,) or values.dtype != np.float16:
+            raise ValueError(f"expected float16 ({size},), received {values.dtype} {values.shape}")
+        vector = cls.__new__(cls)
+        vector.values, vector.scale, vector.square = values, np.float32(scale), float(square)
+        return vector
 
     def __getitem__(self, place: slice) -> np.ndarray:
-        return self._values[place] * self._scale
+        return self.values[place] * self.scale
 
     def add_to(self, array: np.ndarray, factor: float) -> None:
         """Add factor * self to an array."""

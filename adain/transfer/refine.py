@@ -22,6 +22,7 @@ from adain.progress import StopRequest
 from adain.transfer import tiling
 from adain.transfer.descent import Descent, dot
 from adain.transfer.objective import SMALLEST, LossWeights, Objective, Perception, Region
+from adain.transfer.refine_run import Position, RefineRun
 
 logger = logging.getLogger(__name__)
 
@@ -53,27 +54,28 @@ class Refiner:
         with self._vgg.session():
             return tiling.measure(self._vgg, image, self._tile_size_for(image))
 
-    def refine(self, picture: np.ndarray, content: np.ndarray,
+    def refine(self, picture: np.ndarray | None, content: np.ndarray,
                style: ChannelStats | tiling.Regions, alpha: float, iterations: int,
                dtype: type = np.uint8, progress: tiling.Progress = iter,
-               stop: StopRequest | None = None) -> np.ndarray:
+               stop: StopRequest | None = None, run: RefineRun | None = None) -> np.ndarray:
         """Return the picture after the iterations.
 
         Args:
             picture: float32 (rows, columns, 3), the result of a network. It may be overwritten, to
-                save memory.
+                save memory. None where `run` continues.
             content: uint8 of the same size.
             style: statistics returned by measure(), or Regions of them.
             alpha: strength: target statistics from the content's (0) to the style's (1).
             dtype: of the result: np.uint8, np.uint16, or np.float32 in [0, 1].
             progress: called with the iterations; yields them, and may end early.
             stop: ends the iterations early when it is asked to.
+            run: where they continue from, and what they leave beside the result.
         """
-        x = pad(picture)
-        del picture
-        np.clip(x, 0, 1, out=x)
-        x = _optimise(self._vgg, x, content, style, alpha, iterations,
-                      self._tile_size_for(content), progress, stop)
+        if picture is not None:
+            picture = pad(picture)
+            np.clip(picture, 0, 1, out=picture)
+        x = _optimise(self._vgg, picture, content, style, alpha, iterations,
+                      self._tile_size_for(content), progress, stop, run or RefineRun())
         x = x[:content.shape[0], :content.shape[1]]
         if isinstance(style, tiling.Regions):
             x = _cover(x, content, style.masks)
@@ -90,10 +92,10 @@ class Refiner:
         return self._tile_size or tile_size(rows, columns, self._vgg.bfloat16, self._limit)
 
 
-def _optimise(vgg: Perception, x: np.ndarray, content: np.ndarray,
+def _optimise(vgg: Perception, picture: np.ndarray | None, content: np.ndarray,
               style: ChannelStats | tiling.Regions, alpha: float, iterations: int, tile_size: int,
-              progress: tiling.Progress, stop: StopRequest | None) -> np.ndarray:
-    """Return x, padded, after the iterations, or before the one that made the loss larger or NaN.
+              progress: tiling.Progress, stop: StopRequest | None, run: RefineRun) -> np.ndarray:
+    """Return the padded picture of lowest loss, or the one before the loss became NaN.
 
     The loss after the last step is not computed, which would take as long as another iteration.
     """
@@ -102,14 +104,24 @@ def _optimise(vgg: Perception, x: np.ndarray, content: np.ndarray,
         regions = [Region(interpolate(tiling.measure(vgg, wanted, tile_size, mask), target, alpha),
                           mask) for target, mask in _targets(style)]
         objective = Objective(vgg, wanted, regions, LossWeights(), tile_size)
+        shape = wanted.shape
         del wanted
-        gradient, best, least = np.empty_like(x), None, math.inf
-        descent = Descent(history(x.size))
-        for step in progress(range(iterations)):
+        position = run.position(shape, history(math.prod(shape)))
+        if position is None:
+            if picture is None:
+                raise ValueError("a picture is needed where `run` has no position to continue from")
+            position = Position(0, picture, None, math.inf, Descent(history(math.prod(shape))))
+        start, x, best, least, descent = position
+        del picture, position
+        gradient = np.empty(shape, np.float32)
+        for step in progress(range(start, iterations)):
             if stop is not None and stop.reason is not None:
                 logger.info("stopped at iteration %d of %d: the result is the best so far", step,
                             iterations)
+                run.save(Position(step, x, best, least, descent))
                 break
+            run.save(Position(step, x, best, least, descent), due=True)
+            run.show(x, *content.shape[:2])
             loss = objective(x, gradient)
             if not math.isfinite(loss + dot(gradient, gradient)):
                 print(f"refining stopped at iteration {step}, whose loss is {loss}: the best "

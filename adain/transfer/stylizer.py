@@ -25,6 +25,7 @@ from adain.transfer import style_file as stylefile
 
 if TYPE_CHECKING:
     from adain.transfer.refine import Refiner
+    from adain.transfer.refine_run import RefineRun
 
 REFINE_CHANNELS = 960  # of VGG19's style layers: what encode_style(refine=True) adds
 STYLE_SIZE = 512  # pixels of a style's shorter side, where nothing else is said
@@ -188,8 +189,8 @@ class Stylizer:
     def stylize(self, content: ImageLike, style: ImageLike | ChannelStats | Sequence[Any],
                 alpha: float = 1.0, *, masks: Sequence[ImageLike] | None = None,
                 keep_colors: str | None = None, passes: int = 1, coarse_size: int | None = None,
-                refine: int = 0, dtype: type = np.uint8,
-                progress: tiling.Progress = iter, stop: StopRequest | None = None) -> np.ndarray:
+                refine: int = 0, dtype: type = np.uint8, progress: tiling.Progress = iter,
+                stop: StopRequest | None = None, run: RefineRun | None = None) -> np.ndarray:
         """Return the content in the style: RGB, exactly as large as the content.
 
         Args:
@@ -216,6 +217,8 @@ class Stylizer:
                 best picture so far.
             stop: ends the work early when it is asked to: between two tiles by raising Stopped,
                 between two iterations of refine with the best picture so far.
+            run: of refine: a state from which a stopped run continues, and pictures of how the
+                result came about; see adain.transfer.refine_run.RefineRun.
 
         Returns:
             A new array (rows, columns, 3) of that dtype.
@@ -244,23 +247,44 @@ class Stylizer:
             self._encoded, content=image, keep_colors=keep_colors, refine=refine > 0)
         target: ChannelStats | tiling.Regions = (
             encoded(style) if masks is None else self._regions(style, masks, encoded))
-        size, start = image.shape[:2], image
-        if coarse_size is not None and min(size) > coarse_size:
+        if refine:
+            if run is None:
+                from adain.transfer.refine_run import RefineRun
+
+                run = RefineRun()
+            run.begin(self._fingerprint(image, target, alpha, passes, coarse_size, refine))
+        levels = [(image, passes, refine)]
+        if coarse_size is not None and min(image.shape[:2]) > coarse_size:
             small = images.resize_shorter_side(image, coarse_size)
-            coarse = self._stylize(small, small, target, alpha, passes, refine, np.uint8, progress,
-                                   stop)
-            start, passes, refine = images.resize(coarse, *size), 1, -(-refine // 3)
-        result = self._stylize(start, image, target, alpha, passes, refine, dtype, progress,
-                               stop)
-        return color.restore_colors(result, image, keep_colors)
+            levels = [(small, passes, refine), (image, 1, -(-refine // 3))]
+        result, first = levels[0][0], run.level if run is not None else 0
+        for number, (level, passes, refine) in list(enumerate(levels))[first:]:
+            if run is not None:
+                run.level = number
+            result = self._stylize(
+                images.resize(result, *level.shape[:2]), level, target, alpha, passes, refine,
+                dtype if level is image else np.uint8, progress, stop, run)
+            if run is not None and run.stopped:
+                break
+        if result.shape != image.shape:  # stopped at the coarse size
+            result = tiling.to_float(images.resize(result, *image.shape[:2]))
+            result = result if dtype == np.float32 else tiling.to_integers(result, dtype)
+        result = color.restore_colors(result, image, keep_colors)
+        if refine and run is not None:
+            run.finish(result)
+        return result
 
     def _stylize(self, image: np.ndarray, content: np.ndarray,
                  target: ChannelStats | tiling.Regions, alpha: float, passes: int, refine: int,
-                 dtype: type, progress: tiling.Progress, stop: StopRequest | None) -> np.ndarray:
+                 dtype: type, progress: tiling.Progress, stop: StopRequest | None,
+                 run: RefineRun | None) -> np.ndarray:
+        """Return `image` after the passes and the iterations; `content` is what it is made of."""
         if isinstance(target, tiling.Regions):
             target = target._replace(masks=[images.resize(mask, *image.shape[:2])
                                             for mask in target.masks])
         own, last = tiling.channels(target, slice(self.channels)), np.float32 if refine else dtype
+        if run is not None and run.continues:
+            passes = 0
         for left in range(passes, 0, -1):
             image = tiling.stylize(self.engine, image, own, alpha, self.tile_size_for(image),
                                    dtype=last if left == 1 else np.uint8,
@@ -269,8 +293,21 @@ class Stylizer:
             with self.engine.session():
                 self.engine.release_memory()
             image = self._refiner.refine(image, content, tiling.channels(
-                target, slice(self.channels, None)), alpha, refine, dtype, progress, stop)
+                target, slice(self.channels, None)), alpha, refine, dtype, progress, stop, run)
         return image
+
+    def _fingerprint(self, image: np.ndarray, target: ChannelStats | tiling.Regions,
+                     alpha: float, passes: int, coarse_size: int | None,
+                     refine: int) -> dict[str, Any]:
+        """Return what a state must agree with, see run_state.load()."""
+        from adain.transfer.run_state import hash_of
+
+        styles, masks = ((target.styles, target.masks) if isinstance(target, tiling.Regions) else
+                         ([target], []))
+        return {"content": hash_of(image), "style": hash_of(np.array(styles)),
+                "masks": [hash_of(mask) for mask in masks],
+                "model": self.model, "precision": self.engine.device, "alpha": float(alpha),
+                "passes": passes, "coarse_size": coarse_size, "refine": refine}
 
     def check_style(self, style: ChannelStats) -> None:
         """Raise OptionError for the style of another model."""

@@ -17,13 +17,13 @@ from adain.errors import AdaINError
 from adain.files import images
 from adain.files.bad_files import BadFiles
 from adain.jobs import prepare
-from adain.methods.gatys.evolution import Evolution
 from adain.methods.johnson import network as johnson
 from adain.networks import checkpoint
 from adain.networks.stats import ChannelStats
 from adain.training import report
 from adain.training.history import History
 from adain.transfer import style_file as stylefile
+from adain.transfer.evolution import Evolution
 
 resource = pytest.importorskip("resource", reason="file sizes are limited on POSIX only")
 NOISE = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)

@@ -67,7 +67,7 @@ def test_a_stopped_run_is_restored_though_its_best_picture_is_there(place):
         paint(place)
     assert paint(place, "--restore") == 0
     np.testing.assert_array_equal(images.read(place / "out.png"), expected())
-    with pytest.raises(OptionError, match="no state .* to go on from; leave out `restore`"):
+    with pytest.raises(OptionError, match="no state .* to continue from; leave out `restore`"):
         paint(place, "--restore")
 
 

@@ -10,8 +10,6 @@ VGG19 is shipped up to relu4_1, so conv5 is not available: the content is compar
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 import logging
 import time
 from dataclasses import dataclass
@@ -22,12 +20,12 @@ import numpy as np
 
 from adain.errors import AdaINError, OptionError, WeightsError
 from adain.files import images
-from adain.files.arrays import TEXT, array_names, parse_json, read_arrays
 from adain.methods.gatys.config import LEARNING_RATES, GatysConfig, Level, levels
-from adain.methods.gatys.evolution import Evolution
 from adain.methods.gatys.optimizers import LBFGS, OPTIMIZERS, Adam
 from adain.networks.openvino import cpu
 from adain.progress import StopRequest, duration, stop_on_signals
+from adain.transfer import run_state
+from adain.transfer.evolution import Evolution
 from adain.transfer.refine import pad
 from adain.transfer.stylizer import ImageLike, as_image
 from adain.transfer.tiling import to_float, to_integers
@@ -36,9 +34,6 @@ if TYPE_CHECKING:
     from adain.methods.gatys.loss import Objective
 
 logger = logging.getLogger(__name__)
-
-SAVE_SECONDS = 300  # between states, which are some 600 MB at 1920 x 1080; a stop saves one too
-LARGEST_STATE = 20_000_000_000  # bytes; L-BFGS keeps 24 pictures of 12 bytes a pixel
 
 
 @dataclass
@@ -79,7 +74,7 @@ def optimise(content: ImageLike, style: ImageLike, config: GatysConfig | None = 
     state = load(Path(state_path), fingerprint) if restore else None
     frames = Evolution(evolution, evolution_iter, resumes=restore) if evolution else None
     if state:
-        logger.info("goes on at iteration %d of %d", state.step, config.iterations)
+        logger.info("continues at iteration %d of %d", state.step, config.iterations)
 
     from adain.methods.gatys.loss import Objective, compiled  # starts what computes
 
@@ -103,7 +98,7 @@ def optimise(content: ImageLike, style: ImageLike, config: GatysConfig | None = 
                               plan[index:])
                 if frames:
                     frames.add(state.step, crop(state.picture, level))
-                if state_path and time.monotonic() - saved > SAVE_SECONDS:
+                if state_path and time.monotonic() - saved > run_state.SAVE_SECONDS:
                     save(Path(state_path), state, fingerprint)
                     saved = time.monotonic()
             if stop.reason:
@@ -118,7 +113,7 @@ def optimise(content: ImageLike, style: ImageLike, config: GatysConfig | None = 
         frames.finish(state.step, result)
     if not finished:
         logger.info("%s: stopped at iteration %d of %d%s", stop.reason, state.step,
-                    config.iterations, f"; {state_path} goes on from there." if state_path else ".")
+                    config.iterations, f"; {state_path} continues it." if state_path else ".")
     return result
 
 
@@ -206,11 +201,8 @@ def describe(content: np.ndarray, style: np.ndarray, start: np.ndarray | None,
              config: GatysConfig) -> dict[str, Any]:
     """Return what a state must agree with: hashes of the pictures, and every setting."""
     pictures = {"content": content, "style": style, "start picture": start}
-    hashes = {name: None if picture is None else
-              hashlib.sha256(repr(picture.shape).encode() + picture.tobytes()).hexdigest()
-              for name, picture in pictures.items()}
-    settings = dataclasses.asdict(config) | {"precision": _precision(config)}
-    return json.loads(json.dumps(hashes | settings))  # as it comes back from the file
+    hashes = {name: run_state.hash_of(picture) for name, picture in pictures.items()}
+    return hashes | dataclasses.asdict(config) | {"precision": _precision(config)}
 
 
 def _precision(config: GatysConfig) -> str:
@@ -225,47 +217,30 @@ def _precision(config: GatysConfig) -> str:
 
 
 def save(path: Path, state: State, fingerprint: dict[str, Any]) -> None:
-    """Write the state: plain arrays, whole or not at all."""
+    """Write the state."""
     arrays = {f"optimizer/{name}": array for name, array in state.optimizer.state().items()}
     if np.isfinite(state.best_loss):  # not before the first iteration of a level
         arrays["best_loss"] = np.float64(state.best_loss)
-    with images.atomic_file(path) as file:
-        np.savez(file, fingerprint=json.dumps(fingerprint), step=state.step,
-                 picture=state.picture, best=state.best, **arrays)
+    run_state.save(path, fingerprint, {"step": state.step, "picture": state.picture,
+                                       "best": state.best, **arrays})
 
 
 def load(path: Path, fingerprint: dict[str, Any]) -> State:
     """Return the state at `path`; OptionError unless it is of these pictures and settings."""
-    if not path.exists():
-        raise OptionError(f"there is no state {path} to go on from; leave out `restore`.")
-    kind = "a readable state"
-    try:
-        found = parse_json(str(read_arrays(path, kind, {"fingerprint": TEXT})["fingerprint"]))
-    except ValueError as error:
-        raise WeightsError(f"{path} is not {kind}: {error}.") from None
-    different = [_difference(name, found.get(name), value) for name, value in fingerprint.items()
-                 if found.get(name) != value]
-    if different:
-        raise OptionError(f"{path} is of a run with {'; '.join(different)}. Use the same, or leave "
-                          "out `restore` to start afresh.")
-    names = array_names(path, LARGEST_STATE) - {"fingerprint"}
-    scalars = {"step", "best_loss", "optimizer/step"}
-    stored = read_arrays(path, kind, {name: () if name in scalars else None for name in
-                                      {"step", "picture", "best", *names}}, limit=LARGEST_STATE)
+    stored = run_state.load(path, fingerprint)
     optimizer = {name.removeprefix("optimizer/"): array for name, array in stored.items()
                  if name.startswith("optimizer/")}
     expected = {"adam": {"mean", "square", "step"},
-                "lbfgs": {"x", "gradient", "steps", "changes"}}[found["optimizer"]]
-    shape = stored["picture"].shape
-    pictures = [stored["best"], *(array for name, array in optimizer.items() if name != "step")]
-    if (optimizer.keys() not in (set(), expected) or len(shape) != 3 or shape[2] != 3
-            or any(array.shape[-3:] != shape for array in pictures)):
-        raise WeightsError(f"{path} is not {kind}: its arrays do not belong together.")
+                "lbfgs": {"x", "gradient", "steps", "changes"}}[fingerprint["optimizer"]]
+    numbers = [stored.get("step"), stored.get("best_loss", np.array(np.inf)),
+               optimizer.get("step", np.array(0))]
+    pictures = [stored.get("picture"), stored.get("best"),
+                *(array for name, array in optimizer.items() if name != "step")]
+    if (optimizer.keys() not in (set(), expected)
+            or any(array is None or array.shape for array in numbers)
+            or any(array is None or array.ndim < 3 or array.shape[-1] != 3
+                   or array.shape[-3:] != pictures[0].shape for array in pictures)):
+        raise WeightsError(f"{path} is not {run_state.KIND}: its arrays do not belong together.")
     return State(int(stored["step"]), stored["picture"], stored["best"],
-                 float(stored.get("best_loss", np.inf)), OPTIMIZERS[found["optimizer"]](optimizer))
-
-
-def _difference(name: str, stored: Any, now: Any) -> str:
-    if name in ("content", "style", "start picture"):
-        return f"another {name}"
-    return f"{name} {stored} (now {now})"
+                 float(stored.get("best_loss", np.inf)),
+                 OPTIMIZERS[fingerprint["optimizer"]](optimizer))

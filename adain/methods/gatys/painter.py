@@ -16,8 +16,7 @@ from adain.methods.gatys.config import STARTS, GatysConfig
 from adain.methods.method import Method
 from adain.methods.recipe import Recipe, Style
 from adain.networks.keras.devices import describe_device, start_quietly
-
-STATE = ".state.npz"  # ending of the file that a stopped run goes on from
+from adain.transfer import run_state
 
 
 class Gatys(Method):
@@ -32,7 +31,7 @@ class Gatys(Method):
         "style_path", "random", "model", "vgg_path", "engine", "iterations", "optimizer",
         "content_layers", "style_layers", "style_weight", "tv_weight", "start", "evolution",
         "evolution_iter", "restore"})
-    beside = (STATE,)
+    beside = (run_state.SUFFIX,)
 
     def __init__(self, config: GatysConfig, recipe: Recipe, *, start: str | None = None,
                  restore: bool = False, evolution: str | None = None,
@@ -46,7 +45,8 @@ class Gatys(Method):
             raise OptionError(f"`engine=keras` needs {error.name}: "
                               "pip install -e '.[train]'") from None
         self._config = config
-        self._restore, self._evolution, self._max_pixels = restore, evolution, recipe.max_pixels
+        self._restore, self._max_pixels = restore, recipe.max_pixels
+        self._evolution, self._evolution_iter = evolution, evolution_iter
         self._optimise = partial(optimise, config=config, start=start, evolution=evolution,
                                  evolution_iter=evolution_iter)
 
@@ -73,19 +73,16 @@ class Gatys(Method):
         return f"gatys, keras on {describe_device()}"
 
     def check_results(self, paths: Sequence[Path]) -> None:
-        if len(paths) == 1 and self._restore and not _state(paths[0]).exists():
-            raise OptionError(f"there is no state {_state(paths[0])} to go on from; leave out "
-                              "`restore`.")
-        if len(paths) != 1 and self._evolution:
-            raise OptionError(f"`evolution` shows one result; there are {len(paths)}.")
+        run_state.check_results(paths, self._restore, self._evolution, self._evolution_iter)
 
     def is_unfinished(self, path: Path) -> bool:
-        return self._restore and _state(path).exists()
+        return self._restore and run_state.path_beside(path).exists()
 
     def paint(self, content: np.ndarray, style: Style, path: Path) -> np.ndarray:
         if self.stop is not None:
             self.stop.check()  # it may have been asked during the picture before
-        return self._optimise(content, self._read(style.paths[0]), state_path=_state(path),
+        return self._optimise(content, self._read(style.paths[0]),
+                              state_path=run_state.path_beside(path),
                               restore=self.is_unfinished(path), stop=self.stop)
 
     def _read(self, path: Path) -> np.ndarray:
@@ -94,7 +91,3 @@ class Gatys(Method):
         except ImageError as error:
             raise StyleError(path, str(error)) from None
         return images.fill_transparent(picture.rgb, picture.opacity)
-
-
-def _state(path: Path) -> Path:
-    return path.with_suffix(STATE)

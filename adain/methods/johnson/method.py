@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,7 +14,8 @@ from adain.files.sources import open_source
 from adain.methods.johnson.network import StyleNetwork, style_name
 from adain.methods.method import Method
 from adain.methods.recipe import Recipe, Shape, Style
-from adain.transfer import color, style_file
+from adain.methods.refine_runs import RefineRuns
+from adain.transfer import color, run_state, style_file
 from adain.transfer.stylizer import STYLE_SIZE
 
 
@@ -26,15 +27,16 @@ class Johnson(Method):
 
     kind = "is a network of one style"
     options = frozenset({"checkpoint", "refine", "keep_colors", "bits", "sheet", "max_memory"})
+    beside = (run_state.SUFFIX,)
     train_defaults = {"batch_size": 4, "style_weight": 5e-4, "tv_weight": 10.0,
                       "learning_rate": 1e-3, "lr_schedule": "cosine", "max_iter": 20_000}
 
     def __init__(self, network: StyleNetwork, recipe: Recipe,
-                 painting: Path | None = None) -> None:
+                 painting: Path | None = None, runs: RefineRuns | None = None) -> None:
         if recipe.keep_colors not in (None, "luminance"):
             raise OptionError(f"a network of one style can keep colours by luminance; "
                               f"received {recipe.keep_colors}.")
-        self._network, self._recipe = network, recipe
+        self._network, self._recipe, self._runs = network, recipe, runs or RefineRuns()
         self.pixel_bytes = network.pixel_bytes
         self.room = network.max_memory and network.max_memory * 1_000_000
         if recipe.refine:
@@ -50,12 +52,21 @@ class Johnson(Method):
     @classmethod
     def from_options(cls, options: Mapping[str, Any], recipe: Recipe) -> Self:
         network = StyleNetwork(options["checkpoint"], options["precision"], options["max_memory"])
-        return cls(network, recipe, *cls._paintings(options))
+        paintings = cls._paintings(options)
+        return cls(network, recipe, paintings[0] if paintings else None,
+                   RefineRuns.from_options(options))
 
     @classmethod
     def understood(cls, recipe: Recipe) -> frozenset[str]:
         # Its painting is needed again only where results are refined.
-        return super().understood(recipe) | ({"style_path"} if recipe.refine else set())
+        return super().understood(recipe) | RefineRuns.understood(recipe) | (
+            {"style_path"} if recipe.refine else set())
+
+    def check_results(self, paths: Sequence[Path]) -> None:
+        self._runs.check_results(paths)
+
+    def is_unfinished(self, path: Path) -> bool:
+        return self._runs.is_unfinished(path)
 
     @classmethod
     def own_style(cls, options: Mapping[str, Any]) -> Style:
@@ -87,9 +98,17 @@ class Johnson(Method):
 
     def paint(self, content: np.ndarray, style: Style, path: Path) -> np.ndarray:
         refine, dtype = self._recipe.refine, self._recipe.dtype
-        made = self._network.stylize(content, np.float32 if refine else dtype)
-        if refine:
-            self._network.release_memory()
-            made = self._refiner.refine(made, content, self._target, style.alpha, refine, dtype,
-                                        self.progress, self.stop)
-        return color.restore_colors(made, content, self._recipe.keep_colors)
+        if not refine:
+            made = self._network.stylize(content, dtype)
+            return color.restore_colors(made, content, self._recipe.keep_colors)
+        run = self._runs.run(path)
+        run.begin({"content": run_state.hash_of(content),
+                   "style": run_state.hash_of(np.array(self._target)), "model": self.describe(),
+                   "alpha": style.alpha, "refine": refine})
+        start = None if run.continues else self._network.stylize(content, np.float32)
+        self._network.release_memory()
+        made = self._refiner.refine(start, content, self._target, style.alpha, refine, dtype,
+                                    self.progress, self.stop, run)
+        made = color.restore_colors(made, content, self._recipe.keep_colors)
+        run.finish(made)
+        return made

@@ -18,7 +18,7 @@ FRAME_MS, LAST_FRAME_MS = 150, 2000
 class Evolution:
     """Writes iteration_0000050.jpg ... into a folder, and evolution.gif at the end.
 
-    A folder that already has such pictures is refused, unless the run that made them goes on.
+    A folder that already has such pictures is refused, unless the run that made them continues.
     """
 
     def __init__(self, folder: str | Path, every: int, resumes: bool = False) -> None:
@@ -27,15 +27,19 @@ class Evolution:
         self.folder, self.every = Path(folder), every
         if self.frames() and not resumes:
             raise OptionError(f"{folder} already has the pictures of a run: name another folder, "
-                              "or go on with that run by `restore`.")
+                              "or continue that run with `restore`.")
 
     def frames(self) -> list[Path]:
         """Return the pictures there are, in order."""
         return sorted(self.folder.glob("iteration_*.jpg"))
 
+    def is_due(self, step: int) -> bool:
+        """Return whether add() writes the picture before this iteration."""
+        return step % self.every == 0
+
     def add(self, step: int, image: np.ndarray) -> None:
-        """Write the picture before iteration `step`, if it is its turn."""
-        if step % self.every == 0:
+        """Write the picture before iteration `step`, if it is due."""
+        if self.is_due(step):
             self._write(step, image)
 
     def _write(self, step: int, image: np.ndarray) -> None:

@@ -1,0 +1,138 @@
+"""What a refinement leaves beside its result: a state to continue from, and how it came about."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from adain.errors import OptionError, WeightsError
+from adain.transfer import run_state
+from adain.transfer.descent import Descent
+from adain.transfer.evolution import Evolution
+from adain.transfer.tiling import to_integers
+
+logger = logging.getLogger(__name__)
+
+_PREFIX = "descent/"  # of the names of the optimizer's arrays
+
+
+class Position(NamedTuple):
+    """Where the iterations of a level are: all that the next one depends on.
+
+    picture: float32 (rows, columns, 3), padded; best: the one of lowest loss, None for `picture`;
+    least: its loss.
+    """
+
+    step: int
+    picture: np.ndarray
+    best: np.ndarray | None
+    least: float
+    descent: Descent
+
+
+class RefineRun:
+    """A refinement that can be stopped and continued; one for each result.
+
+    Args:
+        state_path: an .npz file, written every five minutes and on a stop, removed at the end;
+            None for no state.
+        restore: continue from it, exactly as if there had been no stop.
+        evolution: a folder that gets a picture every evolution_iter iterations and, at the end, an
+            animation of them; None for no pictures.
+
+    Raises:
+        OptionError: restore without a state, or of another run; a folder that has pictures already.
+    """
+
+    def __init__(self, state_path: str | Path | None = None, restore: bool = False,
+                 evolution: str | Path | None = None, evolution_iter: int = 50) -> None:
+        if restore and state_path is None:
+            raise OptionError("`restore` needs the `state_path` of the run to continue.")
+        self._state_path = None if state_path is None else Path(state_path)
+        self._restore = restore
+        self._frames = Evolution(evolution, evolution_iter, restore) if evolution else None
+        self._fingerprint: dict[str, Any] = {}
+        self._stored: run_state.Arrays | None = None
+        self._saved = time.monotonic()
+        self._steps = 0  # in all levels
+        self.level = 0  # of the current size, from coarse to fine
+        self.stopped = False
+
+    def begin(self, fingerprint: Mapping[str, Any]) -> None:
+        """Read the state to continue from. fingerprint: see run_state.load()."""
+        self._fingerprint = dict(fingerprint)
+        if self._restore and self._state_path is not None:
+            self._stored = run_state.load(self._state_path, self._fingerprint)
+            self.level, self._steps = self._number("level"), self._number("steps")
+
+    @property
+    def continues(self) -> bool:
+        """Whether the current level has a position to continue from."""
+        return self._stored is not None
+
+    def position(self, shape: tuple[int, ...], history: int) -> Position | None:
+        """Return the position to continue from, of a padded picture of this shape, or None."""
+        if self._stored is None:
+            return None
+        stored, self._stored = self._stored, None
+        pictures = [stored[name] for name in ("picture", "best") if name in stored]
+        try:
+            if "picture" not in stored or any(
+                    one.shape != shape or one.dtype != np.float32 for one in pictures):
+                raise ValueError
+            descent = Descent(history, state={name.removeprefix(_PREFIX): array for name, array
+                                              in stored.items() if name.startswith(_PREFIX)},
+                              size=math.prod(shape))
+            step, least = int(stored["step"]), float(stored["least"])
+        except (KeyError, TypeError, ValueError):
+            raise self._damaged() from None
+        best = stored.get("best")
+        return Position(step, stored["picture"].copy(), None if best is None else best.copy(),
+                        least, descent)
+
+    def show(self, picture: np.ndarray, rows: int, columns: int) -> None:
+        """Take in the picture before an iteration, without its padding for the evolution."""
+        if self._frames and self._frames.is_due(self._steps):
+            self._frames.add(self._steps, to_integers(picture[:rows, :columns]))
+        self._steps += 1
+
+    def save(self, position: Position, due: bool = False) -> None:
+        """Write the state: of a run that stops here, or if it is due, every five minutes."""
+        self.stopped = not due
+        if self._state_path is None or (
+                due and time.monotonic() - self._saved < run_state.SAVE_SECONDS):
+            return
+        arrays: dict[str, Any] = {"level": self.level, "steps": self._steps, "step": position.step,
+                                  "picture": position.picture, "least": position.least}
+        if position.best is not None:
+            arrays["best"] = position.best
+        for name, array in position.descent.state().items():
+            arrays[_PREFIX + name] = array
+        run_state.save(self._state_path, self._fingerprint, arrays)
+        self._saved = time.monotonic()
+        if not due:
+            logger.info("%s continues it", self._state_path)
+
+    def finish(self, result: np.ndarray) -> None:
+        """Write the animation; remove the state of a run that is complete."""
+        if self._frames:
+            self._frames.finish(self._steps, result if result.dtype == np.uint8 else to_integers(
+                result if result.dtype == np.float32 else result / np.float32(65535)))
+        if self._state_path is not None and not self.stopped:
+            self._state_path.unlink(missing_ok=True)
+
+    def _number(self, name: str) -> int:
+        array = (self._stored or {}).get(name)
+        if array is None or array.shape or array.dtype.kind not in "iu" or array < 0:
+            raise self._damaged()
+        return int(array)
+
+    def _damaged(self) -> WeightsError:
+        return WeightsError(f"{self._state_path} is not {run_state.KIND}: its arrays do not belong "
+                            "together.")
