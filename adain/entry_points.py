@@ -17,6 +17,7 @@ COMMANDS = {
     "calibrate": "measure the value ranges that --precision int8 needs",
     "metrics": "measure content loss, style loss and SSIM of stylized pictures",
     "flicker": "measure how much stylized videos flicker",
+    "web": "open a page that repaints photographs, on this machine",
     "benchmark": "measure how fast this machine stylizes; compare all methods",
 }
 

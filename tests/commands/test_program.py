@@ -24,6 +24,7 @@ WRONG = {  # what each command refuses before it computes anything
     "calibrate": ["compact", "--content-path", "none", "--style-path", "none"],
     "metrics": ["none", "none", "none"],
     "flicker": ["none", "none"],
+    "web": ["--max-pixels", "0"],
     "benchmark": ["--report", "page", "--watts", "0"]}
 every_command = pytest.mark.parametrize("name", COMMANDS)
 

@@ -1,0 +1,47 @@
+"""adain web: a page on this machine that repaints photographs."""
+
+from __future__ import annotations
+
+import argparse
+from importlib.util import find_spec
+
+from adain.commands.options import add
+from adain.errors import OptionError
+from adain.networks.architecture import PRESETS
+from adain.web.limits import Limits
+
+_NEEDS = {"starlette": "starlette", "uvicorn": "uvicorn", "python_multipart": "python-multipart"}
+
+
+def parser() -> argparse.ArgumentParser:
+    root = argparse.ArgumentParser(
+        prog="adain web", description="Open a page in the browser that repaints photographs. "
+        "Pictures stay on this machine: only its own programs reach the page.")
+    root.add_argument("--port", type=int, default=8000, metavar="N",
+                      help="port to listen on, at 127.0.0.1; 0 takes any that is free (default "
+                           "%(default)s)")
+    root.add_argument("--no-browser", action="store_true",
+                      help="print the page's address, and open no browser")
+    root.add_argument("--model", choices=PRESETS, default="compact",
+                      help="networks that paint (default %(default)s)")
+    root.add_argument("--style-path", nargs="+", metavar="PATH",
+                      help="paintings that the page offers: pictures and folders (default: "
+                           "styles/ of the repository)")
+    add(root, Limits, "max_pixels", "max_seconds")
+    return root
+
+
+def main(arguments: list[str] | None = None) -> None:
+    options = parser().parse_args(arguments)
+    missing = [package for module, package in _NEEDS.items() if find_spec(module) is None]
+    if missing:
+        raise OptionError(f"adain web needs {' and '.join(missing)}: pip install -e '.[web]'")
+    from adain.web.server import open_browser, serve
+
+    def ready(url: str) -> None:
+        print(f"{url}  (Ctrl-C stops)", flush=True)
+        if not options.no_browser and not open_browser(url):
+            print("no browser was found: open the address in one", flush=True)
+
+    serve(options.port, options.model, options.style_path,
+          Limits(options.max_pixels, options.max_seconds), ready)

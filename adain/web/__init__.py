@@ -1,0 +1,1 @@
+"""A page on this machine that repaints photographs, and the API behind it."""

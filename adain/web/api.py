@@ -1,0 +1,285 @@
+"""What the server answers: pictures, styles, finished pictures and progress; see docs/web.md."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+from collections.abc import AsyncIterator, Callable
+from pathlib import PurePosixPath
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData, UploadFile
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from adain import __version__
+from adain.errors import AdaINError
+from adain.files import images
+from adain.transfer import color
+from adain.web import settings, store
+from adain.web.gallery import THUMBNAIL_SIZE, Gallery
+from adain.web.limits import Limits, RequestError
+from adain.web.painting import Order, Painter
+from adain.web.store import Kept, Result, Source
+from adain.web.work import Job, Lane
+
+_STREAM = "text/event-stream"
+_NO_STORE = {"Cache-Control": "no-store"}
+_CACHED = {"Cache-Control": "private, max-age=3600"}
+_LARGEST_NAME = 120  # characters of a file's name
+
+
+class Api:
+    """Answers requests: decoding and previews in one thread, finished pictures in another.
+
+    model: name of the networks. styles, samples: what the page offers.
+    """
+
+    def __init__(self, model: str, painter: Painter, styles: Gallery, samples: Gallery,
+                 limits: Limits) -> None:
+        self._model, self._painter, self._limits = model, painter, limits
+        self._galleries = {"styles": styles, "samples": samples}
+        self._sent = Kept[Source](limits.kept_pictures, limits.kept_bytes, "picture")
+        self._results = Kept[Result](limits.results, limits.kept_bytes, "result")
+        self._previews = Lane("previews", limits.queue, limits.max_seconds)
+        self._pictures = Lane("pictures", limits.queue, limits.max_seconds)
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/api", self.about),
+            Route("/api/styles", self.gallery),
+            Route("/api/samples", self.gallery),
+            Route("/api/styles/{id}", self.thumbnail),
+            Route("/api/samples/{id}", self.thumbnail),
+            Route("/api/pictures", self.send, methods=["POST"]),
+            Route("/api/pictures/{id}", self.sent, methods=["GET", "DELETE"]),
+            Route("/api/stylize", self.stylize, methods=["POST"]),
+            Route("/api/results/{id}", self.result, methods=["GET", "DELETE"]),
+        ]
+
+    def close(self) -> None:
+        """End all work and remove all files."""
+        self._previews.close()
+        self._pictures.close()
+        self._sent.close()
+        self._results.close()
+
+    async def about(self, request: Request) -> Response:
+        """What this server can do."""
+        return JSONResponse({
+            "version": __version__, "model": self._model, "formats": list(settings.FORMATS),
+            "keep_colors": list(color.COLOR_MODES), "preview_size": store.PREVIEW_SIZE,
+            "read": list(images.READ_SUFFIXES), "max_pixels": self._limits.max_pixels,
+            "max_bytes": self._limits.body_bytes})
+
+    async def gallery(self, request: Request) -> Response:
+        """The paintings or photographs that are offered."""
+        folder = request.url.path
+        listing = self._galleries[PurePosixPath(folder).name].listing()
+        return JSONResponse([{**each, "picture": f"{folder}/{quote(each['id'])}"}
+                             for each in listing])
+
+    async def thumbnail(self, request: Request) -> Response:
+        """A small JPEG of one of them; with ?large=1 one of a screen's size."""
+        found = self._galleries[request.url.path.split("/")[2]].get(request.path_params["id"])
+        size = None if "large" in request.query_params else THUMBNAIL_SIZE
+        return Response(await run_in_threadpool(_small_jpeg, found, size),
+                        media_type="image/jpeg", headers=_CACHED)
+
+    async def send(self, request: Request) -> Response:
+        """Keep the picture that is the request's body."""
+        data = await request.body()
+        source = self._keep(data, request.query_params.get("name", ""))
+        return JSONResponse(await self._describe(request, source), 201)
+
+    async def _describe(self, request: Request, source: Source) -> dict[str, Any]:
+        try:
+            rows, columns = await self._compute(request, self._previews, lambda job: source.shape)
+        except RequestError:
+            if source.id not in self._galleries["samples"]:
+                self._sent.remove(source.id)
+            raise
+        return {"id": source.id, "name": source.name, "width": columns, "height": rows,
+                "picture": f"/api/pictures/{source.id}"}
+
+    async def sent(self, request: Request) -> Response:
+        """A picture at a screen's size, or its removal; with ?about=1 its size as JSON."""
+        id = request.path_params["id"]
+        if request.method == "DELETE":
+            self._sent.remove(id)
+            return Response(status_code=204)
+        source = self._source(id, "samples")
+        if "about" in request.query_params:
+            return JSONResponse(await self._describe(request, source))
+        return Response(await run_in_threadpool(_small_jpeg, source, None),
+                        media_type="image/jpeg", headers=_CACHED)
+
+    async def stylize(self, request: Request) -> Response:
+        """Paint; the answer is the picture, or a stream of events that ends with its address."""
+        kind = request.headers.get("content-type", "")
+        if not kind.startswith(("multipart/form-data", "application/x-www-form-urlencoded")):
+            raise RequestError("send fields as multipart/form-data, as `curl -F` does; received "
+                               f"{kind[:80]!r}.")
+        async with request.form(max_files=self._limits.kept_pictures, max_fields=200) as form:
+            order = await self._order(form)
+        if order.settings.preview is not None:
+            data = await self._compute(request, self._previews,
+                                       lambda job: self._painter.preview(order, job.stop))
+            return Response(data, media_type="image/jpeg", headers=_NO_STORE)
+
+        def work(job: Job) -> Result:
+            return self._painter.picture(order, job.stop, job.tell)
+
+        if _STREAM in request.headers.get("accept", ""):
+            job, changed = _job()
+            self._pictures.add(job, work)
+            return StreamingResponse(self._events(job, changed), media_type=_STREAM,
+                                     headers=_NO_STORE)
+        return _file(await self._compute(request, self._pictures, work))
+
+    async def result(self, request: Request) -> Response:
+        """A finished picture, or its removal."""
+        id = request.path_params["id"]
+        if request.method == "DELETE":
+            self._results.remove(id)
+            return Response(status_code=204)
+        return _file(self._results.get(id))
+
+    async def _order(self, form: FormData) -> Order:
+        given: dict[str, list[str]] = {}
+        sources: dict[str, list[Source]] = {"content": [], "style": [], "mask": []}
+        for name, value in form.multi_items():
+            if name not in sources:
+                if isinstance(value, UploadFile):
+                    raise RequestError(f"`{name[:80]}` is a file; only content, style and mask "
+                                       "may be.")
+                given.setdefault(name, []).append(value)
+            elif isinstance(value, UploadFile) and name == "mask":  # of use for this request only
+                sources[name].append(store.sent(await value.read(), value.filename or name,
+                                                self._limits))
+            elif isinstance(value, UploadFile):
+                sources[name].append(self._keep(await value.read(), value.filename or name))
+            else:
+                sources[name].append(self._source(
+                    value, "styles" if name == "style" else "samples"))
+        chosen = settings.from_fields(given)
+        if len(sources["content"]) != 1:
+            raise RequestError("one `content` is needed: send a picture, or the id of one that "
+                               f"was sent; received {len(sources['content'])}.")
+        return Order(sources["content"][0], tuple(sources["style"]), tuple(sources["mask"]), chosen)
+
+    def _keep(self, data: bytes, name: str) -> Source:
+        name = PurePosixPath(name.replace("\\", "/")).name[-_LARGEST_NAME:]
+        name = "".join(char for char in name if char.isprintable()) or "picture"
+        return self._sent.add(store.sent(data, name, self._limits))
+
+    def _source(self, id: str, gallery: str) -> Source:
+        found = self._galleries[gallery]
+        if id in found:
+            return found.get(id)
+        if len(id) == store.ID_LENGTH:
+            return self._sent.get(id)
+        return found.get(id)  # raises: its message lists what there is
+
+    async def _compute(self, request: Request, lane: Lane, work: Callable[[Job], Any]) -> Any:
+        """Return work(job), computed in a lane; stop it if the request is closed."""
+        job, changed = _job()
+        lane.add(job, work)
+        gone = asyncio.create_task(_closed(request))
+        try:
+            while not job.future.done() and not gone.done():
+                changed.clear()
+                news = asyncio.create_task(changed.wait())
+                await asyncio.wait({news, gone}, return_when=asyncio.FIRST_COMPLETED)
+                news.cancel()
+        finally:
+            gone.cancel()
+            if not job.future.done():
+                job.stop.ask("the request was closed")
+        if not job.future.done():
+            raise RequestError("the request was closed.")
+        return job.future.result()
+
+    async def _events(self, job: Job, changed: asyncio.Event) -> AsyncIterator[str]:
+        """Yield server-sent events: waiting, progress, and at last done or error."""
+        told = None
+        try:
+            while not job.future.done():
+                news = _news(job)
+                if news != told:
+                    yield news
+                    told = news
+                changed.clear()
+                if job.future.done():
+                    break
+                try:
+                    await asyncio.wait_for(changed.wait(), 1.0)
+                    await asyncio.sleep(0.05)  # at most so often
+                except TimeoutError:
+                    yield ": still here\n\n"  # finds out whether anyone reads
+            error = job.future.exception()
+            if error is not None:
+                status, answer = describe_error(error)
+                yield _event("error", {"status": status, **answer})
+                return
+            result = self._results.add(job.future.result())
+            rows, columns = result.shape
+            yield _event("done", {"url": f"/api/results/{result.id}", "name": result.name,
+                                  "width": columns, "height": rows, "bytes": result.bytes})
+        finally:
+            job.stop.ask("the request was closed")
+
+
+def describe_error(error: BaseException) -> tuple[int, dict[str, str]]:
+    """Return the status and the body of an error's answer; raise what is not a user's error."""
+    if isinstance(error, AdaINError):
+        return getattr(error, "status", 400), {"error": str(error)}
+    if isinstance(error, MemoryError):
+        return 503, {"error": "there is not enough memory for this picture: make it smaller."}
+    raise error
+
+
+def _job() -> tuple[Job, asyncio.Event]:
+    changed, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def tell() -> None:
+        loop.call_soon_threadsafe(changed.set)
+
+    return Job(tell), changed
+
+
+async def _closed(request: Request) -> None:
+    """Return when the client closes the connection."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _news(job: Job) -> str:
+    if job.ahead:
+        return _event("waiting", {"ahead": job.ahead})
+    return _event("progress", {"share": round(job.share, 4)})
+
+
+def _event(name: str, data: dict[str, Any]) -> str:
+    return f"event: {name}\ndata: {json.dumps(data)}\n\n"
+
+
+def _file(result: Result) -> Response:
+    ascii_name = result.name.encode("ascii", "replace").decode().replace('"', "'")
+    return Response(result.data.read(), media_type=result.media_type, headers={
+        **_NO_STORE, "Content-Disposition": f'attachment; filename="{ascii_name}"; '
+                                            f"filename*=UTF-8''{quote(result.name)}"})
+
+
+def _small_jpeg(source: Source, size: int | None) -> bytes:
+    rgb: np.ndarray = source.screen
+    if size is not None and min(rgb.shape[:2]) > size:
+        rgb = images.resize_shorter_side(rgb, size)
+    file = io.BytesIO()
+    images.write(file, rgb, format="jpg", quality=88)
+    return file.getvalue()

@@ -1,0 +1,70 @@
+"""The web application: the page, the API and the guard before them."""
+
+from __future__ import annotations
+
+import mimetypes
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import cast
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from adain.errors import AdaINError, NetworkMemoryError
+from adain.web.api import Api, describe_error
+from adain.web.guard import Guard
+from adain.web.limits import Limits
+
+PAGE = Path(__file__).parent / "page"
+mimetypes.add_type("text/javascript", ".js")  # some systems' tables say something else
+
+
+def create_app(api: Api, port: int, limits: Limits,
+               give_up: Callable[[MemoryError], None] = lambda error: None) -> Starlette:
+    """Return the application.
+
+    Args:
+        port: that it is served on.
+        give_up: is told when networks ran out of memory, after which nothing can be computed.
+    """
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        yield
+        await run_in_threadpool(api.close)
+
+    async def user_error(request: Request, error: Exception) -> Response:
+        status, answer = describe_error(error)
+        if isinstance(error, NetworkMemoryError):
+            give_up(error)
+        headers = {"Retry-After": "5"} if status == 503 else None
+        return JSONResponse(answer, status, headers)
+
+    async def http_error(request: Request, error: Exception) -> Response:
+        found = cast(HTTPException, error)
+        text = {404: f"there is nothing at {request.url.path[:80]}.",
+                405: f"{request.method[:20]} does nothing at {request.url.path[:80]}."}
+        return JSONResponse({"error": text.get(found.status_code, found.detail)},
+                            found.status_code, found.headers)
+
+    return Starlette(
+        routes=[*api.routes(), Mount("/", _Page(directory=PAGE, html=True))],
+        middleware=[Middleware(Guard, port=port, limits=limits)], lifespan=lifespan,
+        exception_handlers={AdaINError: user_error, MemoryError: user_error,
+                            HTTPException: http_error})
+
+
+class _Page(StaticFiles):
+    """The page's files, which a browser asks for again each time: a newer adain may be there."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers["Cache-Control"] = "no-cache"
+        return response

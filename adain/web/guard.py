@@ -1,0 +1,101 @@
+"""Guard: refuses requests of other sites and bodies that are too large; sets headers."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from adain.web.limits import Limits, SlowError, TooLargeError
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
+        "connect-src 'self' blob:; media-src 'self' blob:; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+class Guard:
+    """Lets only this machine's own page and programs in.
+
+    A page of another site can send requests to 127.0.0.1: they bear its name as Origin. And its
+    name can be made to resolve to 127.0.0.1 (DNS rebinding): then it stands in Host.
+
+    Args:
+        port: that the server listens on; Host must name it.
+    """
+
+    def __init__(self, app: ASGIApp, port: int, limits: Limits) -> None:
+        self._app, self._limits = app, limits
+        self._hosts = {f"{name}:{port}" for name in ("127.0.0.1", "localhost")}
+        if port == 80:
+            self._hosts |= {"127.0.0.1", "localhost"}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(HEADERS)
+            await send(message)
+
+        headers = Headers(scope=scope)
+        refusal = self._refusal(headers, scope.get("method", ""))
+        if scope["type"] != "http" or refusal:
+            answer = refusal or JSONResponse({"error": "there are no web sockets here."}, 400)
+            await answer(scope, receive, send_with_headers)
+        else:
+            await self._app(scope, self._limited(receive), send_with_headers)
+
+    def _refusal(self, headers: Headers, method: str) -> JSONResponse | None:
+        host = headers.get("host", "")
+        if host.lower() not in self._hosts:
+            return JSONResponse({"error": "this server answers at http://127.0.0.1 only; the "
+                                          f"request's Host is {host[:80]!r}."}, 421)
+        origin = headers.get("origin")
+        foreign = origin is not None and origin.lower() != f"http://{host.lower()}"
+        linked = method == "GET" and headers.get("sec-fetch-mode") == "navigate"
+        if foreign or (headers.get("sec-fetch-site") in ("cross-site", "same-site")
+                       and not linked):
+            return JSONResponse({"error": "pages of other sites may not use this server; the "
+                                          f"request's Origin is {(origin or 'unknown')[:80]!r}."},
+                                403)
+        length = headers.get("content-length", "0")
+        if length.isdecimal() and int(length[:20]) > self._limits.body_bytes:
+            return JSONResponse({"error": self._too_large()}, 413, {"Connection": "close"})
+        return None
+
+    def _too_large(self) -> str:
+        return f"a request may have {self._limits.body_bytes // 1_000_000} MB at most."
+
+    def _limited(self, receive: Receive) -> Receive:
+        """Return a receive() that raises TooLargeError and SlowError while a body arrives."""
+        received, complete = 0, False
+
+        async def limited() -> Message:
+            nonlocal received, complete
+            if complete:
+                return await receive()  # waits for the end of the connection
+            try:
+                message = await asyncio.wait_for(receive(), self._limits.pause)
+            except TimeoutError:
+                raise SlowError(f"the request's body stopped for {self._limits.pause:g} "
+                                "seconds.") from None
+            received += len(message.get("body", b""))
+            complete = not message.get("more_body", False)
+            if received > self._limits.body_bytes:
+                raise TooLargeError(self._too_large())
+            return message
+
+        return limited

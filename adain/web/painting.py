@@ -1,0 +1,210 @@
+"""Paint a picture as a request asks; styles are encoded once and kept."""
+
+from __future__ import annotations
+
+import io
+import math
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from pathlib import PurePath
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+
+from adain.errors import OptionError
+from adain.files import images
+from adain.files.images import Picture
+from adain.networks.stats import ChannelStats, merge
+from adain.progress import StopRequest
+from adain.transfer import color, tiling
+from adain.transfer.stylizer import Stylizer
+from adain.web.limits import TooLargeError
+from adain.web.settings import FORMATS, Settings
+from adain.web.store import Result, Source, Spool
+
+PREVIEW_QUALITY = 90  # of JPEG
+_KEPT_STYLES = 256  # a few kB each
+_KEPT_PICTURES = 24  # of styles, 1 MB each
+_LONGEST_NAME = 120  # characters of a result's name
+_REFINE_COST = 20  # of an iteration, in passes through the networks; only bars depend on it
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a request asks for: masks are pictures, one for each style, or there are none."""
+
+    content: Source
+    styles: tuple[Source, ...]
+    masks: tuple[Source, ...]
+    settings: Settings
+
+    def __post_init__(self) -> None:
+        count, weights = len(self.styles), self.settings.style_weights
+        if not count:
+            raise OptionError("`style` is missing: name one of GET /api/styles, or send a picture.")
+        if self.masks and weights:
+            raise OptionError("`style_weights` mixes styles everywhere, `mask` gives each a "
+                              "region of its own: use one of the two.")
+        if self.masks and len(self.masks) != count:
+            raise OptionError(f"{count} styles need as many `mask`; received {len(self.masks)}.")
+        if not self.masks and count > 1 and weights is None:
+            object.__setattr__(self, "settings",
+                               replace(self.settings, style_weights=(1.0,) * count))
+        if weights is not None:
+            merge([ChannelStats(0.0, 0.0)] * count, weights)  # refuses impossible ones
+
+
+class Painter:
+    """Paints with one Stylizer, which may still be loading.
+
+    Args:
+        stylizer: what will be it.
+        max_pixels: of a result.
+    """
+
+    def __init__(self, stylizer: Future[Stylizer], max_pixels: int) -> None:
+        self._stylizer, self._max_pixels = stylizer, max_pixels
+        self._encoded = _Newest[ChannelStats](_KEPT_STYLES)
+        self._pictures = _Newest[np.ndarray](_KEPT_PICTURES)
+
+    @property
+    def stylizer(self) -> Stylizer:
+        """The Stylizer, once it is loaded."""
+        return self._stylizer.result()
+
+    def preview(self, order: Order, stop: StopRequest) -> bytes:
+        """Return a JPEG of the content at the size of a screen in the styles."""
+        size = order.settings.preview or min(order.content.screen.shape[:2])
+        rgb = order.content.screen
+        if min(rgb.shape[:2]) > size:
+            rgb = images.resize_shorter_side(rgb, size)
+        settings = replace(order.settings, refine=0)
+        painted = self._paint(rgb, f"{order.content.id} {size}", replace(order, settings=settings),
+                              iter, stop)
+        file = io.BytesIO()
+        images.write(file, painted, format="jpg", quality=PREVIEW_QUALITY)
+        return file.getvalue()
+
+    def picture(self, order: Order, stop: StopRequest, share: Callable[[float], None]) -> Result:
+        """Return the finished picture as a file.
+
+        share: is told how much of the work is done, from 0 to 1.
+        """
+        content, settings = order.content.read(), order.settings
+        resized = self._resized(content, settings.content_size)
+        painted = self._paint(resized.rgb, f"{order.content.id} full {settings.content_size}",
+                              order, self._bar(resized.rgb, order, share), stop)
+        stop.check()
+        share(1.0)
+        file = io.BytesIO()
+        images.write(file, painted, opacity=resized.opacity, exif=resized.exif,
+                     format=settings.format)
+        styles = "+".join(PurePath(style.name).stem for style in order.styles)
+        name = f"{PurePath(order.content.name).stem}_{styles}"[:_LONGEST_NAME]
+        rows, columns = painted.shape[:2]
+        return Result(f"{name}.{settings.format}", FORMATS[settings.format],
+                      Spool(file.getbuffer()), (rows, columns))
+
+    def _resized(self, content: Picture, size: int | None) -> Picture:
+        if size is None:
+            return content
+        rows, columns = images.shape_of_shorter_side(
+            content.rgb.shape[0], content.rgb.shape[1], size)
+        if rows * columns > self._max_pixels:
+            raise TooLargeError(f"`content_size={size}` makes {columns} x {rows} = "
+                                f"{rows * columns / 1e6:.0f} megapixels; the limit is "
+                                f"{self._max_pixels / 1e6:.0f}.")
+        opacity = content.opacity
+        return content._replace(
+            rgb=images.resize(content.rgb, rows, columns),
+            opacity=None if opacity is None else images.resize(opacity, rows, columns))
+
+    def _paint(self, content: np.ndarray, key: str, order: Order, progress: tiling.Progress,
+               stop: StopRequest) -> np.ndarray:
+        """Return the content in the order's styles; key: names the content, for what is kept."""
+        settings = order.settings
+        encoded = []
+        for style in order.styles:
+            stop.check()
+            encoded.append(self._style(style, content, key, settings))
+        stop.check()
+        single = None if order.masks else (
+            encoded[0] if len(encoded) == 1 else merge(encoded, settings.style_weights or ()))
+        masks = [mask.read().rgb for mask in order.masks] or None
+        result = self.stylizer.stylize(
+            content, encoded if single is None else single, settings.alpha, masks=masks,
+            passes=settings.passes, coarse_size=settings.coarse_size, refine=settings.refine,
+            progress=progress, stop=stop)
+        return color.restore_colors(result, content, settings.keep_colors)
+
+    def _style(self, style: Source, content: np.ndarray, key: str,
+               settings: Settings) -> ChannelStats:
+        mode, refine = settings.keep_colors, settings.refine > 0
+
+        def encode() -> ChannelStats:
+            image = self._pictures.get(
+                style.id, lambda: self.stylizer.shrink_style(style.read().rgb))
+            return self.stylizer.encode_style(image, content, mode, refine)
+
+        return self._encoded.get((style.id, mode and key, mode, refine), encode)
+
+    def _bar(self, content: np.ndarray, order: Order,
+             share: Callable[[float], None]) -> tiling.Progress:
+        """Return what Stylizer.stylize() takes as progress; it tells `share`."""
+        total = self._cost(content.shape[:2], order)
+        done = 0.0
+
+        def progress(steps: Sequence[Any]) -> Iterable[Any]:
+            nonlocal done
+            for step in steps:
+                yield step
+                # An iteration of refining is an int; which size it has, its caller knows: all
+                # iterations of a run are taken as alike.
+                done += (_area(step) if isinstance(step, tiling.Tile)
+                         else _REFINE_COST * math.prod(content.shape[:2]))
+                share(min(done / total, 1.0))
+
+        return progress
+
+    def _cost(self, shape: tuple[int, ...], order: Order) -> float:
+        """Return about how many pixels pass through the networks."""
+        settings, pixels = order.settings, math.prod(shape)
+        whole = np.broadcast_to(np.uint8(0), (*shape, 3))
+        one_tile = self.stylizer.tile_size_for(whole) >= max(shape)
+        passes = 1 + (len(order.masks) or (0 if one_tile else 1))
+        coarse = settings.coarse_size
+        if coarse is None or coarse >= min(shape):
+            return pixels * (passes * settings.passes + _REFINE_COST * settings.refine)
+        small = pixels * (coarse / min(shape)) ** 2 * (1 + len(order.masks)) * settings.passes
+        refined = settings.refine + -(-settings.refine // 3)
+        return small + pixels * (passes + _REFINE_COST * refined)
+
+
+def _area(tile: tiling.Tile) -> int:
+    return (tile.down.stop - tile.down.start) * (tile.across.stop - tile.across.start)
+
+
+Value = TypeVar("Value")
+
+
+class _Newest(Generic[Value]):
+    """Keeps the values that were used last; threads may share it."""
+
+    def __init__(self, count: int) -> None:
+        self._count, self._lock = count, threading.Lock()
+        self._values: OrderedDict[Any, Value] = OrderedDict()
+
+    def get(self, key: Any, make: Callable[[], Value]) -> Value:
+        with self._lock:
+            if key in self._values:
+                self._values.move_to_end(key)
+                return self._values[key]
+        value = make()
+        with self._lock:
+            self._values[key] = value
+            while len(self._values) > self._count:
+                self._values.popitem(last=False)
+        return value
