@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import socket
 import sys
+import threading
 import webbrowser
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 
@@ -63,13 +67,28 @@ def serve(port: int = 8000, model: str = "compact",
             lifespan="on", timeout_graceful_shutdown=_GRACE, limit_concurrency=64,
             server_header=False), lambda: ready(f"http://{ADDRESS}:{port}/"))
         try:
-            server.run(sockets=[listener])
-        except KeyboardInterrupt:
-            pass  # Ctrl-C is how it is stopped
+            with _stopped_by_signals(server):
+                server.run(sockets=[listener])
         finally:
             listener.close()
     if errors:
         raise errors[0]
+
+
+@contextmanager
+def _stopped_by_signals(server: uvicorn.Server) -> Iterator[None]:
+    """Let signals stop the server and nothing else: uvicorn sends itself those that it has seen."""
+    def stop(number: int, frame: FrameType | None) -> None:
+        server.should_exit = True
+
+    names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    main = threading.current_thread() is threading.main_thread()
+    before = {name: signal.signal(getattr(signal, name), stop) for name in names if main}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(getattr(signal, name), handler)
 
 
 class _Server(uvicorn.Server):

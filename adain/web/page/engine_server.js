@@ -1,0 +1,220 @@
+// The engine that lets `adain web` compute, through its API (docs/web.md).
+//
+// An engine is what the page paints with. Another one is a module with the same createEngine():
+//
+//   const engine = await createEngine();
+//   engine.capabilities       what it can do; the page hides what it cannot:
+//     where         one phrase that ends the sentence "Pictures are computed ..."
+//     mixtures      whether several styles can be mixed
+//     regions       whether masks are taken
+//     strokes       whether coarseSize is taken
+//     keepColors    modes of keeping colours, of coral, histogram, luminance; [] for none
+//     refine        numbers of iterations to offer besides 0; [] for none
+//     formats       of finished pictures: "jpg", "png"
+//     read          endings of picture files that it reads, for the file dialog
+//     previewSize   shorter side of a sharp preview, in pixels
+//     maxPixels     of a finished picture
+//   engine.styles()           -> Style[]: the paintings that it brings
+//   engine.samples()          -> Style[]: photographs to try it with; [] for none
+//   engine.openContent(file, {signal})    -> Content; file: a File, or one of samples()
+//   engine.encodeStyle(file, {signal})    -> Style; file: a File with a painting
+//   engine.preview(content, recipe, {size, signal}) -> Blob, a picture whose shorter side is `size`
+//   engine.full(content, recipe, {signal, onProgress}) -> Finished
+//     onProgress({ahead})     so many pictures are computed before it
+//     onProgress({share})     how much of it is done, 0 to 1
+//
+//   Style     {id, title, picture}: picture is the address of a small picture
+//   Content   {id, name, width, height, picture}: picture is the address of one of a screen's
+//             size, upright; width and height are those of the whole photograph, upright
+//   Recipe    {styles: [{id, weight}], masks: Blob[] | null, alpha, coarseSize, keepColors,
+//              refine, contentSize, format}
+//             weight: of a mixture, 0 or more, not all 0; without meaning where there are masks
+//             masks: one for each style, pictures in the content's shape: white where it applies,
+//             black where the photograph stays; null: the styles are mixed everywhere
+//             alpha: 0 to 1; coarseSize: pixels of the shorter side, or null; keepColors: a mode,
+//             or null; refine: iterations; contentSize: shorter side of the result in pixels, or
+//             null for the photograph's own size; format: "jpg" or "png". A preview ignores
+//             refine, contentSize and format.
+//   Finished  {url, name, width, height, bytes}: a file to download
+//
+// Every function returns a Promise. It is rejected with an EngineError, whose message is a sentence
+// for the user, or with the AbortError of the signal.
+
+export class EngineError extends Error {
+  /** status: of HTTP, 0 where nothing answered. */
+  constructor(message, status = 0) {
+    super(message);
+    this.status = status;
+  }
+}
+
+export async function createEngine() {
+  const about = await json("api");
+  return new ServerEngine(about);
+}
+
+class ServerEngine {
+  constructor(about) {
+    this.capabilities = {
+      where: "on this machine; nothing is uploaded anywhere else",
+      mixtures: true,
+      regions: true,
+      strokes: true,
+      keepColors: about.keep_colors,
+      refine: [15, 40],
+      formats: about.formats,
+      read: about.read,
+      previewSize: about.preview_size,
+      maxPixels: about.max_pixels,
+    };
+    this.maxBytes = about.max_bytes;
+    this.files = new Map(); // ids of pictures that were sent -> their files, to send them again
+  }
+
+  styles() {
+    return json("api/styles");
+  }
+
+  samples() {
+    return json("api/samples");
+  }
+
+  async openContent(file, { signal } = {}) {
+    if (!(file instanceof Blob)) {
+      return json(`api/pictures/${encodeURIComponent(file.id)}?about=1`, { signal });
+    }
+    return this.send(file, signal);
+  }
+
+  async encodeStyle(file, { signal } = {}) {
+    const { id, name, picture } = await this.send(file, signal);
+    return { id, title: name.replace(/\.[^.]*$/, ""), picture };
+  }
+
+  async send(file, signal) {
+    if (file.size > this.maxBytes) {
+      throw new EngineError(`${file.name} has ${Math.round(file.size / 1e6)} MB; ` +
+        `the limit is ${Math.round(this.maxBytes / 1e6)} MB.`, 413);
+    }
+    const address = `api/pictures?name=${encodeURIComponent(file.name ?? "picture")}`;
+    const sent = await json(address, { method: "POST", body: file, signal });
+    this.files.set(sent.id, file);
+    return sent;
+  }
+
+  async preview(content, recipe, { size, signal } = {}) {
+    const form = () => fields(content, { ...recipe, refine: 0, contentSize: null }, size);
+    const answer = await this.stylize(form, {}, signal);
+    return answer.blob();
+  }
+
+  async full(content, recipe, { signal, onProgress = () => {} } = {}) {
+    const accept = { Accept: "text/event-stream" };
+    const answer = await this.stylize(() => fields(content, recipe), accept, signal);
+    for await (const { event, data } of events(answer.body)) {
+      if (event === "done") {
+        return data;
+      }
+      if (event === "error") {
+        throw new EngineError(readable(data.error), data.status);
+      }
+      onProgress(data);
+    }
+    throw new EngineError(STOPPED);
+  }
+
+  /** Post a form; where the server does not have its pictures any more, send them first. */
+  async stylize(form, headers, signal) {
+    const post = () => request("api/stylize", { method: "POST", body: form(), headers, signal });
+    try {
+      return await post();
+    } catch (error) {
+      if (error.status !== 404) {
+        throw error;
+      }
+      for (const file of this.files.values()) {
+        await this.send(file, signal);
+      }
+      return post();
+    }
+  }
+}
+
+const STOPPED = "adain web does not answer: start it again with `adain web`, then go on here.";
+
+function fields(content, recipe, preview) {
+  const form = new FormData();
+  form.set("content", content.id);
+  recipe.styles.forEach((style) => form.append("style", style.id));
+  if (recipe.masks) {
+    recipe.masks.forEach((mask) => form.append("mask", mask, "mask.png"));
+  } else if (recipe.styles.length > 1) {
+    form.set("style_weights", recipe.styles.map((style) => style.weight).join(" "));
+  }
+  const rest = {
+    alpha: recipe.alpha,
+    coarse_size: recipe.coarseSize,
+    keep_colors: recipe.keepColors,
+    refine: recipe.refine,
+    content_size: recipe.contentSize,
+    format: recipe.format,
+    preview,
+  };
+  for (const [name, value] of Object.entries(rest)) {
+    if (value !== null && value !== undefined) {
+      form.set(name, value);
+    }
+  }
+  return form;
+}
+
+async function request(address, options) {
+  let answer;
+  try {
+    answer = await fetch(address, options);
+  } catch (error) {
+    throw error.name === "AbortError" ? error : new EngineError(STOPPED);
+  }
+  if (!answer.ok) {
+    const { error } = await answer.json().catch(() => ({ error: answer.statusText }));
+    throw new EngineError(readable(error), answer.status);
+  }
+  return answer;
+}
+
+async function json(address, options) {
+  return (await request(address, options)).json();
+}
+
+/** The server's messages name parameters in backquotes, as its API has them. */
+function readable(message) {
+  const text = message.replaceAll("`", "");
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** Yield the events of a stream: {event, data}. */
+async function* events(body) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  for (;;) {
+    let chunk;
+    try {
+      chunk = await reader.read();
+    } catch (error) {
+      throw error.name === "AbortError" ? error : new EngineError(STOPPED);
+    }
+    if (chunk.done) {
+      return;
+    }
+    text += chunk.value;
+    const parts = text.split("\n\n");
+    text = parts.pop();
+    for (const part of parts) {
+      const event = /^event: (.*)$/m.exec(part);
+      const data = /^data: (.*)$/m.exec(part);
+      if (event && data) {
+        yield { event: event[1], data: JSON.parse(data[1]) };
+      }
+    }
+  }
+}

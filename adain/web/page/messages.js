@@ -1,0 +1,28 @@
+// Errors in words, and the page's elements by their names.
+
+/** Return an element of the page. */
+export function element(id) {
+  return document.getElementById(id);
+}
+
+/** Return what shows errors in one place, which screen readers read out. */
+export function createMessages() {
+  const clear = () => {
+    element("message").hidden = true;
+    element("message-text").textContent = "";
+  };
+  element("message-close").addEventListener("click", clear);
+  return {
+    clear,
+    show(error) {
+      if (error.name === "AbortError") {
+        return;
+      }
+      if (error.status === undefined) {
+        console.error(error); // none of an engine's: a mistake of this page
+      }
+      element("message").hidden = false;
+      element("message-text").textContent = error.message;
+    },
+  };
+}

@@ -1,0 +1,99 @@
+// The large picture: the photograph beside what was made of it, and one line about it.
+
+import { element } from "./messages.js";
+
+export function createViewer() {
+  const after = element("after");
+  const before = element("before");
+  const split = element("split");
+  let shown = null; // address of a Blob
+
+  split.addEventListener("input", () => {
+    element("picture").style.setProperty("--split", `${split.value}%`);
+    split.setAttribute("aria-valuetext", `${split.value} percent`);
+  });
+
+  function release() {
+    if (shown) {
+      URL.revokeObjectURL(shown);
+      shown = null;
+    }
+  }
+
+  /** Say on the page what the large picture is: photograph, preview or finished. */
+  function shows(what) {
+    element("picture").dataset.shows = what;
+  }
+
+  /** Show a line over the picture; kind: busy, note or done. */
+  function badge(text, kind = "note") {
+    element("badges").hidden = !text;
+    element("badge").textContent = text;
+    element("badge").dataset.kind = kind;
+  }
+
+  function sized(content) {
+    element("picture").style.setProperty("--ratio", content.width / content.height);
+  }
+
+  addEventListener("resize", () => fit());
+  new ResizeObserver(() => fit()).observe(element("frame"));
+
+  /** Make the picture as large as its frame allows. */
+  function fit() {
+    const picture = element("picture");
+    const ratio = Number(picture.style.getPropertyValue("--ratio")) || 1;
+    const { clientWidth: width, clientHeight: height } = element("frame");
+    const wide = Math.min(width, height * ratio);
+    picture.style.width = `${wide}px`;
+    picture.style.height = `${wide / ratio}px`;
+  }
+
+  return {
+    /** Show a photograph, of which nothing was made yet. */
+    open(content) {
+      release();
+      before.src = content.picture;
+      after.src = content.picture;
+      shows("photograph");
+      element("frame").hidden = false;
+      sized(content);
+      fit();
+    },
+    /** Show a preview: a Blob. */
+    async show(blob) {
+      const address = URL.createObjectURL(blob);
+      const image = new Image();
+      image.src = address;
+      try {
+        await image.decode();
+      } catch {
+        URL.revokeObjectURL(address);
+        return;
+      }
+      release();
+      shown = address;
+      after.src = address;
+      shows("preview");
+      badge("");
+    },
+    /** Show a finished picture by its address. */
+    async finished(address) {
+      const image = new Image();
+      image.src = address;
+      await image.decode().catch(() => {});
+      release();
+      after.src = address;
+      shows("finished");
+    },
+    /** Show the photograph alone. */
+    original() {
+      release();
+      after.src = before.src;
+      shows("photograph");
+    },
+    badge,
+    busy: (text) => badge(text, "busy"),
+    idle: () => badge(""),
+  };
+}
