@@ -133,7 +133,7 @@ def paint(options: argparse.Namespace, jobs: list[batch.Job], painter: Painter, 
     done: list[batch.Outcome] = []
     told: dict[str, Path] = {}  # what several results lack is told once
     with closing(batch.run(jobs, read, whole, write, existing, prepare,
-                           method.room)) as outcomes:
+                           method.room, painter.shape)) as outcomes:
         for outcome in checked(progress(outcomes, "pictures", len(jobs)), stop):
             done.append(outcome)
             error = outcome.error

@@ -12,12 +12,14 @@ from adain.errors import ImageError
 from adain.files import images
 from adain.files.images import Picture
 from adain.files.sources import open_source
+from adain.jobs.order import stored_shape
 from adain.jobs.pipeline import Job
 from adain.jobs.results import Results
 from adain.jobs.room import Claim, Size, content_size
 from adain.methods.method import Method
 from adain.methods.recipe import Recipe, Shape, Style
 from adain.transfer import style_file as stylefile
+from adain.transfer.tiling import padded_length
 
 
 class Painter:
@@ -55,6 +57,14 @@ class Painter:
         rows, columns = rgb.shape[:2]
         self._results.check_fits(rows, columns, opacity is not None)
         return picture._replace(rgb=rgb, opacity=opacity)
+
+    def shape(self, path: Path) -> Shape | None:
+        """Return the shape in which the networks compute a content; None if it is unknown."""
+        stored = stored_shape(path)
+        if stored is None:
+            return None
+        rows, columns = self._recipe.content_shape(*stored)
+        return padded_length(rows), padded_length(columns)
 
     def _size(self, stored: int, pixels: int) -> Size:
         """Return the memory of a content and its results; `stored`: pixels in the file."""

@@ -12,11 +12,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from functools import partial
+from itertools import chain, tee
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from adain.errors import AdaINError, ImageError, NetworkMemoryError, StyleError
 from adain.files.find import STREAM
+from adain.jobs.order import by_shape
 from adain.jobs.room import Claim, Room, Size
 
 AHEAD = 2  # pictures read ahead, including the current one; and pictures being written
@@ -45,8 +47,9 @@ def run(jobs: Sequence[Job], read: Callable[[Path, Claim], Any], stylize: Callab
         write: Callable[[Path, Any], Path],
         existing: Callable[[Path], Path | None] = lambda path: None,
         prepare: Callable[[Any], None] = lambda style: None,
-        room: int | None = None) -> Iterator[Outcome]:
-    """Run the jobs in order; yield their outcomes in the order of completion.
+        room: int | None = None,
+        shape: Callable[[Path], Any] = lambda path: None) -> Iterator[Outcome]:
+    """Run the jobs; yield their outcomes in the order of completion.
 
     Jobs with the same content should be consecutive, so that it is read once. An error of a single
     picture, see one_picture(), fails the jobs that need it; any other error ends the batch.
@@ -60,6 +63,8 @@ def run(jobs: Sequence[Job], read: Callable[[Path, Claim], Any], stylize: Callab
         existing: returns the path of an existing result, or None.
         prepare: prepares a style before its content is ready, in its own thread.
         room: maximum number of bytes of the pictures in memory; None for no limit.
+        shape: returns the shape in which a content is computed, or None; contents of one shape are
+            computed after each other, see order.by_shape().
     """
     todo = []
     for job in jobs:
@@ -77,8 +82,9 @@ def run(jobs: Sequence[Job], read: Callable[[Path, Claim], Any], stylize: Callab
     content: Any
     with (_pool(1) as reader, _pool(1) as preparer, _pool(AHEAD) as writer,
           closing(Room(room)) as memory):
-        prepared = _ahead(todo, lambda job: prepare(job.style), preparer)
-        for group, content in _ahead(_groups(todo), partial(_read, read, memory), reader):
+        groups, again = tee(by_shape(_groups(todo), lambda group: shape(group[0].content)))
+        prepared = _ahead(chain.from_iterable(again), lambda job: prepare(job.style), preparer)
+        for group, content in _ahead(groups, partial(_read, read, memory), reader):
             last, size = None, Size()
             for job, (_, style_ready) in zip(group, prepared):
                 taken = 0  # the memory of the first result was taken together with the content's

@@ -56,8 +56,9 @@ class Cells:
         """Return the sheet: a row for each content, a column for each style, styles at the top."""
         styles = list(dict.fromkeys(job.style for job in jobs))
         rows = [[None, *map(self._styles.get, styles)]] if self._styles else []
-        for content, picture in self._contents.items():
-            made = {job.style: self.results.get(job.out_path)
-                    for job in jobs if job.content == content}
-            rows.append([picture, *(made.get(style) for style in styles)])
+        for content in dict.fromkeys(job.content for job in jobs):
+            if content in self._contents:
+                made = {job.style: self.results.get(job.out_path)
+                        for job in jobs if job.content == content}
+                rows.append([self._contents[content], *(made.get(style) for style in styles)])
         return sheet(rows, self._size)

@@ -1,3 +1,4 @@
+import os
 import re
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from conftest import ROOT
 from adain.errors import ImageError, OptionError
 from adain.files import images
 from adain.jobs import pipeline as batch
+from adain.jobs.order import stored_shape
 from adain.jobs.room import Size
 
 
@@ -43,6 +45,22 @@ def test_a_content_is_read_once_for_all_its_styles():
     read = []
     run(JOBS, read=lambda path, claim: read.append(path) or "word")
     assert read == [Path("a"), Path("b"), Path("c")]
+
+
+def test_contents_of_one_shape_follow_each_other_with_all_their_styles():
+    shapes, read, prepared = {"a": (8, 16), "b": (8, 8), "c": (8, 16)}, [], []
+    outcomes, written = run(JOBS, read=lambda path, claim: read.append(path.stem) or path.stem,
+                            shape=lambda path: shapes[path.stem],
+                            stylize=lambda word, job: prepared.append(job) or word)
+    assert "".join(read) == "bac" and len(written) == 6
+    assert [f"{job.content}{job.style}" for job in prepared] == ["bx", "by", "ax", "ay", "cx", "cy"]
+
+
+def test_only_regular_files_are_opened_to_know_their_shape(tmp_path):
+    images.write(tmp_path / "a.png", np.zeros((3, 5, 3), np.uint8))
+    (tmp_path / "b.png").write_bytes(b"\x89PNG\r\n\x1a\nno")
+    os.mkfifo(tmp_path / "c.png")
+    assert [stored_shape(tmp_path / f"{name}.png") for name in "abcd"] == [(3, 5), *3 * [None]]
 
 
 def test_reading_and_writing_overlap_with_computing():

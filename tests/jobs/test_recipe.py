@@ -245,6 +245,26 @@ def test_sheet_has_a_row_for_each_content_and_a_column_for_each_style_and_alpha(
     np.testing.assert_array_equal(sheet[260:, :256], cell)
 
 
+def test_contents_of_one_size_are_stylized_after_each_other(place, capsys):
+    for name, side in (("a", 40), ("b", 64), ("c", 36), ("d", 60)):
+        images.write(place / "photos" / f"{name}.png", picture(side, 56))
+    assert stylize(place, "--json", content="photos", style=("styles/a.png",)) == 0
+    made = [json.loads(line)["content"][-5] for line in capsys.readouterr().out.splitlines()]
+    assert "".join(made) == "acbd"  # 40 and 36 are computed as 40, 64 and 60 as 64
+    assert stylize(place, "--json", "--content-size", 50, "--crop-size", 40, "--overwrite",
+                   content="photos", style=("styles/a.png",)) == 0
+    made = [json.loads(line)["content"][-5] for line in capsys.readouterr().out.splitlines()]
+    assert "".join(made) == "abcd"  # all of one size
+
+
+def test_the_rows_of_a_sheet_are_in_the_order_of_the_contents(place):
+    for name, side, level in (("a", 64, 10), ("b", 40, 200)):
+        images.write(place / "photos" / f"{name}.png", np.full((side, side, 3), level, np.uint8))
+    stylize(place, "--sheet", place / "sheet.png", content="photos", style=("styles/a.png",))
+    sheet = images.read(place / "sheet.png")
+    assert (sheet[260, 0, 0], sheet[520, 0, 0]) == (10, 200)
+
+
 def test_a_saved_style_gives_the_same_result(place):
     assert stylize(place, "--style-weights", 3, 1, "--save-style", place / "mixed.npz") == 0
     assert (place / "mixed.npz").stat().st_size < 10_000
