@@ -59,14 +59,16 @@ def parser(method: str = methods.ADAIN) -> argparse.ArgumentParser:
     add(files, TrainConfig, "vgg_path")
 
     add(root.add_argument_group("model and data"), TrainConfig,
-        "model", "initialization", "batch_size", "image_size", "crop_size", "style_crop_size",
-        "validation_split", "hue_rotation", "lightening", "tinting", "cached_crops")
+        "model", "initialization", "batch_size", "accumulate", "image_size", "crop_size",
+        "style_crop_size", "validation_split", "hue_rotation", "lightening", "tinting",
+        "cached_crops")
     add(root.add_argument_group("losses"), TrainConfig,
         "content_weight", "style_weight", "style_layer_weights", "style_knee", "tv_weight",
         "structure_weight", "gram", "content_target", "reconstruction_iter", "identity_share",
         "style_weight_ramp")
     add(root.add_argument_group("optimizer"), TrainConfig,
-        "optimizer", "learning_rate", "lr_decay", "lr_schedule", "beta_2", "clip_norm", "max_iter")
+        "optimizer", "learning_rate", "lr_decay", "lr_schedule", "beta_2", "clip_norm", "ema",
+        "max_iter")
 
     running = root.add_argument_group("running")
     add(running, TrainConfig, "save_iter", "summary_iter", "keep")

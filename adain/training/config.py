@@ -30,6 +30,9 @@ class TrainConfig:
         None, "VGG19 from a Keras notop .h5 file or vgg_normalised.t7 (default: the shipped one)",
         metavar="FILE")
     batch_size: int = option(8, "pairs of crops per step", minimum=1, metavar="N")
+    accumulate: int = option(
+        1, "compute a step from N batches, one after the other, and their mean gradient: the step "
+        "of a batch N times as large, in the memory of one", minimum=1, metavar="N")
     image_size: int = option(512, "resize pictures to this shorter side", metavar="PIXELS")
     crop_size: int = option(256, "crop them at random to a square of this size", metavar="PIXELS")
     style_crop_size: int | None = option(
@@ -100,6 +103,10 @@ class TrainConfig:
     beta_2: float = option(0.999, "decay of Adam's second moment", metavar="BETA")
     clip_norm: float | None = option(None, "clip the gradient to this norm (default: off)",
                                      metavar="NORM")
+    ema: float = option(
+        0.0, "average the weights over the steps, with this momentum, e.g. 0.999: checkpoints then "
+        "stylize with the average, which is smoother (default 0: off)", minimum=0, below=1,
+        metavar="MOMENTUM")
     max_iter: int = option(160_000, "number of steps", minimum=1, metavar="STEPS")
     save_iter: int = option(1000, "steps between checkpoints", minimum=1, metavar="STEPS")
     summary_iter: int = option(20, "steps between summaries", minimum=1, metavar="STEPS")
@@ -133,6 +140,11 @@ class TrainConfig:
         if self.initialization == "inversion" and trains_encoder:
             raise OptionError(f"`initialization=inversion` undoes a frozen encoder; that of "
                               f"`model={self.model}` is trained: use random.")
+
+    @property
+    def effective_batch_size(self) -> int:
+        """Return the number of pairs of a step."""
+        return self.batch_size * self.accumulate
 
     @property
     def jit_compile(self) -> bool | str:

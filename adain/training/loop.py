@@ -13,7 +13,7 @@ from adain.errors import OptionError
 from adain.networks import checkpoint
 from adain.networks.checkpoint import Checkpoint
 from adain.progress import Stopped, StopRequest, stop_on_signals
-from adain.training import distribution
+from adain.training import accumulation, averages, distribution
 from adain.training.config import TrainConfig
 from adain.training.events import EventWriter
 from adain.training.folder_lock import locked
@@ -58,15 +58,18 @@ def learning_rate(config: TrainConfig) -> keras.optimizers.schedules.LearningRat
 
 def optimizer(config: TrainConfig) -> keras.optimizers.Optimizer:
     """Return the optimizer of a run."""
-    rate, clip = learning_rate(config), config.clip_norm
+    rate = learning_rate(config)
+    common = {"global_clipnorm": config.clip_norm, "use_ema": config.ema > 0,
+              "ema_momentum": config.ema}
     if config.optimizer == "muon":
-        return Muon(rate, adam_beta_2=config.beta_2, global_clipnorm=clip, weight_decay=None,
-                    adam_weight_decay=None)
-    return keras.optimizers.Adam(rate, beta_2=config.beta_2, global_clipnorm=clip)
+        return Muon(rate, adam_beta_2=config.beta_2, weight_decay=None, adam_weight_decay=None,
+                    **common)
+    return keras.optimizers.Adam(rate, beta_2=config.beta_2, **common)
 
 
 def compile_model(model: keras.Model, config: TrainConfig) -> keras.Model:
     """Give a model its optimizer, at step 0."""
+    accumulation.check(config.accumulate)
     model.compile(optimizer(config), jit_compile=config.jit_compile)
     model.optimizer.build(model.trainable_variables)
     return model
@@ -75,10 +78,11 @@ def compile_model(model: keras.Model, config: TrainConfig) -> keras.Model:
 def _restore_optimizer(model: keras.Model, resumed: Checkpoint) -> None:
     stored, variables = resumed.optimizer(), model.optimizer.variables
     if [array.shape for array in stored] != [tuple(variable.shape) for variable in variables]:
-        raise OptionError(f"{resumed.path} was written with another optimizer or `precision`; "
-                          "use the same options, or another `checkpoint` folder.")
+        raise OptionError(f"{resumed.path} was written with another optimizer, `ema` or "
+                          "`precision`; use the same options, or another `checkpoint` folder.")
     for variable, array in zip(variables, stored):
         variable.assign(array)
+    averages.swap(model)
 
 
 def fit(method: Method, config: TrainConfig, batches: Batches, watch: Watch, folder: str | Path,

@@ -14,6 +14,7 @@ from adain.networks.keras.model import Decoder, Encoder, StyleTransfer, blend, g
 from adain.networks.keras.ops import Tensor, channel_stats
 from adain.networks.stats import ChannelStats
 from adain.networks.weights import to_arrays
+from adain.training import accumulation
 from adain.training.config import TrainConfig
 
 
@@ -30,6 +31,30 @@ class RecordedModel(keras.Model):
         self.replicas = 1  # devices that share a batch
         self.workers = 1  # machines that do
         self.trackers = {name: keras.metrics.Mean(name=name) for name in names}
+        self._step_on_jax: Tensor | None = None  # while it computes losses
+
+    @property
+    def step(self) -> Tensor:
+        """The number of steps before this one."""
+        return self.optimizer.iterations if self._step_on_jax is None else self._step_on_jax
+
+    def train_step(self, *arguments: Any) -> Any:
+        if self.config.accumulate == 1:
+            return super().train_step(*arguments)
+        return accumulation.step(self, self.config.accumulate, *arguments)
+
+    def compute_loss_and_updates(self, *arguments: Any, optimizer_variables: Any = None,
+                                 **options: Any) -> Any:
+        """Do what Keras' JAX trainer does, with losses that may depend on the step."""
+        if optimizer_variables is not None:
+            place = [variable is self.optimizer.iterations
+                     for variable in self.optimizer.variables].index(True)
+            self._step_on_jax = optimizer_variables[place]
+        try:
+            return super().compute_loss_and_updates(
+                *arguments, optimizer_variables=optimizer_variables, **options)
+        finally:
+            self._step_on_jax = None
 
     def record(self, values: dict[str, Tensor]) -> None:
         """Add the losses of a batch to their means."""
@@ -109,7 +134,7 @@ class TrainingModel(RecordedModel):
         if not training or not (config.reconstruction_iter or config.identity_share):
             return None
         count = ops.shape(pairs)[0]
-        share = ops.where(self.optimizer.iterations < config.reconstruction_iter, 1.0,
+        share = ops.where(self.step < config.reconstruction_iter, 1.0,
                           config.identity_share)
         places = ops.cast(ops.arange(count), "float32") + 0.5  # so that counts are rounded
         return places < share * ops.cast(count, "float32")
@@ -145,7 +170,7 @@ class TrainingModel(RecordedModel):
         ramp, start = self.config.style_weight_ramp, self.config.reconstruction_iter
         if not ramp and not start:
             return self.config.style_weight
-        progress = ops.cast(self.optimizer.iterations - start, "float32") / max(ramp, 1)
+        progress = ops.cast(self.step - start, "float32") / max(ramp, 1)
         return self.config.style_weight * ops.clip(progress, 0.0, 1.0)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):

@@ -19,6 +19,7 @@ from adain.files import images
 from adain.networks import checkpoint
 from adain.networks.keras.devices import describe_device
 from adain.progress import StopRequest, duration
+from adain.training.averages import averaged
 from adain.training.config import TrainConfig
 from adain.training.events import EventWriter
 from adain.training.history import History
@@ -81,13 +82,15 @@ class Recorder(keras.callbacks.Callback):
             self.check()
             self.summarise()
         if saves:
-            self.save()
+            with averaged(self.model):
+                self.save()
         else:
             if self.step == 1:
                 self.preview()
             if config.evaluate_every and self.step % config.evaluate_every == 0:
                 self.check()
-                self.evaluate()
+                with averaged(self.model):
+                    self.evaluate()
         if stop:
             self.model.stop_training = True
 
@@ -111,7 +114,7 @@ class Recorder(keras.callbacks.Callback):
         """
         if self.watch.arrivals is None:
             return
-        size = self.config.batch_size
+        size = self.config.effective_batch_size
         times = [self.watch.arrivals(index)
                  for index in range((self.step - 1) * size, self.step * size)]
         arrived = max((time for time in times if time is not None), default=0.0)
@@ -125,7 +128,7 @@ class Recorder(keras.callbacks.Callback):
             return
         per_step = (now - then) / (self.step - step)
         rate = float(ops.convert_to_numpy(self.model.optimizer.learning_rate))
-        speed = config.batch_size / per_step
+        speed = config.effective_batch_size / per_step
         waited, self._waited = self._waited / (now - then), 0.0
         if self.events:
             values = {("loss/total" if name == "loss" else f"loss/{name}"): value

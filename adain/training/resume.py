@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 
 # What changes nothing that is computed.
 FREE = ("max_iter", "save_iter", "summary_iter", "keep", "gallery_size", "evaluate_every")
+NEW = ("accumulate", "ema")  # older checkpoints were written with their defaults
 NOTED = ("jit", "initialization")  # change no more than rounding, or no step after the first
 
 
@@ -35,7 +36,9 @@ def check_changes(resumed: Checkpoint, config: TrainConfig, data: dict[str, dict
 
     data: describe_pictures() of each folder, by the name of its option. allowed: log all.
     """
-    stored, now = resumed.config["options"], json.loads(json.dumps(dataclasses.asdict(config)))
+    now, usual = (json.loads(json.dumps(dataclasses.asdict(each)))
+                  for each in (config, TrainConfig()))
+    stored = {name: usual[name] for name in NEW} | resumed.config["options"]
     changed = {name: f"`{name}={stored[name]}` (now {value})" for name, value in now.items()
                if name != "model" and name in stored and stored[name] != value}
     before = resumed.config.get("data", {})

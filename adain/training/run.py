@@ -103,7 +103,7 @@ def train(config: TrainConfig, content_path: str | Path, style_path: str | Path,
                 config.model, framework.describe(config), len(source.content.files),
                 len(source.style.files),
                 f"{strategy.num_replicas_in_sync} devices share " if strategy else "",
-                config.batch_size, config.crop_size, config.crop_size)
+                config.effective_batch_size, config.crop_size, config.crop_size)
     everything = [source, source.held_out] if source.held_out else [source]
     pictures = {name: describe_pictures(path, [
         file for each in everything for file in getattr(each, name.removesuffix("_path")).files])
@@ -111,9 +111,9 @@ def train(config: TrainConfig, content_path: str | Path, style_path: str | Path,
     with bad_files_told(bad_files, source), stop_on_signals(stop) as stop:
         if config.cached_crops:
             cache = features.FeatureCache(source, load_encoder("vgg19", config.vgg_path), stop)
-            batches = functools.partial(features.dataset, cache, config.batch_size)
+            batches = functools.partial(features.dataset, cache, config.effective_batch_size)
         else:
-            batches = functools.partial(data.dataset, source, config.batch_size)
+            batches = functools.partial(data.dataset, source, config.effective_batch_size)
         loop.fit(trainer.AnyStyle(config, continue_from), config, batches,
                  Watch(previews, validation, source.arrived, command, pictures, shown), folder,
                  log_path=log_path, strategy=strategy, allow_changes=allow_changes, stop=stop)

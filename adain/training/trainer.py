@@ -54,8 +54,8 @@ class AnyStyle:
         config = self.config
         if config.initialization != "inversion":
             return
-        networks = (model.vgg, model.transfer.decoder,
-                    first_pictures(batches, config.batch_size, config.crop_size), config.seed)
+        pictures = first_pictures(batches, config.effective_batch_size, config.crop_size)
+        networks = model.vgg, model.transfer.decoder, pictures, config.seed
         if self.continue_from:
             logger.info("gives %d dead channels of the decoder new kernels",
                         inversion.revive(*networks))

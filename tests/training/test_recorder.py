@@ -31,7 +31,8 @@ def train(folders, name="run", feed=None, **options):
                              config.crop_size, validation_split=config.validation_split)
     watch = Watch(source.pair(0)[None], source.validation_pairs(config.batch_size), source.arrived,
                   "the command")
-    feed = feed or (lambda first, last: data.dataset(source, config.batch_size, first, last))
+    feed = feed or (lambda first, last: data.dataset(source, config.effective_batch_size, first,
+                                                     last))
     with logged() as lines:
         loop.fit(trainer.AnyStyle(config), config, feed, watch, folders / name)
     return lines

@@ -56,6 +56,12 @@ def test_what_changes_only_the_rounding_is_said():
     assert "`jit=auto` (now on)" in line
 
 
+def test_checkpoints_that_lack_a_new_option_have_its_default():
+    with pytest.raises(OptionError, match=r"trained with `ema=0.0` \(now 0.9\)"):
+        check_changes(Checkpoint("run", {"options": {"model": "compact"}}),
+                      dataclasses.replace(CONFIG, ema=0.9), {}, False)
+
+
 def test_checkpoints_that_lack_an_option_are_resumed():
     check_changes(Checkpoint("run", {"options": {"model": "compact"}}), CONFIG, {}, False)
 

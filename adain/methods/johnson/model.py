@@ -107,7 +107,7 @@ class TrainingModel(RecordedModel):
     def style_weight(self) -> Tensor | float:
         """Return the style weight at the current step: 0 at first, then a ramp, then the whole."""
         config = self.config
-        steps = ops.cast(self.optimizer.iterations - config.reconstruction_iter, "float32")
+        steps = ops.cast(self.step - config.reconstruction_iter, "float32")
         ramp = ops.clip(steps / max(config.style_weight_ramp, 1), 0.0, 1.0)
         if not config.style_weight_ramp:
             ramp = ops.cast(steps >= 0, "float32")
@@ -126,7 +126,7 @@ class TrainingModel(RecordedModel):
         self.record(values)
         total = (config.content_weight * values["content"] + config.tv_weight * values["tv"]
                  + self.style_weight() * values["style"])
-        reconstructs = self.optimizer.iterations < config.reconstruction_iter
+        reconstructs = self.step < config.reconstruction_iter
         # Factor 100: brings the pixel error of a blurred picture near the content loss.
         return total + ops.where(reconstructs, 100.0, 0.0) * values["pixel"]
 

@@ -108,7 +108,8 @@ def train_style(config: TrainConfig, content_path: str | Path, style_path: str |
     from adain.training import loop
 
     logger.info("trains the style of %s on %s: %d photographs of %d x %d a step", style_path,
-                framework.describe(config), config.batch_size, config.crop_size, config.crop_size)
+                framework.describe(config), config.effective_batch_size, config.crop_size,
+                config.crop_size)
     watch = Watch(previews, validation, arrived, command,
                   {"content_path": describe_pictures(content_path, files)})
     with bad_files_told(bad_files, source):
@@ -175,13 +176,13 @@ def _batches(source: data.Pictures, config: TrainConfig) -> tuple[Batches, Any]:
 
     def batches(first_step: int, last_step: int):
         if not loader.on_tensorflow():
-            return loader.in_threads(read, config.batch_size, first_step, last_step)
+            return loader.in_threads(read, config.effective_batch_size, first_step, last_step)
         import tensorflow as tf
 
         def load(index):
             crop = tf.numpy_function(read, [index], tf.uint8, stateful=False)
             return tf.ensure_shape(crop, (config.crop_size, config.crop_size, 3))
 
-        return data.batches(load, config.batch_size, first_step, last_step)
+        return data.batches(load, config.effective_batch_size, first_step, last_step)
 
     return batches, lambda index: arrived.pop(index, None)

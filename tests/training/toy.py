@@ -1,0 +1,102 @@
+"""A model of one number in the real training loop, whose steps can be computed by hand.
+
+    KERAS_BACKEND=jax python tests/training/toy.py FOLDER ACCUMULATE EMA ITEM,ITEM... ...
+
+Prints the recorded losses after each step, one for each batch of items. The loss is the mean
+square of the number's distance to the items, half of it the rate of descent: so the number becomes
+the mean of the batch at every step.
+"""
+
+import json
+import logging
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import ops
+
+from adain.training import accumulation, loop
+from adain.training.config import TrainConfig
+from adain.training.model import RecordedModel
+from adain.training.watch import Watch
+
+
+class Toy(RecordedModel):
+    """Records its loss as "content" and the number of the step as "style"."""
+
+    def __init__(self, config):
+        super().__init__(config, ["content", "style"], "float32")
+        self.number = self.add_weight((), "zeros", name="number")
+        self.built = True
+
+    def call(self, batch, training=True):
+        return ops.square(self.number - ops.cast(batch, "float32"))
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        loss = ops.mean(y_pred)
+        self.record({"content": loss, "style": ops.cast(self.step, "float32")})
+        return loss / self.replicas
+
+    def networks(self):
+        return {"number": ops.convert_to_numpy(self.number)}
+
+    def preview(self, examples):
+        return examples
+
+
+class Method:
+    name, usage = "toy", ""
+
+    def __init__(self, config):
+        self.config = config
+
+    def check_resumed(self, resumed):
+        pass
+
+    def build(self, resumed):
+        model, config = Toy(self.config), self.config
+        accumulation.check(config.accumulate)
+        model.compile(keras.optimizers.SGD(0.5, momentum=0.0, use_ema=config.ema > 0,
+                                           ema_momentum=config.ema))
+        model.optimizer.build(model.trainable_variables)
+        if resumed is not None:
+            with np.load(resumed.path / "model.npz", allow_pickle=False) as file:
+                model.number.assign(file["number"])
+        return model
+
+    def initialize(self, model, batches):
+        pass
+
+    def about(self):
+        return {"method": "toy", "options": {"model": "toy", "ema": self.config.ema,
+                                             "accumulate": self.config.accumulate}}
+
+
+def train(folder, batches, strategy=None, **options):
+    """Take one step for each of these batches, the first of which may be done already."""
+    config = TrainConfig(max_iter=len(batches), save_iter=1, summary_iter=1, keep=9, **options)
+
+    def feed(first, last, context=None):
+        items = np.asarray(batches[first:last], np.float32)
+        if keras.backend.backend() != "tensorflow":
+            return ((batch,) for batch in items)
+        import tensorflow as tf
+
+        count = strategy.num_replicas_in_sync if strategy else 1
+        return tf.data.Dataset.from_tensor_slices(items).unbatch().batch(len(items[0]) // count)
+
+    return loop.fit(Method(config), config, feed, Watch(np.zeros((8, 8, 3), np.uint8)), folder,
+                    strategy=strategy)
+
+
+def history(folder):
+    return [(line["losses"]["loss"], line["losses"]["content"], line["losses"]["style"])
+            for line in map(json.loads, (Path(folder) / "history.jsonl").read_text().splitlines())]
+
+
+if __name__ == "__main__":
+    folder, parts, ema, *batches = sys.argv[1:]
+    logging.getLogger("adain").setLevel(logging.INFO)
+    train(folder, [list(map(float, batch.split(","))) for batch in batches],
+          accumulate=int(parts), ema=float(ema), batch_size=4 // int(parts))
