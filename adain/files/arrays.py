@@ -16,9 +16,9 @@ import struct
 import sys
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, BinaryIO, Literal
 
 import numpy as np
 
@@ -76,9 +76,7 @@ def read_arrays(path: str | Path, kind: str, shapes: Mapping[str, Shape] | None 
             return {name: _read(archive, members[name], name, shape)
                     for name, shape in shapes.items()}
     except _DAMAGE as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or error
-        reason = " ".join(str(reason).split())[:300]  # the message may quote the file
-        raise WeightsError(f"{path} is not {kind}: {reason}.") from None
+        raise _not(kind, path, error) from None
 
 
 def array_names(path: str | Path, limit: int) -> set[str]:
@@ -106,23 +104,73 @@ def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, shape: Sha
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise ValueError(f"{name} is compressed by another method than deflate")
     with archive.open(info) as file:
-        start = file.read(len(_MAGIC) + 2)
-        length = int.from_bytes(start[len(_MAGIC):], "little")
-        header = _HEADER.fullmatch(file.read(length))
-        if not start.startswith(_MAGIC) or not header:
-            raise ValueError(f"{name} is not a plain array as NumPy writes it")
-        dtype = np.dtype(header[0].split(b"'")[3].decode())
-        found = tuple(int(side) for side in header[3].replace(b",", b" ").split())
-        size = math.prod(found) * dtype.itemsize
-        if size != info.file_size - len(start) - length:
-            raise ValueError(f"{name} has another size than its header says")
+        dtype, found, order, size, _ = _read_header(file, info, name)
         _check_header(name, dtype, found, shape)
         # Without a size, read() would decompress everything at once.
         content = file.read(size)
     array = np.frombuffer(content, dtype) if size else np.empty(0, dtype)
-    array = array.reshape(found, order="F" if header[2] == b"True" else "C")
+    array = array.reshape(found, order=order)
     check_finite(name, array)
     return array
+
+
+def map_arrays(path: str | Path, kind: str, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Return arrays of an uncompressed .npz file as read-only maps of the file.
+
+    Values are read where they are used: none has been checked.
+
+    Args:
+        kind: what the file should be, for error messages.
+
+    Raises:
+        WeightsError: the file is missing or damaged, or an array is missing or compressed.
+    """
+    try:
+        check_regular(path)
+        with zipfile.ZipFile(path) as archive, open(path, "rb") as file:
+            members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+            return {name: _map(archive, file, members.get(name), name) for name in names}
+    except _DAMAGE as error:
+        raise _not(kind, path, error) from None
+
+
+def _map(archive: zipfile.ZipFile, file: BinaryIO, info: zipfile.ZipInfo | None,
+         name: str) -> np.ndarray:
+    if info is None:
+        raise ValueError(f"it has no {name}")
+    if info.flag_bits & 0x1 or info.compress_type != zipfile.ZIP_STORED:
+        raise ValueError(f"{name} is compressed or encrypted, so that it cannot be mapped")
+    with archive.open(info) as member:
+        dtype, shape, order, size, before = _read_header(member, info, name)
+    file.seek(info.header_offset + 26)  # the lengths of the name and the extra field, which follow
+    start = info.header_offset + 30 + sum(struct.unpack("<HH", file.read(4))) + before
+    if file.seek(0, 2) < start + size:
+        raise ValueError(f"{name} is cut")
+    if not size:
+        return np.empty(shape, dtype)
+    return np.memmap(file, dtype, "r", start, shape, order)
+
+
+def _read_header(file: IO[bytes], info: zipfile.ZipInfo, name: str
+                 ) -> tuple[np.dtype, tuple[int, ...], Literal["C", "F"], int, int]:
+    """Return an array's type, shape, order and bytes, and the number of bytes before those."""
+    start = file.read(len(_MAGIC) + 2)
+    length = int.from_bytes(start[len(_MAGIC):], "little")
+    header = _HEADER.fullmatch(file.read(length))
+    if not start.startswith(_MAGIC) or not header:
+        raise ValueError(f"{name} is not a plain array as NumPy writes it")
+    dtype = np.dtype(header[0].split(b"'")[3].decode())
+    shape = tuple(int(side) for side in header[3].replace(b",", b" ").split())
+    size = math.prod(shape) * dtype.itemsize
+    if size != info.file_size - len(start) - length:
+        raise ValueError(f"{name} has another size than its header says")
+    return dtype, shape, "F" if header[2] == b"True" else "C", size, len(start) + length
+
+
+def _not(kind: str, path: str | Path, error: Exception) -> WeightsError:
+    reason = (error.strerror if isinstance(error, OSError) else None) or error
+    reason = " ".join(str(reason).split())[:300]  # the message may quote the file
+    return WeightsError(f"{path} is not {kind}: {reason}.")
 
 
 def _check_header(name: str, dtype: np.dtype, found: tuple[int, ...], shape: Shape) -> None:

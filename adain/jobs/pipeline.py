@@ -83,8 +83,8 @@ def run(jobs: Sequence[Job], read: Callable[[Path, Claim], Any], stylize: Callab
     with (_pool(1) as reader, _pool(1) as preparer, _pool(AHEAD) as writer,
           closing(Room(room)) as memory):
         groups, again = tee(by_shape(_groups(todo), lambda group: shape(group[0].content)))
-        prepared = _ahead(chain.from_iterable(again), lambda job: prepare(job.style), preparer)
-        for group, content in _ahead(groups, partial(_read, read, memory), reader):
+        prepared = ahead(chain.from_iterable(again), lambda job: prepare(job.style), preparer)
+        for group, content in ahead(groups, partial(_read, read, memory), reader):
             last, size = None, Size()
             for job, (_, style_ready) in zip(group, prepared):
                 taken = 0  # the memory of the first result was taken together with the content's
@@ -190,13 +190,16 @@ def _groups(jobs: Iterable[Job]) -> list[list[Job]]:
     return groups
 
 
-def _ahead(items: Iterable[Any], work: Callable[[Any], Any],
-           executor: Executor) -> Iterator[tuple[Any, Future[Any]]]:
-    """Yield each item with the future of its work; work on the next items has already started."""
+def ahead(items: Iterable[Any], work: Callable[[Any], Any], executor: Executor,
+          count: int = AHEAD) -> Iterator[tuple[Any, Future[Any]]]:
+    """Yield each item with the future of its work; work on the next has already started.
+
+    count: items whose work has started, the current one included.
+    """
     waiting: deque[tuple[Any, Future[Any]]] = deque()
     for item in items:
         waiting.append((item, executor.submit(work, item)))
-        if len(waiting) == AHEAD:
+        if len(waiting) == count:
             yield waiting.popleft()
     while waiting:
         yield waiting.popleft()

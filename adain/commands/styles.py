@@ -1,0 +1,62 @@
+"""adain styles: encode each of many paintings once, into a bank for adain dataset."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+from adain.commands import progress, show_log, tell_error
+from adain.errors import OptionError
+from adain.files.storage import Pictures
+from adain.jobs.style_bank import make_bank
+from adain.networks.architecture import DEFAULT_PRESET, PRESETS
+from adain.networks.engine import ENGINES, PRECISIONS
+from adain.progress import stop_on_signals
+from adain.transfer.style_file import SUFFIX
+from adain.transfer.stylizer import STYLE_SIZE, Stylizer
+
+
+def parser() -> argparse.ArgumentParser:
+    root = argparse.ArgumentParser(
+        prog="adain styles",
+        description="Encode each of many paintings once, into one file that adain dataset reads. "
+                    "Run again, it goes on where it was stopped, or adds paintings that are new.")
+    root.add_argument("source", help="folder of paintings (subfolders included), zip or tar file, "
+                                     "tar files like shard-{000..146}.tar, or a URL of these")
+    root.add_argument("target", help="the bank to write, a .npz file")
+    root.add_argument("--model", choices=tuple(PRESETS), help="networks that the bank is for "
+                      f"(default {DEFAULT_PRESET})")
+    root.add_argument("--checkpoint", metavar="PATH",
+                      help="use the networks in this folder written by train.py")
+    root.add_argument("--style-size", type=int, default=STYLE_SIZE, metavar="PIXELS",
+                      help="shrink paintings to this shorter side; smaller ones give smaller "
+                           "strokes (default %(default)s; 0: never shrink)")
+    root.add_argument("--engine", choices=ENGINES, default=ENGINES[0],
+                      help="openvino runs on the CPU, keras on the device of its backend, e.g. a "
+                           "GPU (default %(default)s)")
+    root.add_argument("--precision", choices=PRECISIONS, default="auto",
+                      help="auto: bfloat16 where the CPU is faster with it, else float32 (default "
+                           "%(default)s)")
+    return root
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Make the bank, and return 1 when some painting could not be used."""
+    options = parser().parse_args(arguments)
+    show_log("stderr")
+    if not options.target.endswith(SUFFIX):
+        raise OptionError(f"a bank is a {SUFFIX} file; received {options.target}.")
+    listing = Pictures(options.source, leave_out=[options.target])
+    stylizer = Stylizer(options.model, checkpoint=options.checkpoint, engine=options.engine,
+                        precision=options.precision, style_size=options.style_size or None)
+    started = time.perf_counter()
+    with stop_on_signals() as stop:
+        made = make_bank(listing, options.target, stylizer,
+                         lambda todo: progress(todo, "paintings"), tell_error, stop)
+    print(f"{made.styles} style{'' if made.styles == 1 else 's'}, {made.encoded} of them new, in "
+          f"{time.perf_counter() - started:.1f} s -> {options.target} ({stylizer.model}, "
+          f"{stylizer.engine.name} on {stylizer.engine.device})")
+    if made.bad:
+        print(f"skipped {len(made.bad)}", file=sys.stderr)
+    return 1 if made.bad or listing.problems else 0
