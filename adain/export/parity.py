@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from adain.export.plan import Plan
+from adain.files.pixels import to_float
 from adain.methods.johnson.network import StyleNetwork
 from adain.networks.stats import EPSILON, ChannelStats, affine, interpolate
 from adain.transfer.stylizer import Stylizer
-from adain.transfer.tiling import to_float
 
 Run = Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]  # inputs -> outputs, by name
 ALPHA = 0.8

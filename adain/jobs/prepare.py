@@ -16,7 +16,7 @@ from pathlib import Path
 from adain.errors import ImageError, OptionError
 from adain.files import find, images
 from adain.jobs import naming
-from adain.networks.keras.devices import usable_cores
+from adain.networks.openvino.cpu import usable_cores
 from adain.training.picture_cache import read
 
 JPEG_SUFFIXES = (".jpg", ".jpeg")

@@ -13,6 +13,7 @@ import numpy as np
 
 from adain import Stylizer
 from adain.files import images
+from adain.files.pixels import to_float
 from adain.networks import weights
 from adain.networks.networks import Networks, Weights
 from adain.networks.openvino import graphs
@@ -33,7 +34,7 @@ def measure(model: str, pairs) -> dict[str, np.ndarray]:
     for content, style in pairs:
         image = images.resize_shorter_side(images.read(content), CONTENT_SIZE)
         stats = stylizer.encode_style(style)
-        limits = network(tiling.to_float(tiling.pad(image))[None], *stats, np.float32(1), *stats,
+        limits = network(to_float(tiling.pad(image))[None], *stats, np.float32(1), *stats,
                          np.float32(1))
         rows.append([float(limit) for limit in limits])
     ranges = np.median(rows, axis=0).astype(np.float32).reshape(-1, 2)

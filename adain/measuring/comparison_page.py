@@ -16,7 +16,7 @@ from adain.measuring import energy, metrics
 from adain.measuring.comparison import DISPLAY, METHODS, PEER, Figures, Plan, available, figures
 from adain.measuring.energy import Use
 from adain.measuring.metrics import Scores
-from adain.networks.keras.devices import usable_cores
+from adain.networks.openvino.cpu import usable_cores
 from adain.training.report import GRID, INK, PAPER, font, with_headings
 
 ROWS = 4  # contents that are shown

@@ -27,12 +27,13 @@ import numpy as np
 
 from adain.errors import ImageError, OptionError
 from adain.files import find, images
+from adain.files.pixels import to_float
 from adain.networks.architecture import STRIDE, STYLE_LAYERS
 from adain.networks.openvino.compiled import compile_graph
 from adain.networks.openvino.graphs import activations_graph
 from adain.networks.stats import EPSILON, ChannelStats
 from adain.networks.weights import load_encoder
-from adain.transfer.tiling import Progress, to_float
+from adain.transfer.tiling import Progress
 
 
 class Scores(NamedTuple):

@@ -7,6 +7,7 @@ and AdaIN is applied, behind this interface: features never leave it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -74,6 +75,14 @@ class Engine(StatisticsEngine, Protocol):
         The result is about [0, 1], not clipped. The statistics that were removed come second.
         """
 
+    def transfer_batch(self, images: Sequence[np.ndarray], styles: Sequence[ChannelStats],
+                       alphas: Sequence[float]) -> list[np.ndarray]:
+        """Return pictures, each stylized on its own as by transfer(), of uint8.
+
+        images: uint8, otherwise as above; pictures of one size are computed together, and all of
+        them take memory at once. styles, alphas: one for each. Results belong to the caller.
+        """
+
     def transfer_regions(self, image: np.ndarray, regions: np.ndarray, scales: np.ndarray,
                          shifts: np.ndarray) -> np.ndarray:
         """Return the picture, its features times scale plus shift, where each region has its own.
@@ -86,8 +95,12 @@ class Engine(StatisticsEngine, Protocol):
         """Free what is kept for the next call: other networks need the memory now."""
 
 
-def create(name: str, networks: Networks, precision: str = "auto") -> Engine:
-    """Return the engine of that name; OptionError lists the names there are."""
+def create(name: str, networks: Networks, precision: str = "auto",
+           threads: int | None = None) -> Engine:
+    """Return the engine of that name; OptionError lists the names there are.
+
+    threads: of the CPU, for openvino; None for all cores.
+    """
     if precision not in PRECISIONS:
         raise OptionError(f"`precision` must be one of {', '.join(PRECISIONS)}; "
                           f"received {precision}.")
@@ -96,7 +109,7 @@ def create(name: str, networks: Networks, precision: str = "auto") -> Engine:
     if name == "openvino":
         from adain.networks.openvino.engine import OpenVINOEngine
 
-        return OpenVINOEngine(networks, precision)
+        return OpenVINOEngine(networks, precision, threads)
     if precision == "int8":
         raise OptionError(f"`precision=int8` needs `engine=openvino`; received {name}.")
     try:

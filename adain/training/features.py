@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from adain.files.pixels import to_float
 from adain.networks.architecture import CONTENT_LAYER, PRESETS, STYLE_LAYERS
 from adain.networks.networks import Networks, Weights
 from adain.networks.openvino.compiled import compile_graph
@@ -23,7 +24,6 @@ from adain.networks.stats import EPSILON
 from adain.progress import StopRequest, checked, duration
 from adain.training import loader
 from adain.training.data import PairSource, Pictures, Place, batches
-from adain.transfer.tiling import to_float
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from adain.networks.keras.devices import usable_cores
+from adain.networks.openvino.cpu import usable_cores
 
 AHEAD = 3  # batches that are loaded while one is used
 

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from adain.errors import ImageError
+from adain.files.pixels import to_float, to_integers
 from adain.networks.architecture import STRIDE
 from adain.networks.stats import ChannelStats, interpolate
 from adain.progress import StopRequest
@@ -84,7 +85,7 @@ class Refiner:
         result: np.ndarray = np.empty(x.shape, dtype)
         for start in range(0, len(x), _ROWS):
             rows = slice(start, start + _ROWS)
-            result[rows] = tiling.to_integers(x[rows], dtype)
+            result[rows] = to_integers(x[rows], dtype)
         return result
 
     def _tile_size_for(self, image: np.ndarray) -> int:
@@ -100,7 +101,7 @@ def _optimise(vgg: Perception, picture: np.ndarray | None, content: np.ndarray,
     The loss after the last step is not computed, which would take as long as another iteration.
     """
     with vgg.session():
-        wanted = tiling.to_float(pad(content))
+        wanted = to_float(pad(content))
         regions = [Region(interpolate(tiling.measure(vgg, wanted, tile_size, mask), target, alpha),
                           mask) for target, mask in _targets(style)]
         objective = Objective(vgg, wanted, regions, LossWeights(), tile_size)
@@ -141,8 +142,8 @@ def _cover(refined: np.ndarray, content: np.ndarray, masks: Sequence[np.ndarray]
     """Return the refined picture where masks are white, the content where all are black."""
     for start in range(0, len(refined), _ROWS):
         rows = slice(start, start + _ROWS)
-        share = np.minimum(sum(tiling.to_float(mask[rows]) for mask in masks), 1)[..., None]
-        refined[rows] = share * refined[rows] + (1 - share) * tiling.to_float(content[rows])
+        share = np.minimum(sum(to_float(mask[rows]) for mask in masks), 1)[..., None]
+        refined[rows] = share * refined[rows] + (1 - share) * to_float(content[rows])
     return refined
 
 
@@ -156,7 +157,7 @@ def pad(image: np.ndarray) -> np.ndarray:
 
 def _targets(style: ChannelStats | tiling.Regions) -> list[tuple[ChannelStats, np.ndarray | None]]:
     if isinstance(style, tiling.Regions):
-        return [(each, tiling.to_float(pad(mask))) for each, mask in zip(style.styles, style.masks)]
+        return [(each, to_float(pad(mask))) for each, mask in zip(style.styles, style.masks)]
     return [(style, None)]
 
 

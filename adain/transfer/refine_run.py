@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from adain.errors import OptionError, WeightsError
+from adain.files.pixels import to_integers
 from adain.transfer import run_state
 from adain.transfer.descent import Descent
 from adain.transfer.evolution import Evolution
-from adain.transfer.tiling import to_integers
 
 logger = logging.getLogger(__name__)
 

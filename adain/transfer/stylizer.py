@@ -14,13 +14,14 @@ from PIL import Image
 from adain import memory
 from adain.errors import ImageError, OptionError, WeightsError
 from adain.files import images
+from adain.files.pixels import to_float, to_integers
 from adain.networks import engine as engines
 from adain.networks import weights
 from adain.networks.architecture import DEFAULT_PRESET, STRIDE, preset
 from adain.networks.networks import Networks
 from adain.networks.stats import ChannelStats, join
 from adain.progress import StopRequest, checked
-from adain.transfer import color, tiling
+from adain.transfer import batch, color, tiling
 from adain.transfer import style_file as stylefile
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class Stylizer:
             usual where limits of the process, its container or the machine leave less memory
             (engine "openvino").
         style_size: pixels. A style whose shorter side is longer is shrunk to it; None: never.
+        threads: number of CPU threads that compute (engine "openvino"); None: one on each core.
 
     Raises:
         OptionError: for arguments that make no sense.
@@ -77,17 +79,20 @@ class Stylizer:
                  vgg_path: str | Path | None = None, decoder_path: str | Path | None = None,
                  engine: str = "openvino", precision: str = "auto",
                  tile_size: int | None = None, max_memory: int | None = None,
-                 style_size: int | None = STYLE_SIZE) -> None:
+                 style_size: int | None = STYLE_SIZE, threads: int | None = None) -> None:
         if tile_size is not None and (tile_size < STRIDE or tile_size % STRIDE):
             raise OptionError(f"`tile_size` must be a multiple of {STRIDE}; received {tile_size}.")
         if tile_size is not None and max_memory is not None:
             raise OptionError("`tile_size` and `max_memory` exclude each other: give one of them.")
         if style_size is not None and style_size < 1:
             raise OptionError(f"`style_size` must be at least 1 pixel; received {style_size}.")
+        if threads is not None and threads < 1:
+            raise OptionError(f"`threads` must be at least 1; received {threads}.")
         self._arguments: dict[str, Any] = {
             "model": model, "checkpoint": checkpoint, "vgg_path": vgg_path,
             "decoder_path": decoder_path, "engine": engine, "precision": precision,
-            "tile_size": tile_size, "max_memory": max_memory, "style_size": style_size}
+            "tile_size": tile_size, "max_memory": max_memory, "style_size": style_size,
+            "threads": threads}
         if checkpoint is not None:
             networks = _from_checkpoint(checkpoint, model, vgg_path, decoder_path)
         else:
@@ -102,7 +107,7 @@ class Stylizer:
         except ImageError as error:  # not even the smallest
             raise OptionError(str(error)) from None
         memory.reserve_little()
-        self.engine = engines.create(engine, networks, precision)
+        self.engine = engines.create(engine, networks, precision, threads)
         self.channels, self._precision = self.engine.channels, precision
         self._encoder = networks.encoder
 
@@ -267,12 +272,49 @@ class Stylizer:
             if run is not None and run.stopped:
                 break
         if result.shape != image.shape:  # stopped at the coarse size
-            result = tiling.to_float(images.resize(result, *image.shape[:2]))
-            result = result if dtype == np.float32 else tiling.to_integers(result, dtype)
+            result = to_float(images.resize(result, *image.shape[:2]))
+            result = result if dtype == np.float32 else to_integers(result, dtype)
         result = color.restore_colors(result, image, keep_colors)
         if refine and run is not None:
             run.finish(result)
         return result
+
+    def stylize_batch(self, contents: Sequence[ImageLike],
+                      styles: Sequence[ImageLike | ChannelStats],
+                      alphas: float | Sequence[float] = 1.0) -> list[np.ndarray]:
+        """Return each content in its own style: faster than one call of stylize() for each.
+
+        With the engine "openvino" each thread computes a picture of its own; with "keras"
+        contents of one size are computed together.
+
+        Args:
+            contents: pictures as in stylize(), of any sizes; all of them are in memory at once.
+            styles: one for each content, as in stylize().
+            alphas: strength, from 0 to 1, of all or of each.
+
+        Returns:
+            New uint8 arrays, each as large as its content. In float32 they equal the results of
+            stylize() up to one level of 255. With "openvino" they depend neither on the other
+            contents of the batch nor on the number of threads.
+
+        Raises:
+            ImageError: for a picture that cannot be used, or is too large for max_memory.
+            OptionError: for numbers of contents, styles and alphas that differ, an alpha outside
+                its range, or a style of another model.
+            WeightsError: for a style file that is damaged, or of another encoder.
+
+        >>> pictures = stylizer.stylize_batch(["a.jpg", "b.jpg"], [first, second], [1.0, 0.5])
+        """
+        strengths = list(alphas) if isinstance(alphas, Sequence) else [alphas] * len(contents)
+        if not len(contents) == len(styles) == len(strengths):
+            raise OptionError(f"{len(contents)} contents need as many styles and alphas; received "
+                              f"{len(styles)} and {len(strengths)}.")
+        for alpha in strengths:
+            check_alpha(alpha)
+        rooms = [(size - start) / self._pixel_bytes for size, start, _ in self._limits]
+        return batch.stylize(self.engine, [as_image(content) for content in contents],
+                             [self._encoded(style) for style in styles], strengths,
+                             self.tile_size_for, min(rooms, default=math.inf))
 
     def _stylize(self, image: np.ndarray, content: np.ndarray,
                  target: ChannelStats | tiling.Regions, alpha: float, passes: int, refine: int,
@@ -439,7 +481,7 @@ def as_image(picture: ImageLike) -> np.ndarray:
         if not (array.min() >= 0 and array.max() <= 1):  # also refuses NaN
             raise ImageError("an array of floats must be within [0, 1]; received "
                              f"{array.min()} .. {array.max()}. Divide 8-bit values by 255.")
-        return tiling.to_integers(array)
+        return to_integers(array)
     if array.dtype != np.uint8:
         raise ImageError(f"an array must be uint8 or floats in [0, 1]; received {array.dtype}.")
     return array

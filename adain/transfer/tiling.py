@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from adain.files.pixels import to_float, to_integers
 from adain.networks.architecture import STRIDE
 from adain.networks.engine import Engine, StatisticsEngine
 from adain.networks.stats import ChannelStats, StatsAccumulator, affine, interpolate
@@ -83,18 +84,6 @@ def stride_multiple(length: int) -> int:
 def padded_length(length: int) -> int:
     """Round up to a multiple of 8, at least 16."""
     return max(SMALLEST, stride_multiple(length))
-
-
-def to_float(image: np.ndarray) -> np.ndarray:
-    """Convert uint8 to float32 in [0, 1]; float32 is returned unchanged."""
-    return image if image.dtype == np.float32 else image.astype(np.float32) / 255
-
-
-def to_integers(image: np.ndarray, dtype: type = np.uint8) -> np.ndarray:
-    """Convert floats to unsigned integers: [0, 1] becomes the full range, clipped and rounded."""
-    scaled = image * np.float32(np.iinfo(dtype).max)
-    scaled += np.float32(0.5)
-    return np.clip(scaled, 0, np.iinfo(dtype).max, out=scaled).astype(dtype)
 
 
 def default_halo(engine: Engine) -> int:

@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from adain.errors import OptionError
+from adain.files.pixels import to_float, to_integers
 from adain.networks.stats import ChannelStats, interpolate
 from adain.transfer import tiling
 from adain.transfer.stylizer import Stylizer, check_alpha
@@ -77,7 +78,7 @@ class SteadyStylizer:
             time: presentation time in seconds.
         """
         rows, columns = image.shape[:2]
-        image = tiling.to_float(tiling.pad(image))
+        image = to_float(tiling.pad(image))
         if self._state is None or not self._smoothing:
             result = self._start(image)
         else:
@@ -110,7 +111,7 @@ class SteadyStylizer:
             with self._engine.session():
                 picture, removed = self._engine.transfer(image, self._style, self._alpha, mean,
                                                          share)
-                return tiling.to_integers(picture), removed
+                return to_integers(picture), removed
         own = tiling.measure(self._engine, image, tile_size, progress=self._progress)
         removed = own if mean is None else interpolate(mean, own, share)
         return tiling.stylize(self._engine, image, self._style, self._alpha, tile_size,

@@ -10,11 +10,11 @@ from conftest import logged, picture
 from PIL import Image
 
 from adain.errors import OptionError, WeightsError
+from adain.files.pixels import to_float
 from adain.methods.gatys import method as gatys
 from adain.methods.gatys.config import GatysConfig, levels
 from adain.methods.gatys.loss import Objective, TileLosses, compiled
 from adain.methods.gatys.method import optimise
-from adain.transfer.tiling import to_float
 
 CONFIG = GatysConfig(iterations=6, precision="float32")
 CONTENT, STYLE = picture(32, 40), picture(48, 32, seed=5)

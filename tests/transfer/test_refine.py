@@ -7,6 +7,7 @@ from conftest import picture
 from adain import ImageError, OptionError, WeightsError, merge
 from adain.commands import stylize
 from adain.files import images
+from adain.files.pixels import to_float
 from adain.progress import Stopped
 from adain.transfer import tiling
 from adain.transfer.descent import Descent
@@ -28,8 +29,8 @@ def encoded(stylizer):
 
 def losses(vgg, made, style=STYLE, content=CONTENT):
     """Return the content's and the style's loss of a picture."""
-    made, target = tiling.to_float(pad(made)), tiling.measure(vgg, style, 512)
-    return [Objective(vgg, tiling.to_float(pad(content)), [Region(target, None)],
+    made, target = to_float(pad(made)), tiling.measure(vgg, style, 512)
+    return [Objective(vgg, to_float(pad(content)), [Region(target, None)],
                       LossWeights(*weights), 512)(made, np.empty_like(made))
             for weights in ((1, 0, 0), (0, 1, 0))]
 
@@ -49,7 +50,7 @@ def test_no_iterations_change_nothing_and_encoded_styles_are_as_good_as_pictures
 
 
 def test_the_slopes_of_a_picture_in_tiles_with_regions_are_exact(vgg):
-    content, made = (tiling.to_float(picture(104, 136, seed)) for seed in (0, 3))
+    content, made = (to_float(picture(104, 136, seed)) for seed in (0, 3))
     mask = np.float32(np.tile(np.linspace(0, 1, 136), (104, 1)))
     everywhere = Region(tiling.measure(vgg, STYLE, 512), None)
     halves = [Region(everywhere.target, mask), Region(everywhere.target, 1 - mask)]
@@ -164,7 +165,7 @@ def test_tiles_are_smaller_where_memory_is_short():
 
 
 def test_total_variation_is_that_of_losses_and_its_slope_the_quotient():
-    made, slope = tiling.to_float(picture(300, 20)), np.empty((300, 20, 3), np.float32)
+    made, slope = to_float(picture(300, 20)), np.empty((300, 20, 3), np.float32)
     loss = total_variation(made, slope, 2.0)
     expected = sum(np.mean(np.diff(made.astype(np.float64), axis=axis)**2) for axis in (0, 1))
     assert loss == pytest.approx(expected, rel=1e-5)

@@ -20,6 +20,7 @@ import numpy as np
 
 from adain.errors import AdaINError, OptionError, WeightsError
 from adain.files import images
+from adain.files.pixels import to_float, to_integers
 from adain.methods.gatys.config import LEARNING_RATES, GatysConfig, Level, levels
 from adain.methods.gatys.optimizers import LBFGS, OPTIMIZERS, Adam
 from adain.networks.openvino import cpu
@@ -28,7 +29,6 @@ from adain.transfer import run_state
 from adain.transfer.evolution import Evolution
 from adain.transfer.refine import pad
 from adain.transfer.stylizer import ImageLike, as_image
-from adain.transfer.tiling import to_float, to_integers
 
 if TYPE_CHECKING:
     from adain.methods.gatys.loss import Objective

@@ -15,6 +15,7 @@ from keras import layers, ops
 from adain.errors import WeightsError
 from adain.files import images
 from adain.files.arrays import is_number
+from adain.files.pixels import to_float, to_integers
 from adain.methods.johnson import network as johnson
 from adain.methods.johnson.network import LAYERS, OUTPUT, Arrays
 from adain.networks.architecture import STYLE_LAYERS
@@ -28,7 +29,7 @@ from adain.networks.weights import load_encoder
 from adain.training.config import TrainConfig
 from adain.training.loop import compile_model
 from adain.training.model import RecordedModel
-from adain.transfer.tiling import pad, to_float, to_integers
+from adain.transfer.tiling import pad
 
 
 class NormalisedConv(layers.Layer):

@@ -26,12 +26,13 @@ from adain import memory
 from adain.errors import ImageError, OptionError, WeightsError
 from adain.files import images
 from adain.files.arrays import TEXT, parse_json, read_arrays
+from adain.files.pixels import to_float, to_integers
 from adain.networks import checkpoint
 from adain.networks.openvino.compiled import compile_graph
 from adain.networks.openvino.convolutions import upsample
 from adain.networks.stats import EPSILON
 from adain.transfer.stylizer import ImageLike, as_image
-from adain.transfer.tiling import pad, to_float, to_integers
+from adain.transfer.tiling import pad
 
 Arrays = dict[str, np.ndarray]
 METHOD = "johnson"  # as config.json names it

@@ -70,12 +70,7 @@ def describe_device() -> str:
     found = gpus()
     if found:
         return "GPU " + ", ".join(found)
-    return f"CPU ({usable_cores()} cores)"
-
-
-def usable_cores() -> int:
-    """Return how many cores this process may use, which a container can limit."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return f"CPU ({cpu.usable_cores()} cores)"
 
 
 def hide_gpus() -> None:
@@ -123,10 +118,11 @@ def choose_precision(wanted: str) -> str:
                           "with it. Use auto.")
     if wanted != "auto":
         return wanted
-    return "mixed_bfloat16" if _computes_bfloat16() else "float32"
+    return "mixed_bfloat16" if computes_bfloat16() else "float32"
 
 
-def _computes_bfloat16() -> bool:
+def computes_bfloat16() -> bool:
+    """Tell whether the device is fast with bfloat16."""
     if gpus():
         import keras
 

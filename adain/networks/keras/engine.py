@@ -3,84 +3,102 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
+from typing import Any
 
+import keras
 import numpy as np
+from keras import ops
 
-from adain.networks.architecture import scale
-from adain.networks.keras.devices import describe_device
-from adain.networks.keras.model import StyleTransfer
+from adain.networks.keras.devices import computes_bfloat16, describe_device, gpus
+from adain.networks.keras.graphs import Graphs, compiled
 from adain.networks.networks import Networks
-from adain.networks.stats import EPSILON, ChannelStats, affine, interpolate
+from adain.networks.stats import ChannelStats
+
+# Pixels in one call. On CPUs more pictures gain nothing, and XLA takes longer for each of several.
+_PIXELS = 64 * 256 * 256
+_PIXELS_ON_CPU = {"tensorflow": 4 * 256 * 256}
 
 
 class KerasEngine:
-    """An `Engine` on the device of the Keras backend. Precision "auto" is float32."""
+    """An `Engine` on the device of the Keras backend.
+
+    Precision "auto" is bfloat16 where that is faster: on GPUs since 2020, and by TensorFlow on
+    CPUs.
+    """
 
     name = "keras"
 
     def __init__(self, networks: Networks, precision: str = "auto") -> None:
-        policy = "mixed_bfloat16" if precision == "bfloat16" else "float32"
-        self._layers, self._cuts = networks.adain_layers, np.cumsum(networks.widths)[:-1]
+        if precision == "auto":
+            precision = "bfloat16" if _gains_from_bfloat16() else "float32"
+        graphs = Graphs(networks, "mixed_bfloat16" if precision == "bfloat16" else "float32")
         self.radius, self.channels = networks.radius, networks.channels
         self._lock = threading.Lock()
-        model = StyleTransfer.from_networks(networks, dtype=policy)
-        self._encoder, self._decoder = model.encoder, model.decoder
-        self.device = f"{describe_device()}, {policy.removeprefix('mixed_')}"
+        self._measure, self._regions = compiled(graphs.measure), compiled(graphs.transfer_regions)
+        self._transfer, self._batch = compiled(graphs.transfer), compiled(graphs.transfer_integers)
+        self._pixels = _PIXELS if gpus() else _PIXELS_ON_CPU.get(keras.backend.backend(), 1)
+        self.device = f"{describe_device()}, {precision}"
 
     def session(self) -> AbstractContextManager[object]:
         return self._lock
 
     def measure(self, image: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return self._moments(self._encode(image), weights)
+        mean, variance = self._measure(image[None], weights[None])
+        return _first(mean), _first(variance)
 
     def transfer(self, image: np.ndarray, style: ChannelStats, alpha: float,
                  content: ChannelStats | None = None,
                  own: float = 0.0) -> tuple[np.ndarray, ChannelStats]:
-        features = self._encode(image)
-        mean, variance = self._moments(features, np.ones(image.shape[:2], np.float32))
-        found = ChannelStats(mean, np.sqrt(variance + np.float32(EPSILON)))
-        content = found if content is None else interpolate(content, found, own)
-        restyled = [level * factor + offset for level, factor, offset in zip(features, *map(
-            self._split, affine(content, interpolate(content, style, alpha))))]
-        return self._decode(restyled), content
+        if content is None:  # zeros get no share
+            content, own = ChannelStats(*np.zeros((2, self.channels), np.float32)), 1.0
+        picture, removed = self._transfer(image[None], _row(style), np.array([alpha], np.float32),
+                                          _row(content), np.array([own], np.float32))
+        return _first(picture), ChannelStats(*map(_first, removed))
+
+    def transfer_batch(self, images: Sequence[np.ndarray], styles: Sequence[ChannelStats],
+                       alphas: Sequence[float]) -> list[np.ndarray]:
+        found: dict[int, np.ndarray] = {}
+        started: list[tuple[list[int], Any]] = []
+        for indices in _of_one_size(images, self._pixels):
+            mean, std = (np.stack(vectors).astype(np.float32)
+                         for vectors in zip(*(styles[index] for index in indices)))
+            started.append((indices, self._batch(
+                np.stack([images[index] for index in indices]), mean, std,
+                np.array([alphas[index] for index in indices], np.float32))))
+        for indices, pictures in started:  # the device computes the next while these are copied
+            found.update(zip(indices, ops.convert_to_numpy(pictures)))
+        return [found[index] for index in range(len(images))]
 
     def transfer_regions(self, image: np.ndarray, regions: np.ndarray, scales: np.ndarray,
                          shifts: np.ndarray) -> np.ndarray:
-        features = self._encode(image)
-        for index, (name, factor, offset) in enumerate(zip(
-                self._layers, self._split(scales), self._split(shifts))):
-            shares = np.moveaxis(_shrink(regions, scale(name)), 0, -1)
-            features[index] = features[index] * (shares @ factor) + shares @ offset
-        return self._decode(features)
+        return _first(self._regions(image[None], regions, scales, shifts))
 
     def release_memory(self) -> None:
         pass  # TensorFlow and others keep what they have
 
-    def _encode(self, image: np.ndarray) -> list[np.ndarray]:
-        return [np.asarray(level, np.float32)
-                for level in self._encoder.predict_on_batch(image[None])]
 
-    def _decode(self, features: list[np.ndarray]) -> np.ndarray:
-        return np.asarray(self._decoder.predict_on_batch(features)[0], np.float32)
-
-    def _moments(self, features: list[np.ndarray],
-                 weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        means, variances = [], []
-        for name, level in zip(self._layers, features):
-            shares = _shrink(weights, scale(name))[..., None]
-            shares = shares / shares.sum()
-            means.append((level[0] * shares).sum(axis=(0, 1)))
-            variances.append(((level[0] - means[-1]) ** 2 * shares).sum(axis=(0, 1)))
-        return np.concatenate(means), np.concatenate(variances)
-
-    def _split(self, table: np.ndarray) -> list[np.ndarray]:
-        return np.split(table, self._cuts, axis=-1)
+def _gains_from_bfloat16() -> bool:
+    return computes_bfloat16() and (bool(gpus()) or keras.backend.backend() == "tensorflow")
 
 
-def _shrink(maps: np.ndarray, size: int) -> np.ndarray:
-    """Return maps (..., rows, columns) averaged over blocks of size x size pixels."""
-    *rest, rows, columns = maps.shape
-    blocks = maps.reshape(*rest, rows // size, size, columns // size, size)
-    means: np.ndarray = blocks.mean(axis=(-3, -1))
-    return means
+def _row(stats: ChannelStats) -> ChannelStats:
+    """Return statistics of one picture as those of a batch."""
+    return ChannelStats(*(np.asarray(vector, np.float32)[None] for vector in stats))
+
+
+def _first(batch: Any) -> np.ndarray:
+    """Return the first picture or vector of a batch on the device."""
+    found: np.ndarray = ops.convert_to_numpy(batch)[0]
+    return found
+
+
+def _of_one_size(images: Sequence[np.ndarray], pixels: int) -> Iterator[list[int]]:
+    """Yield the indices of pictures that are computed together, of that many pixels at most."""
+    sizes: dict[tuple[int, ...], list[int]] = {}
+    for index, image in enumerate(images):
+        sizes.setdefault(image.shape, []).append(index)
+    for (rows, columns, _), indices in sizes.items():
+        count = max(1, pixels // (rows * columns))
+        yield from (indices[start:start + count] for start in range(0, len(indices), count))

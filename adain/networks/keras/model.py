@@ -25,6 +25,9 @@ from adain.networks.keras.ops import ReflectConv2D, Tensor, channel_stats, upsam
 from adain.networks.networks import Networks, Weights
 from adain.networks.stats import ChannelStats, adain
 
+# Of kernels that get weights at once. JAX compiles a random one for each shape: 20 s for VGG19.
+_NO_INITIALIZER = "zeros"
+
 
 class Encoder(keras.Model):
     """VGG19 up to relu4_1, or a smaller network of its kind, with reflect padding.
@@ -35,11 +38,13 @@ class Encoder(keras.Model):
     """
 
     def __init__(self, widths: Four, depths: Four, outputs: tuple[str, ...],
-                 negative_slope: float = 0.0, **options: Any) -> None:
+                 negative_slope: float = 0.0, initializer: str = "glorot_uniform",
+                 **options: Any) -> None:
         super().__init__(**options)
         self.plan, self.outputs_wanted = encoder_plan(depths), tuple(outputs)
         self.convs = {layer: ReflectConv2D(encoder_channels(layer, widths)[1], name=layer,
                                            activation=relu_of(negative_slope),
+                                           kernel_initializer=initializer,
                                            dtype=self.dtype_policy)
                       for layer in convolutions(self.plan)}
         self.pool = keras.layers.MaxPooling2D(2, dtype=self.dtype_policy)
@@ -57,7 +62,8 @@ class Encoder(keras.Model):
                      negative_slope: float = 0.0, **options: Any) -> Encoder:
         """Return an encoder with these weights, as wide and deep as they are."""
         widths = tuple(weights[f"conv{block}_1"][0].shape[-1] for block in (1, 2, 3, 4))
-        encoder = cls(widths, depths_of(weights), outputs, negative_slope, **options)
+        encoder = cls(widths, depths_of(weights), outputs, negative_slope, _NO_INITIALIZER,
+                      **options)
         set_weights(encoder, weights)
         return encoder
 
@@ -72,12 +78,15 @@ class Decoder(keras.Model):
     """
 
     def __init__(self, widths: Four, depths: Four, inputs: tuple[str, ...],
-                 negative_slope: float = 0.0, **options: Any) -> None:
+                 negative_slope: float = 0.0, initializer: str = "glorot_uniform",
+                 **options: Any) -> None:
         super().__init__(**options)
         self.plan, self.inputs_wanted = decoder_plan(depths), tuple(inputs)
         self.convs = {layer: ReflectConv2D(decoder_channels(layer, widths)[1], name=layer,
                                            activation=None if layer == DECODER_OUTPUT
-                                           else relu_of(negative_slope), dtype=self.dtype_policy)
+                                           else relu_of(negative_slope),
+                                           kernel_initializer=initializer,
+                                           dtype=self.dtype_policy)
                       for layer in convolutions(self.plan)}
         for layer, conv in self.convs.items():
             conv.build((None, None, None, decoder_channels(layer, widths)[0]))
@@ -95,7 +104,8 @@ class Decoder(keras.Model):
                      negative_slope: float = 0.0, **options: Any) -> Decoder:
         """Return a decoder with these weights, as wide and deep as they are."""
         widths = tuple(weights[f"conv{block}_1"][0].shape[2] for block in (1, 2, 3, 4))
-        decoder = cls(widths, depths_of(weights), inputs, negative_slope, **options)
+        decoder = cls(widths, depths_of(weights), inputs, negative_slope, _NO_INITIALIZER,
+                      **options)
         set_weights(decoder, weights)
         return decoder
 

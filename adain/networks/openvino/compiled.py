@@ -49,6 +49,7 @@ class CompiledGraph:
     def __init__(self, make: Callable[[], openvino.Model], options: dict[str, str],
                  name: str | None = None, at_once: bool = True) -> None:
         self._make, self._options, self._name = make, options, name
+        self._infer: Callable[..., dict[object, np.ndarray]] | None = None  # a twin's own
         self._outputs: list[np.ndarray] = []
         self._damaged: str | None = None  # by which error
         self._shapes: list[tuple[int, ...]] = []  # of the inputs of repeat()
@@ -98,12 +99,19 @@ class CompiledGraph:
         with self._memory_errors():
             if self._damaged:
                 raise MemoryError(self._damaged)
-            outputs = list(self._compiled(list(inputs), share_inputs=True,
-                                          share_outputs=True).values())
+            infer = self._infer or self._compiled
+            outputs = list(infer(list(inputs), share_inputs=True, share_outputs=True).values())
             if any(not output.size or output.flat[0] == _MARK for output in outputs):
                 raise MemoryError("OpenVINO gave no result")
         self._outputs = outputs
         return outputs
+
+    def twin(self) -> CompiledGraph:
+        """Return the same network with outputs of its own, for another thread to call."""
+        twin = CompiledGraph(self._make, self._options, self._name, at_once=False)
+        twin._compiled = self._compiled
+        twin._infer = self._compiled.create_infer_request().infer
+        return twin
 
     def release_memory(self) -> None:
         """Let go of the memory of activations, until the next call."""
@@ -167,12 +175,14 @@ def compile_graph(model: openvino.Model, precision: str = "auto") -> CompiledGra
     return CompiledGraph(lambda: model, compile_options(precision))
 
 
-def compile_options(precision: str) -> dict[str, str]:
+def compile_options(precision: str, threads: int | None = None) -> dict[str, str]:
     """Return OpenVINO's settings for one of engine.PRECISIONS.
 
-    int8: what of a graph is not in 8 bits is computed in float32.
+    int8: what of a graph is not in 8 bits is computed in float32. threads: None for all cores.
     """
     options = {"PERFORMANCE_HINT": "LATENCY", "CPU_RUNTIME_CACHE_CAPACITY": _KEPT_OPERATIONS}
+    if threads is not None:
+        options["INFERENCE_NUM_THREADS"] = str(threads)
     if precision == "auto" and cpu.bfloat16() == cpu.SLOW:
         precision = "float32"  # OpenVINO's own choice is bfloat16 wherever it can be computed
     if precision != "auto":

@@ -1,4 +1,4 @@
-"""Whether this CPU gains from bfloat16 and from 8-bit integers.
+"""How many cores there are, and whether they gain from bfloat16 and from 8-bit integers.
 
 Not all that have instructions for bfloat16 are fast with them.
 """
@@ -6,9 +6,15 @@ Not all that have instructions for bfloat16 are fast with them.
 from __future__ import annotations
 
 import functools
+import os
 from pathlib import Path
 
 FAST, SLOW, ABSENT, UNKNOWN = BFLOAT16 = ("fast", "slow", "absent", "unknown")
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use, which a container can limit."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @functools.cache

@@ -3,44 +3,57 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import cached_property, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from adain import memory
 from adain.errors import OptionError
+from adain.files.pixels import to_float, to_integers
 from adain.networks.networks import Networks
 from adain.networks.openvino import cache as network_cache
 from adain.networks.openvino import cpu, graphs
 from adain.networks.openvino.compiled import CompiledGraph, compile_options
+from adain.networks.openvino.streams import Streams, stream_options
 from adain.networks.stats import ChannelStats
 
 if TYPE_CHECKING:
     import openvino
+Network = TypeVar("Network", CompiledGraph, Streams)
 
 
 class OpenVINOEngine:
-    """An `Engine` on the CPU. Precision "auto" is bfloat16 where the CPU is faster with it."""
+    """An `Engine` on the CPU. Precision "auto" is bfloat16 where the CPU is faster with it.
+
+    threads: how many compute; None for one on each core.
+    """
 
     name = "openvino"
 
-    def __init__(self, networks: Networks, precision: str = "auto") -> None:
+    def __init__(self, networks: Networks, precision: str = "auto",
+                 threads: int | None = None) -> None:
         self._in_integers = precision == "int8"
         if self._in_integers:
             _check_int8(networks)
         else:
             networks = replace(networks, ranges=None)
-        options = compile_options(precision)
+        options = compile_options(precision, threads)
 
         def compiled(graph: Callable[[Networks], openvino.Model],
                      networks: Networks) -> CompiledGraph:
             name = network_cache.name(graph.__name__, networks, options)
             return CompiledGraph(partial(graph, networks), options, name)
+
+        def streams() -> Streams:
+            count = threads or cpu.usable_cores()
+            settings = options | stream_options(count)
+            name = network_cache.name("streams", networks, settings)
+            return Streams(partial(graphs.transfer_graph, networks), settings, name, count)
 
         # Both at once, and while the caller goes on, to read the pictures.
         with_threads = ThreadPoolExecutor(2)
@@ -49,8 +62,9 @@ class OpenVINOEngine:
         self._transfer = with_threads.submit(compiled, graphs.transfer_graph, networks)
         with_threads.shutdown(wait=False)
         self._make_regions = partial(compiled, graphs.regions_graph, networks)
+        self._make_streams = streams
         self._memory_is_short = memory.reserved_counts()
-        self._last: CompiledGraph | None = None
+        self._last: CompiledGraph | Streams | None = None
         self.radius, self.channels = networks.radius, networks.channels
         self._lock = threading.Lock()
 
@@ -60,6 +74,10 @@ class OpenVINOEngine:
     @cached_property
     def _regions(self) -> CompiledGraph:
         return self._make_regions()  # needed for masks only
+
+    @cached_property
+    def _streams(self) -> Streams:
+        return self._make_streams()  # needed for batches only
 
     @cached_property
     def device(self) -> str:
@@ -76,10 +94,24 @@ class OpenVINOEngine:
         network = self._next(self._transfer.result())
         # Whole pictures often have one size. Tiles of large ones do, too, but must save memory.
         call = network.repeat if content is None or own else network
-        if content is None:  # zeros get no share, and leave the picture's own without rounding
-            content, own = ChannelStats(*np.zeros((2, self.channels), np.float32)), 1.0
+        if content is None:
+            content, own = self._no_statistics, 1.0
         picture, mean, std = call(image[None], *style, np.float32(alpha), *content, np.float32(own))
         return picture[0], ChannelStats(mean.copy(), std.copy())
+
+    def transfer_batch(self, images: Sequence[np.ndarray], styles: Sequence[ChannelStats],
+                       alphas: Sequence[float]) -> list[np.ndarray]:
+        def transfer(network: CompiledGraph, image: np.ndarray, style: ChannelStats,
+                     alpha: float) -> np.ndarray:
+            inputs = (*style, np.float32(alpha), *self._no_statistics, np.float32(1))
+            return to_integers(network(to_float(image)[None], *inputs)[0][0])
+
+        return self._next(self._streams).map(transfer, images, styles, alphas)
+
+    @cached_property
+    def _no_statistics(self) -> ChannelStats:
+        """Statistics that get no share, and leave a picture's own without rounding."""
+        return ChannelStats(*np.zeros((2, self.channels), np.float32))
 
     def transfer_regions(self, image: np.ndarray, regions: np.ndarray, scales: np.ndarray,
                          shifts: np.ndarray) -> np.ndarray:
@@ -88,10 +120,12 @@ class OpenVINOEngine:
         return picture
 
     def release_memory(self) -> None:
-        for network in (self._statistics.result(), self._transfer.result()):
-            network.release_memory()
+        for network in (self._statistics.result(), self._transfer.result(),
+                        self.__dict__.get("_streams")):
+            if network is not None:
+                network.release_memory()
 
-    def _next(self, network: CompiledGraph) -> CompiledGraph:
+    def _next(self, network: Network) -> Network:
         """Return a network that is about to run; under limits none other keeps its activations."""
         if self._memory_is_short and self._last is not None and self._last is not network:
             self._last.release_memory()
