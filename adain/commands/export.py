@@ -22,8 +22,8 @@ def parser() -> argparse.ArgumentParser:
                     "those made here.")
     root.add_argument("model", help=f"{', '.join(PRESETS)}, a folder of checkpoints, or a network "
                                     "of one style")
-    root.add_argument("file", help=f"file to write; its ending ({', '.join(formats.FORMATS)}) "
-                                   "chooses the format")
+    root.add_argument("file", help="file to write; .onnx, .tflite (LiteRT) or .xml (OpenVINO) "
+                                   "choose the format, no ending a folder with a SavedModel")
     root.add_argument("--part", choices=PARTS, metavar="PART",
                       help=f"{', '.join(PARTS)}: what it computes, see docs/export.md (default "
                            f"{next(iter(PARTS))})")

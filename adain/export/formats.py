@@ -53,13 +53,19 @@ class Format:
 
 FORMATS = {
     ".onnx": Format("ONNX", "adain.export.onnx_file", {"onnx": "export", "onnxruntime": "export"}),
+    ".tflite": Format("LiteRT", "adain.export.litert_file",
+                      {"tensorflow": "train", "ai_edge_litert": "export"}),
+    "": Format("SavedModel", "adain.export.tensorflow_file", {"tensorflow": "train"}),
+    ".xml": Format("OpenVINO", "adain.export.openvino_file", {}),
 }
 
 
 def of(path: Path) -> Format:
     """Return the format that a file's ending names; OptionError lists the endings."""
     if path.suffix not in FORMATS:
-        raise OptionError(f"an exported file must end in {', '.join(FORMATS)}; received {path}.")
+        endings = ", ".join(filter(None, FORMATS))
+        raise OptionError(f"an exported file must end in {endings}, or have no ending for a "
+                          f"SavedModel; received {path}.")
     return FORMATS[path.suffix]
 
 
@@ -82,6 +88,9 @@ def export(source: Source, plan: Plan, path: Path, content: np.ndarray | None = 
     """
     form = of(path)
     form.check()
+    if path.is_dir() and not (path / "saved_model.pb").is_file():
+        raise OptionError(f"{path} is a folder and no SavedModel: name another, it would be "
+                          "replaced.")
     pictures = (drawn_picture(*(plan.size or CONTENT_SIZE), 0) if content is None else content,
                 drawn_picture(*(plan.size or STYLE_SIZE), 1) if style is None else style)
     with _beside(path) as file:

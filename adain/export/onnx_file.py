@@ -17,6 +17,7 @@ from adain.export.parts import Value
 from adain.export.plan import Plan
 from adain.networks.networks import Ranges
 from adain.networks.openvino.convolutions import quantise_kernel, with_zero
+from adain.networks.stats import EPSILON
 
 OPSET = 18
 IR_VERSION = 9  # of onnx 1.14, the first with opset 19: older programs read it, too
@@ -33,9 +34,6 @@ class Node:
 
     def __sub__(self, other: Node | float) -> Node:
         return self._graph.node("Sub", self, other)
-
-    def __rsub__(self, other: float) -> Node:
-        return self._graph.node("Sub", other, self)
 
     def __mul__(self, other: Node | float) -> Node:
         return self._graph.node("Mul", self, other)
@@ -136,8 +134,8 @@ class Graph:
     def add_places(self, x: Node) -> Node:
         return self.node("ReduceSum", x, np.array([2, 3], np.int64), keepdims=1)
 
-    def sqrt(self, x: Node) -> Node:
-        return self.node("Sqrt", x)
+    def deviation(self, variance: Node) -> Node:
+        return self.node("Sqrt", variance + EPSILON)
 
     def per_channel(self, vector: Node | np.ndarray) -> Node:
         if isinstance(vector, np.ndarray):

@@ -24,7 +24,7 @@ from adain.networks.architecture import (
     scale,
 )
 from adain.networks.networks import Networks
-from adain.networks.stats import EPSILON, ChannelStats, adain, interpolate
+from adain.networks.stats import ChannelStats, adain
 
 Tensor = Any
 Tensors = dict[str, Tensor]
@@ -116,7 +116,8 @@ class Operations(Protocol):
     def mean(self, x: Tensor) -> Tensor:
         """Return each channel's mean over rows and columns, which broadcasts with x."""
 
-    def sqrt(self, x: Tensor) -> Tensor: ...
+    def deviation(self, variance: Tensor) -> Tensor:
+        """Return the square root of variance + EPSILON."""
 
     def per_channel(self, vector: Tensor) -> Tensor:
         """Return a vector, or an array (channels,), so that it broadcasts with activations."""
@@ -208,7 +209,10 @@ def _restyle(ops: Operations, networks: Networks, inputs: Mapping[str, Tensor],
     alpha, restyled = inputs["alpha"], []
     for x, style in zip(encode(ops, networks, inputs["content"]), styles):
         content = _stats(ops, x)
-        restyled.append(adain(x, content, interpolate(content, style, alpha)))
+        # As stats.interpolate, without 1 - alpha: OpenVINO takes no Python number for a tensor.
+        target = ChannelStats(content.mean + alpha * (style.mean - content.mean),
+                              content.std + alpha * (style.std - content.std))
+        restyled.append(adain(x, content, target))
     return decode(ops, networks, restyled)
 
 
@@ -243,7 +247,7 @@ def decode(ops: Operations, networks: Networks, restyled: Sequence[Tensor]) -> T
 def _stats(ops: Operations, x: Tensor) -> ChannelStats:
     mean = ops.mean(x)
     centred = x - mean
-    return ChannelStats(mean, ops.sqrt(ops.mean(centred * centred) + EPSILON))
+    return ChannelStats(mean, ops.deviation(ops.mean(centred * centred)))
 
 
 def one_style(arrays: johnson.Arrays) -> Program:

@@ -9,7 +9,7 @@ import pytest
 from conftest import picture
 from PIL import Image
 
-from adain import Stylizer
+from adain import Stylizer, TrainConfig, train
 from adain.commands import export as command
 from adain.errors import OptionError, WeightsError
 from adain.export import formats, source
@@ -19,6 +19,13 @@ from adain.methods.johnson import network as johnson
 from adain.networks import checkpoint, weights
 
 ENDINGS = [ending or "folder" for ending in formats.FORMATS]
+
+
+def each_format(*quick):
+    """Run a test for each format; those that are not named take seconds, and are slow tests."""
+    return pytest.mark.parametrize("ending", [
+        pytest.param(ending, marks=() if ending in quick else pytest.mark.slow)
+        for ending in ENDINGS])
 
 
 def target(tmp_path, ending):
@@ -42,16 +49,22 @@ def johnson_file(tmp_path_factory):
     return path
 
 
-@pytest.mark.parametrize("part", PARTS)
-@pytest.mark.parametrize("ending", ENDINGS)
-def test_every_part_equals_stylizer(compact, tmp_path, ending, part):
+@each_format(*ENDINGS)
+def test_pictures_of_a_file_equal_stylizer(compact, tmp_path, ending):
     path = target(tmp_path, ending)
-    found = formats.export(compact, compact.plan(part), path)
+    found = formats.export(compact, compact.plan(), path)
     assert found.largest <= LIMIT and path.exists()
     assert {file.name for file in tmp_path.iterdir()} <= {path.name, "model.bin"}
 
 
-@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("part", [part for part in PARTS if part != "stylize"])
+@each_format(".onnx", ".xml")
+def test_every_part_equals_stylizer(compact, tmp_path, ending, part):
+    path = target(tmp_path, ending)
+    assert formats.export(compact, compact.plan(part), path).largest <= LIMIT
+
+
+@each_format(".onnx", ".tflite")
 def test_a_network_of_one_style_equals_itself_here(johnson_file, tmp_path, ending):
     path, network = target(tmp_path, ending), source.load(str(johnson_file))
     assert formats.export(network, network.plan(), path).largest <= LIMIT
@@ -61,7 +74,7 @@ def test_a_network_of_one_style_equals_itself_here(johnson_file, tmp_path, endin
         network.plan(precision="int8")
 
 
-@pytest.mark.parametrize("ending", ENDINGS)
+@each_format(".onnx", ".xml")
 def test_a_checkpoint_equals_itself_here(tmp_path, ending):
     path, networks = target(tmp_path, ending), weights.load("compact")
     altered = {layer: (kernel * 1.1, bias) for layer, (kernel, bias) in networks.encoder.items()}
@@ -74,13 +87,25 @@ def test_a_checkpoint_equals_itself_here(tmp_path, ending):
         formats.export(found, found.plan(precision="int8"), path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ENDINGS)
+def test_a_checkpoint_that_was_just_trained_equals_itself_here(folders, tmp_path, ending):
+    pytest.importorskip("keras")
+    path = target(tmp_path / "exported", ending)
+    config = TrainConfig(model="compact", batch_size=2, image_size=40, crop_size=32, max_iter=2,
+                         save_iter=2)
+    train(config, folders / "content", folders / "style", tmp_path / "run")
+    found = source.load(str(tmp_path / "run"))
+    assert formats.export(found, found.plan(), path).largest <= LIMIT
+
+
+@each_format(".onnx")
 def test_vgg19_with_one_size_equals_stylizer(tmp_path, ending):
     path, vgg19 = target(tmp_path, ending), source.load("vgg19")
     assert formats.export(vgg19, vgg19.plan("transfer", size=(48, 64)), path).largest <= LIMIT
 
 
-@pytest.mark.parametrize("ending", ENDINGS)
+@each_format(".onnx", ".xml")
 def test_fewer_bits_make_smaller_files(compact, tmp_path, ending):
     path, sizes = target(tmp_path, ending), []
     for precision, least in (("float32", 80), ("float16", 40), ("int8", 20)):
@@ -95,7 +120,7 @@ def test_fewer_bits_make_smaller_files(compact, tmp_path, ending):
     assert all(after < 0.6 * before for before, after in zip(sizes, sizes[1:]))
 
 
-@pytest.mark.parametrize("ending", ENDINGS)
+@each_format(".onnx", ".xml")
 def test_a_file_that_differs_is_not_written(compact, tmp_path, ending):
     path = target(tmp_path, ending)
     decoder = {layer: (kernel * 1.1, bias)
@@ -123,6 +148,40 @@ def test_an_onnx_file_says_what_it_takes_and_has_standard_operators_only(compact
     assert about["encoder"] == Stylizer("compact").fingerprint  # as style files name it
 
 
+def test_each_format_carries_the_metadata(compact, tmp_path):
+    plan = compact.plan("style", size=(16, 24))
+    formats.export(compact, plan, path := target(tmp_path, ".xml"))
+    model = importlib.import_module("openvino").Core().read_model(path)
+    assert {name: model.get_rt_info(["adain", name]).astype(str)
+            for name in plan.metadata} == plan.metadata
+    formats.export(compact, plan, path := target(tmp_path, "folder"))
+    assert json.loads((path / "assets.extra" / "adain.json").read_text()) == plan.metadata
+    formats.export(compact, plan, path := target(tmp_path, ".tflite"))
+    schema = importlib.import_module("ai_edge_litert.schema_py_generated")
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(path.read_bytes(), 0))
+    [entry] = [entry for entry in model.metadata if entry.name == b"adain"]
+    assert json.loads(bytes(model.buffers[entry.buffer].data)) == plan.metadata
+
+
+def test_a_litert_file_has_built_in_operations_only(compact, tmp_path):
+    path = target(tmp_path, ".tflite")
+    formats.export(compact, compact.plan(), path)
+    interpreter = importlib.import_module("ai_edge_litert.interpreter").Interpreter(str(path))
+    names = {each["op_name"] for each in interpreter._get_ops_details()}
+    assert "MIRROR_PAD" in names and not [name for name in names if "Flex" in name]
+
+
+def test_a_folder_is_replaced_only_by_a_savedmodel_that_it_was(compact, tmp_path):
+    path = target(tmp_path, "folder")
+    path.mkdir()
+    (path / "holiday.jpg").write_text("")
+    with pytest.raises(OptionError, match="is a folder and no SavedModel"):
+        formats.export(compact, compact.plan("style"), path)
+    (path / "saved_model.pb").write_text("old")
+    formats.export(compact, compact.plan("style"), path)
+    assert not (path / "holiday.jpg").exists() and (path / "variables").is_dir()
+
+
 def test_the_command_prints_difference_and_size(tmp_path, capsys):
     path = target(tmp_path, ".onnx")
     Image.fromarray(picture(37, 51)).save(tmp_path / "cat.png")
@@ -131,7 +190,7 @@ def test_the_command_prints_difference_and_size(tmp_path, capsys):
 
 
 def test_impossible_exports_are_refused(compact, tmp_path, monkeypatch):
-    with pytest.raises(OptionError, match=r"must end in \.onnx.*received .*model\.pb"):
+    with pytest.raises(OptionError, match=r"must end in \.onnx.*SavedModel; received .*model\.pb"):
         command.main(["compact", str(tmp_path / "model.pb")])
     with pytest.raises(WeightsError, match="nowhere does not exist: expected a model"):
         command.main(["nowhere", str(target(tmp_path, ".onnx"))])
