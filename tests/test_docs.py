@@ -19,6 +19,7 @@ from PIL import Image
 
 from adain.commands.stylize_options import FORMATS
 from adain.entry_points import COMMANDS
+from adain.export import formats
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.M | re.S)
@@ -47,6 +48,9 @@ def run(command):
     """Run a command of adain in this process, or by the shell where it needs one of its own."""
     if any(name in command for name in TRAINS):
         pytest.importorskip("tensorflow")
+    if command.startswith("adain export"):
+        for module in formats.of(Path(command.split()[3])).needs:
+            pytest.importorskip(module)
     for option, value in SMALL.items():
         command = re.sub(f"{option} [0-9]+", f"{option} {value}", command)
     if "train.py" in command:
