@@ -10,11 +10,14 @@ import dataclasses
 import shlex
 import sys
 from pathlib import Path
+from typing import Any
 
 from adain import __version__, methods
 from adain.commands import check_paths, program, run, show_log
 from adain.commands.options import add
+from adain.errors import OptionError
 from adain.networks.keras.devices import DEVICES
+from adain.training import phases, recipe_file
 from adain.training.config import TrainConfig
 
 EPILOG = """\
@@ -24,9 +27,10 @@ Use the result: python stylize.py --checkpoint CHECKPOINT --content-path ... --s
 """
 
 
-def parser(method: str = methods.ADAIN) -> argparse.ArgumentParser:
+def parser(method: str = methods.ADAIN, needs_paths: bool = True) -> argparse.ArgumentParser:
     """Return the parser, which shows a method's defaults.
 
+    needs_paths: without a recipe, which can have the folders of pictures.
     What main() does not take out of its result are TrainConfig's fields.
     """
     root = argparse.ArgumentParser(
@@ -41,10 +45,15 @@ def parser(method: str = methods.ADAIN) -> argparse.ArgumentParser:
                            "of one painting, --style-path, with defaults of its own, listed by "
                            "--method johnson --help (default adain)")
 
+    root.add_argument("--config", metavar="FILE",
+                      help="recipe, e.g. recipes/compact.yaml: a YAML file whose keys are these "
+                           "options, such as batch_size: 8; options of the command replace its "
+                           "own, in each of its phases")
+
     files = root.add_argument_group("files")
-    files.add_argument("--content-path", required=True, metavar="DIR",
+    files.add_argument("--content-path", required=needs_paths, metavar="DIR",
                        help="folder of photographs, e.g. COCO, subfolders included")
-    files.add_argument("--style-path", required=True, metavar="PATH",
+    files.add_argument("--style-path", required=needs_paths, metavar="PATH",
                        help="folder of paintings, e.g. WikiArt, subfolders included; one picture "
                             "with --method johnson")
     files.add_argument("--continue-from", metavar="PATH",
@@ -92,20 +101,45 @@ def parser(method: str = methods.ADAIN) -> argparse.ArgumentParser:
 
 def main(arguments: list[str] | None = None) -> None:
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    first.add_argument("--method", choices=methods.TRAINABLE, default=methods.ADAIN)
-    method = first.parse_known_args(arguments)[0].method
-    options = vars(parser(method).parse_args(arguments))
-    check_paths(options)
-    options["style_layer_weights"] = tuple(options["style_layer_weights"])
-    config = TrainConfig(**{field.name: options[field.name]
-                            for field in dataclasses.fields(TrainConfig)})
+    first.add_argument("--method", choices=methods.TRAINABLE)
+    first.add_argument("--config")
+    given = first.parse_known_args(arguments)[0]
+    recipe = recipe_file.read(given.config) if given.config else None
+    method = given.method or (recipe and recipe.method) or methods.ADAIN
+    if method not in methods.TRAINABLE:
+        raise OptionError(f"{given.config}: method must be one of {', '.join(methods.TRAINABLE)}; "
+                          f"received {method}.")
+    wanted = recipe.phases if recipe else (recipe_file.Phase("", {}),)
+    runs, folder = [], ""
+    for phase in wanted:
+        try:
+            options = vars(parser(method, recipe is None).parse_args(
+                arguments, argparse.Namespace(**phase.settings)))
+            check_paths(options)
+            runs.append(_phase_run(phase, options, command(arguments)))
+        except OptionError as error:
+            if not phase.name:
+                raise
+            raise OptionError(f"phase {phase.name}: {error}") from None
+        folder = options["checkpoint"]
     show_log()
     train = methods.named(method).trainer()
-    train(config, options["content_path"], options["style_path"], options["checkpoint"],
-          log_path=options["log_path"], continue_from=options["continue_from"],
-          device=options["device"], picture_cache=options["picture_cache"],
-          gallery=options["gallery"],
-          allow_changes=options["allow_changes"], command=command(arguments))
+    if not runs[0].name:
+        train(runs[0].config, folder=folder, **runs[0].arguments)
+    else:
+        phases.run(train, runs, folder)
+
+
+def _phase_run(phase: recipe_file.Phase, options: dict[str, Any], typed: str) -> phases.PhaseRun:
+    """Return what a phase runs with, of a command's options."""
+    for name in ("content_path", "style_path"):
+        if options[name] is None:
+            raise OptionError(f"`{name}` is missing: name it in the recipe or as an option.")
+    config = {field.name: options[field.name] for field in dataclasses.fields(TrainConfig)}
+    config["style_layer_weights"] = tuple(config["style_layer_weights"])
+    others = {name: options[name] for name in recipe_file.settings() if name not in config}
+    return phases.PhaseRun(phase.name, TrainConfig(**config), {
+        **others, "allow_changes": options["allow_changes"], "command": typed}, phase.average)
 
 
 def command(arguments: list[str] | None) -> str:

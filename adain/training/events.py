@@ -10,14 +10,18 @@ import os
 import platform
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.plugins.hparams.summary_v2 import hparams_pb
+from tensorboard.plugins.text.summary_v2 import text_pb
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 from adain.files.atomic import append
+from adain.training import settings
 
 
 class EventWriter:
@@ -48,6 +52,12 @@ class EventWriter:
                                 encoded_image_string=file.getvalue())
         self._add(Event(step=step, summary=Summary(value=[
             Summary.Value(tag=name, image=picture)])))
+
+    def settings(self, step: int, values: dict[str, Any]) -> None:
+        """Log the settings of a run as a table and as hyperparameters."""
+        for summary in (text_pb("settings", settings.as_table(values)),
+                        hparams_pb(settings.as_hyperparameters(values))):
+            self._add(Event(step=step, summary=summary))
 
     def _add(self, event: Event) -> None:
         event.wall_time = time.time()

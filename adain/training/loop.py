@@ -13,7 +13,7 @@ from adain.errors import OptionError
 from adain.networks import checkpoint
 from adain.networks.checkpoint import Checkpoint
 from adain.progress import Stopped, StopRequest, stop_on_signals
-from adain.training import accumulation, averages, distribution
+from adain.training import accumulation, averages, distribution, settings
 from adain.training.config import TrainConfig
 from adain.training.events import EventWriter
 from adain.training.folder_lock import locked
@@ -134,6 +134,9 @@ def _fit(method: Method, config: TrainConfig, batches: Batches, watch: Watch, fo
     if distribution.is_first():
         checkpoint.set_aside(folder, first_step)
         events = EventWriter(log_path, first_step)
+        values = settings.effective(method.name, config, watch.arguments, folder)
+        settings.write(folder, values)
+        events.settings(first_step, values)
     try:  # what is computed before the first step may take minutes
         with distribution.clear_errors(folder):
             fed = distribution.distributed(strategy, batches, first_step, config.max_iter)

@@ -108,6 +108,9 @@ def train(config: TrainConfig, content_path: str | Path, style_path: str | Path,
     pictures = {name: describe_pictures(path, [
         file for each in everything for file in getattr(each, name.removesuffix("_path")).files])
         for name, path in (("content_path", content_path), ("style_path", style_path))}
+    arguments = {"content_path": content_path, "style_path": style_path, "log_path": log_path,
+                 "continue_from": continue_from, "device": device,
+                 "picture_cache": picture_cache, "gallery": gallery}
     with bad_files_told(bad_files, source), stop_on_signals(stop) as stop:
         if config.cached_crops:
             cache = features.FeatureCache(source, load_encoder("vgg19", config.vgg_path), stop)
@@ -115,8 +118,9 @@ def train(config: TrainConfig, content_path: str | Path, style_path: str | Path,
         else:
             batches = functools.partial(data.dataset, source, config.effective_batch_size)
         loop.fit(trainer.AnyStyle(config, continue_from), config, batches,
-                 Watch(previews, validation, source.arrived, command, pictures, shown), folder,
-                 log_path=log_path, strategy=strategy, allow_changes=allow_changes, stop=stop)
+                 Watch(previews, validation, source.arrived, command, pictures, shown, arguments),
+                 folder, log_path=log_path, strategy=strategy, allow_changes=allow_changes,
+                 stop=stop)
     return newest_checkpoint(folder)
 
 

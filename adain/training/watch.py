@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -26,6 +27,7 @@ class Watch:
         command: what was typed to start the run.
         data: what the batches come from, see resume.describe_pictures.
         gallery: pictures that are never trained on, to measure the networks with.
+        arguments: those of train() that args.yaml has, besides the run's TrainConfig.
     """
 
     previews: np.ndarray
@@ -34,3 +36,4 @@ class Watch:
     command: str | None = None
     data: dict[str, dict] = field(default_factory=dict)
     gallery: Gallery | None = None
+    arguments: dict[str, Any] = field(default_factory=dict)

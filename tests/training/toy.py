@@ -16,6 +16,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from adain.networks import checkpoint
 from adain.training import accumulation, loop
 from adain.training.config import TrainConfig
 from adain.training.model import RecordedModel
@@ -48,8 +49,8 @@ class Toy(RecordedModel):
 class Method:
     name, usage = "toy", ""
 
-    def __init__(self, config):
-        self.config = config
+    def __init__(self, config, continue_from=None):
+        self.config, self.continue_from = config, continue_from
 
     def check_resumed(self, resumed):
         pass
@@ -60,8 +61,11 @@ class Method:
         model.compile(keras.optimizers.SGD(0.5, momentum=0.0, use_ema=config.ema > 0,
                                            ema_momentum=config.ema))
         model.optimizer.build(model.trainable_variables)
-        if resumed is not None:
-            with np.load(resumed.path / "model.npz", allow_pickle=False) as file:
+        start = resumed
+        if start is None and self.continue_from:
+            start = checkpoint.load(self.continue_from, None)
+        if start is not None:
+            with np.load(start.path / "model.npz", allow_pickle=False) as file:
                 model.number.assign(file["number"])
         return model
 
@@ -69,14 +73,18 @@ class Method:
         pass
 
     def about(self):
-        return {"method": "toy", "options": {"model": "toy", "ema": self.config.ema,
-                                             "accumulate": self.config.accumulate}}
+        return {"method": "toy"}
 
 
 def train(folder, batches, strategy=None, **options):
     """Take one step for each of these batches, the first of which may be done already."""
     config = TrainConfig(max_iter=len(batches), save_iter=1, summary_iter=1, keep=9, **options)
+    return train_phase(config, folder, batches, strategy=strategy)
 
+
+def train_phase(config, folder, batches, continue_from=None, stop=None, strategy=None,
+                allow_changes=False):
+    """Do what adain.train() does."""
     def feed(first, last, context=None):
         items = np.asarray(batches[first:last], np.float32)
         if keras.backend.backend() != "tensorflow":
@@ -86,8 +94,9 @@ def train(folder, batches, strategy=None, **options):
         count = strategy.num_replicas_in_sync if strategy else 1
         return tf.data.Dataset.from_tensor_slices(items).unbatch().batch(len(items[0]) // count)
 
-    return loop.fit(Method(config), config, feed, Watch(np.zeros((8, 8, 3), np.uint8)), folder,
-                    strategy=strategy)
+    return loop.fit(Method(config, continue_from), config, feed,
+                    Watch(np.zeros((8, 8, 3), np.uint8)), folder, strategy=strategy, stop=stop,
+                    allow_changes=allow_changes)
 
 
 def history(folder):

@@ -111,7 +111,10 @@ def train_style(config: TrainConfig, content_path: str | Path, style_path: str |
                 framework.describe(config), config.effective_batch_size, config.crop_size,
                 config.crop_size)
     watch = Watch(previews, validation, arrived, command,
-                  {"content_path": describe_pictures(content_path, files)})
+                  {"content_path": describe_pictures(content_path, files)},
+                  arguments={"content_path": content_path, "style_path": style_path,
+                             "log_path": log_path, "continue_from": continue_from,
+                             "device": device, "picture_cache": picture_cache})
     with bad_files_told(bad_files, source):
         loop.fit(OneStyle(config, style, Path(style_path).name, continue_from), config, batches,
                  watch, folder, log_path=log_path, allow_changes=allow_changes, stop=stop)
