@@ -18,7 +18,8 @@ _CLASSES = {ADAIN: ("adain.methods.adain", "AdaIN"),
 def named(name: str) -> type[Method]:
     """Return a method by its name; only its own module is imported."""
     module, attribute = _CLASSES[name]
-    return getattr(import_module(module), attribute)
+    method: type[Method] = getattr(import_module(module), attribute)
+    return method
 
 
 def choose(model: str | None = None, checkpoint: str | None = None) -> type[Method]:

@@ -11,7 +11,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -24,6 +24,9 @@ STYLE_BYTES = 256_000_000  # of vectors: all of WikiArt with compact
 LEAST_STYLE_BYTES = 4_000_000  # a thousand, though memory is short
 PICTURE_BYTES = 64_000_000  # some sixty, shrunk to 512 pixels
 _ENTRY_BYTES = 600  # of two arrays and their place in a dictionary, beside their values
+
+
+T = TypeVar("T")
 
 
 class StyleReader:
@@ -39,8 +42,8 @@ class StyleReader:
                  limit: int = STYLE_BYTES, refine: bool = False) -> None:
         self._stylizer, self._read = stylizer, read
         self._refine = refine
-        self._vectors = _Newest(limit, self._read_vectors)
-        self._pictures = _Newest(min(limit, PICTURE_BYTES), self._read_picture)
+        self._vectors = _RecentlyUsed(limit, self._read_vectors)
+        self._pictures = _RecentlyUsed(min(limit, PICTURE_BYTES), self._read_picture)
         self._failed: dict[Path, str] = {}
 
     def encoded(self, path: Path) -> ChannelStats:
@@ -69,8 +72,8 @@ class StyleReader:
     def _shrunk(self, path: Path) -> np.ndarray:
         return self._checked(path, lambda path: self._stylizer.shrink_style(self._read(path)))
 
-    def _checked(self, path: Path, read: Callable[[Path], Any]) -> Any:
-        """Return read(path); what failed once is not tried again."""
+    def _checked(self, path: Path, read: Callable[[Path], T]) -> T:
+        """Return read(path); a file that failed once is not read again."""
         if path not in self._failed:
             try:
                 return read(path)
@@ -82,27 +85,28 @@ class StyleReader:
         raise StyleError(path, self._failed[path])
 
 
-class _Newest:
-    """Keeps what was used last, as long as `size` bytes suffice, but the newest always.
+class _RecentlyUsed(Generic[T]):
+    """Keeps the most recently used values, up to `size` bytes, and always the last one.
 
-    make: returns the value of a key, and its bytes; called by one thread at a time.
+    Args:
+        make: returns the value of a key and its number of bytes; called by one thread at a time.
     """
 
-    def __init__(self, size: int, make: Callable[[Path], tuple[Any, int]]) -> None:
+    def __init__(self, size: int, make: Callable[[Path], tuple[T, int]]) -> None:
         self._left, self._make = size, make
-        self._kept: OrderedDict[Path, tuple[Any, int]] = OrderedDict()
+        self._kept: OrderedDict[Path, tuple[T, int]] = OrderedDict()
         self._lock, self._making = threading.Lock(), threading.Lock()
 
-    def peek(self, key: Path) -> Any | None:
-        """Return a value if it is kept."""
+    def peek(self, key: Path) -> T | None:
+        """Return a value if it is kept, else None."""
         with self._lock:
             if key not in self._kept:
                 return None
             self._kept.move_to_end(key)
             return self._kept[key][0]
 
-    def get(self, key: Path) -> Any:
-        """Return a value, made if it is not kept."""
+    def get(self, key: Path) -> T:
+        """Return a value; make it if it is not kept."""
         value = self.peek(key)
         if value is None:
             with self._making:
@@ -111,7 +115,7 @@ class _Newest:
                     value = self._add(key, *self._make(key))
         return value
 
-    def _add(self, key: Path, value: Any, size: int) -> Any:
+    def _add(self, key: Path, value: T, size: int) -> T:
         with self._lock:
             self._kept[key] = value, size
             self._left -= size

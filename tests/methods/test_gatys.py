@@ -13,7 +13,7 @@ from adain.errors import OptionError, WeightsError
 from adain.files.pixels import to_float
 from adain.methods.gatys import method as gatys
 from adain.methods.gatys.config import GatysConfig, levels
-from adain.methods.gatys.loss import Objective, TileLosses, compiled
+from adain.methods.gatys.loss import Objective, compiled
 from adain.methods.gatys.method import optimise
 
 CONFIG = GatysConfig(iterations=6, precision="float32")
@@ -22,7 +22,7 @@ CONTENT, STYLE = picture(32, 40), picture(48, 32, seed=5)
 
 @pytest.fixture(scope="module")
 def tile_losses():
-    return TileLosses(CONFIG)
+    return compiled(CONFIG)
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,8 @@ from adain.networks.keras.model import Encoder
 from adain.networks.keras.ops import Tensor, gram_matrix
 from adain.networks.weights import load_encoder
 
+Tensors = dict[str, Tensor]  # by layer
+
 
 class TileLosses:
     """The frozen VGG19 and what is computed of one tile, compiled once for all sizes."""
@@ -57,7 +59,8 @@ class TileLosses:
         layers = self._layers(window, core)
         return {name: gram_matrix(layers[name]) for name in self.config.style_layers}
 
-    def _gradient(self, window, core, share, targets, others, style):
+    def _gradient(self, window: Tensor, core: Tensor, share: Tensor, targets: Tensors,
+                  others: Tensors, style: Tensors) -> tuple[Tensor, Tensor, Tensor]:
         """Return (content loss of this tile, style loss of the whole picture, the gradient).
 
         share: the core's part of the picture's area; others: the rest's part of the Gram matrices.
@@ -69,14 +72,14 @@ class TileLosses:
             layers = self._layers(window, core)
             content = share * sum(losses.content_loss(layers[name], targets[name])
                                   for name in self.config.content_layers)
-            style = sum(
+            style_loss = sum(
                 losses.gram_distance(others[name] + share * gram_matrix(layers[name]),
                                      style[name])[0]
                 for name in self.config.style_layers)
-            total = self.config.content_weight * content + self.config.style_weight * style
-        return content, style, tape.gradient(total, window)
+            total = self.config.content_weight * content + self.config.style_weight * style_loss
+        return content, style_loss, tape.gradient(total, window)
 
-    def _tv_gradient(self, picture):
+    def _tv_gradient(self, picture: Tensor) -> tuple[Tensor, Tensor]:
         import tensorflow as tf
 
         with tf.GradientTape() as tape:

@@ -9,26 +9,57 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from adain.methods.gatys import openvino_losses
 from adain.methods.gatys.config import GatysConfig
-from adain.methods.gatys.openvino_losses import TileLosses
 from adain.networks.architecture import VGG19_DEPTHS, radius
 from adain.transfer.tiling import Tile, stride_multiple, tiles
 
 ENCODER_HALO = stride_multiple(radius(VGG19_DEPTHS))
 
 
+Arrays = dict[str, Any]  # by layer: NumPy arrays or tensors
+
+
+class TileLosses(Protocol):
+    """What an engine computes of one tile.
+
+    A tile is a window of a picture, float32 (1, rows, columns, 3), and its core in it: top, bottom,
+    left, right, in pixels.
+    """
+
+    config: GatysConfig
+
+    def features(self, window: np.ndarray, core: np.ndarray) -> Arrays:
+        """Return the activations of the content layers."""
+
+    def grams(self, window: np.ndarray, core: np.ndarray) -> Arrays:
+        """Return the core's Gram matrices of the style layers."""
+
+    def gradient(self, window: np.ndarray, core: np.ndarray, share: np.float32, targets: Arrays,
+                 others: Arrays, style: Arrays) -> tuple[Any, Any, Any]:
+        """Return the content loss of this tile, the style loss of the picture, the gradient.
+
+        share: the core's part of the picture's area; others: the Gram matrices of the rest of the
+        picture, times its share of the area.
+        """
+
+    def tv_gradient(self, picture: np.ndarray) -> tuple[Any, Any]:
+        """Return the total variation of a picture (1, rows, columns, 3), and its gradient."""
+
+
 @lru_cache(maxsize=1)
 def compiled(config: GatysConfig) -> TileLosses:
-    """Return TileLosses, those of the last call where the settings are the same: many pictures."""
+    """Return the losses of an engine; for the settings of the last call, the same object."""
     if config.engine == "keras":
         from adain.methods.gatys import keras_losses
 
-        return keras_losses.TileLosses(config)
-    return TileLosses(config)
+        losses: TileLosses = keras_losses.TileLosses(config)
+        return losses
+    return openvino_losses.TileLosses(config)
 
 
 class Evaluation(NamedTuple):
@@ -50,12 +81,11 @@ class Objective:
 
     def __init__(self, tile_losses: TileLosses, content: np.ndarray, style: np.ndarray) -> None:
         self.compiled, self.config = tile_losses, tile_losses.config
-        self.plan = tiles(*content.shape[:2], self.config.tile_size, ENCODER_HALO)
+        self.plan = plan_tiles(content, self.config)
         self.targets = [self.compiled.features(*window(content, tile)) for tile in self.plan]
-        plan = tiles(*style.shape[:2], self.config.tile_size, ENCODER_HALO)
-        self.style = add_up(self.part(style, tile) for tile in plan)
+        self.style = add_up(self.part(style, tile) for tile in plan_tiles(style, self.config))
 
-    def part(self, picture: np.ndarray, tile: Tile) -> dict[str, Any]:
+    def part(self, picture: np.ndarray, tile: Tile) -> Arrays:
         """Return what a tile contributes to the Gram matrices of the picture."""
         share = area(tile) / (picture.shape[0] * picture.shape[1])
         return {name: share * gram
@@ -83,6 +113,11 @@ class Objective:
         return Evaluation({"total": total, **values}, gradient)
 
 
+def plan_tiles(picture: np.ndarray, config: GatysConfig) -> list[Tile]:
+    rows, columns = picture.shape[:2]
+    return tiles(rows, columns, config.tile_size, ENCODER_HALO)
+
+
 def window(picture: np.ndarray, tile: Tile) -> tuple[np.ndarray, np.ndarray]:
     """Return a tile's pixels, as a batch of one, and where its core lies in them."""
     core = (*tile.down.core_in_window(), *tile.across.core_in_window())
@@ -93,7 +128,7 @@ def area(tile: Tile) -> int:
     return (tile.down.stop - tile.down.start) * (tile.across.stop - tile.across.start)
 
 
-def add_up(parts: Iterable[dict[str, Any]]) -> dict[str, Any]:
+def add_up(parts: Iterable[Arrays]) -> Arrays:
     """Return the sums of Gram matrices by layer."""
     first, *others = parts
     return {name: sum((other[name] for other in others), gram) for name, gram in first.items()}

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,7 +72,7 @@ def optimise(content: ImageLike, style: ImageLike, config: GatysConfig | None = 
     fingerprint = describe(content, style, start, config)
     if restore and state_path is None:
         raise OptionError("restore needs the state_path of the run to go on with.")
-    state = load(Path(state_path), fingerprint) if restore else None
+    state = load(Path(state_path), fingerprint) if restore and state_path else None
     frames = Evolution(evolution, evolution_iter, resumes=restore) if evolution else None
     if state:
         logger.info("continues at iteration %d of %d", state.step, config.iterations)
@@ -79,18 +80,21 @@ def optimise(content: ImageLike, style: ImageLike, config: GatysConfig | None = 
     from adain.methods.gatys.loss import Objective, compiled  # starts what computes
 
     progress = Progress(config, report_iter)
-    plan = levels(*content.shape[:2], config.coarse_size, config.iterations)
+    rows, columns = content.shape[:2]
+    plan = levels(rows, columns, config.coarse_size, config.iterations)
+    if state is None:
+        state = first_state(plan[0], content if start is None else start, config,
+                            given=start is not None)
     saved = time.monotonic()
     with stop_on_signals(stop) as stop:
         for index, level in enumerate(plan):
-            if state and state.step >= level.stop:
+            if state.step >= level.stop:
                 continue
             size = level.rows, level.columns
             objective = Objective(compiled(config), prepare(content, *size),
                                   prepare(shrink_style(style, max(size), config.style_scale)))
-            if state is None or state.step == level.start:
-                state = enter(level, state, content if start is None else start, config,
-                              given=start is not None)
+            if index and state.step == level.start:
+                state = enter(level, state, config)
             if frames and state.step == 0:
                 frames.add(0, crop(state.picture, level))
             while state.step < level.stop and not stop.reason:
@@ -108,7 +112,7 @@ def optimise(content: ImageLike, style: ImageLike, config: GatysConfig | None = 
         Path(state_path).unlink(missing_ok=True)
     elif state_path:
         save(Path(state_path), state, fingerprint)
-    result = images.resize(crop(state.best, level), *content.shape[:2])
+    result = images.resize(crop(state.best, level), rows, columns)
     if frames:
         frames.finish(state.step, result)
     if not finished:
@@ -148,18 +152,24 @@ def crop(picture: np.ndarray, level: Level) -> np.ndarray:
     return to_integers(picture[:level.rows, :level.columns])
 
 
-def enter(level: Level, before: State | None, start: np.ndarray, config: GatysConfig,
-          given: bool) -> State:
-    """Return the state at the first iteration of a level: afresh, or from the level before."""
-    rows, columns = pad(np.empty((level.rows, level.columns))).shape
-    if before is not None:
-        picture = np.clip(images.resize(before.picture, rows, columns), 0, 1)
-    elif config.start == "noise" and not given:
-        generator = np.random.default_rng(config.seed)
-        picture = generator.uniform(0, 1, (rows, columns, 3)).astype(np.float32)
+def first_state(level: Level, start: np.ndarray, config: GatysConfig, given: bool) -> State:
+    """Return the state before the first iteration.
+
+    given: whether `start` replaces what config.start says.
+    """
+    if config.start == "noise" and not given:
+        shape = *pad(np.empty((level.rows, level.columns))).shape, 3
+        picture = np.random.default_rng(config.seed).uniform(0, 1, shape).astype(np.float32)
     else:
         picture = prepare(start, level.rows, level.columns)
-    return State(level.start, picture, picture, float("inf"), OPTIMIZERS[config.optimizer]())
+    return State(level.start, picture, picture, math.inf, OPTIMIZERS[config.optimizer]())
+
+
+def enter(level: Level, before: State, config: GatysConfig) -> State:
+    """Return the state before the first iteration of a level, given that after the one before."""
+    rows, columns = pad(np.empty((level.rows, level.columns))).shape
+    picture = np.clip(images.resize(before.picture, rows, columns), 0, 1)
+    return State(level.start, picture, picture, math.inf, OPTIMIZERS[config.optimizer]())
 
 
 def learning_rate(config: GatysConfig, level: Level, step: int) -> float:
@@ -168,7 +178,7 @@ def learning_rate(config: GatysConfig, level: Level, step: int) -> float:
     if config.optimizer != "adam":
         return rate
     progress = (step - level.start) / max(1, level.stop - level.start)
-    return rate * (0.1 + 0.9 * (1 + np.cos(np.pi * progress)) / 2)
+    return rate * (0.1 + 0.9 * (1 + math.cos(math.pi * progress)) / 2)
 
 
 class Progress:
@@ -219,8 +229,8 @@ def _precision(config: GatysConfig) -> str:
 def save(path: Path, state: State, fingerprint: dict[str, Any]) -> None:
     """Write the state."""
     arrays = {f"optimizer/{name}": array for name, array in state.optimizer.state().items()}
-    if np.isfinite(state.best_loss):  # not before the first iteration of a level
-        arrays["best_loss"] = np.float64(state.best_loss)
+    if math.isfinite(state.best_loss):  # not before the first iteration of a level
+        arrays["best_loss"] = np.array(state.best_loss)
     run_state.save(path, fingerprint, {"step": state.step, "picture": state.picture,
                                        "best": state.best, **arrays})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +13,9 @@ from adain.networks.openvino.compiled import CompiledGraph, Turns, compile_graph
 from adain.networks.openvino.graphs import activations_graph
 from adain.networks.weights import load_encoder
 from adain.transfer.objective import total_variation
+
+if TYPE_CHECKING:
+    import openvino
 
 Arrays = dict[str, np.ndarray]
 
@@ -27,22 +31,21 @@ class TileLosses:
         self.config = config
         self._weights, self._turns = load_encoder("vgg19", config.vgg_path), Turns()
 
-    def _compiled(self, make, *layers) -> CompiledGraph:
-        return compile_graph(make(self._weights, *layers),
-                             self.config.precision.removeprefix("mixed_"))
+    def _compiled(self, graph: openvino.Model) -> CompiledGraph:
+        return compile_graph(graph, self.config.precision.removeprefix("mixed_"))
 
     @cached_property
     def _activations(self) -> CompiledGraph:
-        return self._compiled(activations_graph, self.config.content_layers)
+        return self._compiled(activations_graph(self._weights, self.config.content_layers))
 
     @cached_property
     def _gram_matrices(self) -> CompiledGraph:
-        return self._compiled(gradients.gram_graph, self.config.style_layers)
+        return self._compiled(gradients.gram_graph(self._weights, self.config.style_layers))
 
     @cached_property
     def _slope(self) -> CompiledGraph:
-        return self._compiled(gradients.gram_gradient_graph, self.config.content_layers,
-                              self.config.style_layers)
+        return self._compiled(gradients.gram_gradient_graph(
+            self._weights, self.config.content_layers, self.config.style_layers))
 
     def features(self, window: np.ndarray, core: np.ndarray) -> Arrays:
         """Return the window's activations of the content layers."""

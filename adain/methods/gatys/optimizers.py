@@ -22,13 +22,15 @@ class Adam:
         self._state = dict(state or {})
 
     def update(self, x: np.ndarray, gradient: np.ndarray, rate: float) -> np.ndarray:
-        state = self._state or {"mean": np.zeros_like(x), "square": np.zeros_like(x), "step": 0}
+        state = self._state or {"mean": np.zeros_like(x), "square": np.zeros_like(x),
+                                "step": np.array(0)}
         step = int(state["step"]) + 1
         mean = self.BETA_1 * state["mean"] + (1 - self.BETA_1) * gradient
         square = self.BETA_2 * state["square"] + (1 - self.BETA_2) * gradient**2
-        self._state = {"mean": mean, "square": square, "step": np.int64(step)}
+        self._state = {"mean": mean, "square": square, "step": np.array(step)}
         scale = np.sqrt(square / (1 - self.BETA_2**step)) + self.EPSILON
-        return x - rate / (1 - self.BETA_1**step) * mean / scale
+        moved: np.ndarray = x - rate / (1 - self.BETA_1**step) * mean / scale
+        return moved
 
     def state(self) -> Arrays:
         return self._state
@@ -58,9 +60,10 @@ class LBFGS:
             if np.vdot(step, change) > 1e-6 * np.linalg.norm(step) * np.linalg.norm(change):
                 self._pairs = [*self._pairs[1 - self.HISTORY:], (step, change)]
         self._before = x, gradient
-        if not self._pairs:
-            return x - gradient * (rate * self.FIRST_STEP / max(np.abs(gradient).max(), 1e-30))
-        return x - rate * self._times_inverse_hessian(gradient)
+        if self._pairs:
+            return x - rate * self._times_inverse_hessian(gradient)
+        largest = max(float(np.abs(gradient).max()), 1e-30)
+        return x - gradient * (rate * self.FIRST_STEP / largest)
 
     def _times_inverse_hessian(self, gradient: np.ndarray) -> np.ndarray:
         """The two-loop recursion (Nocedal & Wright 2006, algorithm 7.4)."""
@@ -84,4 +87,4 @@ class LBFGS:
                 "changes": np.asarray(changes)}
 
 
-OPTIMIZERS = {"adam": Adam, "lbfgs": LBFGS}
+OPTIMIZERS: dict[str, type[Adam] | type[LBFGS]] = {"adam": Adam, "lbfgs": LBFGS}

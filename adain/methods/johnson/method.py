@@ -22,7 +22,7 @@ from adain.transfer.stylizer import STYLE_SIZE
 class Johnson(Method):
     """Repaints pictures in the style that a network was trained on.
 
-    painting: the picture of that style, which results that are refined need.
+    painting: the picture of that style; needed if recipe.refine is not 0.
     """
 
     kind = "is a network of one style"
@@ -40,6 +40,8 @@ class Johnson(Method):
         self.pixel_bytes = network.pixel_bytes
         self.room = network.max_memory and network.max_memory * 1_000_000
         if recipe.refine:
+            if painting is None:
+                raise OptionError("`refine` needs the picture that the network was trained on.")
             from adain.transfer.refine import Refiner
 
             self._refiner = Refiner(network.precision, limit=self.room)

@@ -64,7 +64,7 @@ class Network(keras.Model):
             self.arrays()[name].assign(array)
 
     def call(self, pictures: Tensor) -> Tensor:
-        def layer(name, x):
+        def layer(name: str, x: Tensor) -> Tensor:
             return self.output_conv(x) if name == OUTPUT else self.convs[name](x)
 
         x = johnson.forward(pictures, layer, ops.relu, ops.add, upsample)
@@ -115,7 +115,8 @@ class TrainingModel(RecordedModel):
         weight = self.first_weight + (config.style_weight - self.first_weight) * ramp
         return ops.where(steps < 0, 0.0, weight)
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+    def compute_loss(self, x: Tensor = None, y: Tensor = None, y_pred: Any = None,
+                     sample_weight: Tensor = None, training: bool = True) -> Tensor:
         config, features = self.config, y_pred["stylized_features"]
         style = {name: ops.mean(losses.gram_distance(gram_matrix(layer), gram))
                  for name, layer, gram in zip(STYLE_LAYERS, features, self.grams)}
@@ -148,7 +149,8 @@ def build(config: TrainConfig, style: np.ndarray, resumed: Checkpoint | None = N
     keras.utils.set_random_seed(config.seed)
     policy = choose_precision(config.precision)
     vgg = Encoder.from_weights(load_encoder("vgg19", config.vgg_path), STYLE_LAYERS, dtype=policy)
-    first_weight, arrays = 0.0, None
+    first_weight: Any = 0.0  # as the file says
+    arrays: Arrays | None = None
     if continue_from is not None:
         arrays, about = johnson.load(continue_from)
         options = about.get("options")
@@ -160,4 +162,5 @@ def build(config: TrainConfig, style: np.ndarray, resumed: Checkpoint | None = N
         raise WeightsError(f"{resumed.path if resumed else continue_from} does not say which style "
                            "weight it was trained with.")
     model = TrainingModel(config, vgg, Network(arrays, dtype=policy), style, first_weight)
-    return compile_model(model, config)
+    compile_model(model, config)
+    return model

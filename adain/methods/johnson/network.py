@@ -18,14 +18,14 @@ import json
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from adain import memory
 from adain.errors import ImageError, OptionError, WeightsError
 from adain.files import images
-from adain.files.arrays import TEXT, parse_json, read_arrays
+from adain.files.arrays import TEXT, parse_json, read_arrays, write_arrays
 from adain.files.pixels import to_float, to_integers
 from adain.networks import checkpoint
 from adain.networks.openvino.compiled import compile_graph
@@ -34,6 +34,12 @@ from adain.networks.stats import EPSILON
 from adain.transfer.stylizer import ImageLike, as_image
 from adain.transfer.tiling import pad
 
+if TYPE_CHECKING:
+    import openvino
+
+    from adain.networks.openvino.runtime import Tensor
+
+T = TypeVar("T")  # a tensor of any framework
 Arrays = dict[str, np.ndarray]
 METHOD = "johnson"  # as config.json names it
 FLOAT32_BYTES, BFLOAT16_BYTES = 600, 300  # of memory for each pixel, measured
@@ -58,7 +64,8 @@ LAYERS = {
 }
 
 
-def forward(image: Any, layer: Callable, relu: Callable, add: Callable, upsample: Callable) -> Any:
+def forward(image: T, layer: Callable[[str, T], T], relu: Callable[[T], T],
+            add: Callable[[T, T], T], upsample: Callable[[T], T]) -> T:
     """Return what the last convolution makes of pictures; its sigmoid is the result.
 
     layer(name, x) is a convolution with its normalisation. Keras and OpenVINO both come here.
@@ -79,7 +86,7 @@ def shapes() -> dict[str, tuple[int, ...]]:
     A normalised convolution has the mean and the deviation that its channels get, and no bias,
     which normalisation would remove.
     """
-    found = {}
+    found: dict[str, tuple[int, ...]] = {}
     for name, (size, inputs, outputs, _) in LAYERS.items():
         found[f"{name}/kernel"] = (size, size, inputs, outputs)
         for vector in ("bias",) if name == OUTPUT else ("mean", "std"):
@@ -93,7 +100,8 @@ def save(path: str | Path, arrays: Arrays, about: dict[str, Any]) -> None:
     """Write a network as one .npz file: plain float16 arrays and its settings as text, 3.4 MB."""
     halves = {name: array.astype(np.float16) for name, array in arrays.items()}
     with images.atomic_file(path, WeightsError) as file:
-        np.savez_compressed(file, about=json.dumps({"method": METHOD, **about}), **halves)
+        write_arrays(file, {"about": json.dumps({"method": METHOD, **about}), **halves},
+                     compressed=True)
 
 
 def load(path: str | Path) -> tuple[Arrays, dict[str, Any]]:
@@ -195,11 +203,11 @@ class StyleNetwork:
         return result.copy() if dtype == np.float32 else to_integers(result, dtype)
 
 
-def graph(arrays: Arrays):
+def graph(arrays: Arrays) -> openvino.Model:
     """Return an openvino.Model: float32 (1, rows, columns, 3) in [0, 1] -> the same, stylized."""
     from adain.networks.openvino.runtime import op, openvino
 
-    def layer(name, x):
+    def layer(name: str, x: Tensor) -> Tensor:
         border = np.array([0, 0, LAYERS[name].size // 2, LAYERS[name].size // 2])
         kernel = np.ascontiguousarray(arrays[f"{name}/kernel"].transpose(3, 2, 0, 1))
         strides = [LAYERS[name].stride] * 2
@@ -210,7 +218,7 @@ def graph(arrays: Arrays):
         x = op.mvn(x, np.array([2, 3]), True, EPSILON, "INSIDE_SQRT")
         return op.add(op.multiply(x, column(arrays[f"{name}/std"])), column(arrays[f"{name}/mean"]))
 
-    def column(vector):
+    def column(vector: np.ndarray) -> Tensor:
         return op.constant(vector.reshape(1, -1, 1, 1))
 
     image = op.parameter([1, -1, -1, 3], np.float32, name="image")

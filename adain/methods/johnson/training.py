@@ -12,6 +12,7 @@ import functools
 import hashlib
 import logging
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -144,7 +145,7 @@ class OneStyle:
     def __init__(self, config: TrainConfig, style: np.ndarray, style_name: str,
                  continue_from: str | Path | None = None) -> None:
         self.config, self.style, self.continue_from = config, style, continue_from
-        self._about = {
+        self._about: dict[str, Any] = {
             "method": METHOD, "style_name": style_name,
             "style": hashlib.sha256(repr(style.shape).encode() + style.tobytes()).hexdigest(),
             "options": dataclasses.asdict(config) | {"model": METHOD}}
@@ -177,12 +178,12 @@ def _batches(source: data.Pictures, config: TrainConfig) -> tuple[Batches, Any]:
         arrived[int(index)] = time.monotonic()
         return crop
 
-    def batches(first_step: int, last_step: int):
+    def batches(first_step: int, last_step: int) -> Iterable[Any]:
         if not loader.on_tensorflow():
             return loader.in_threads(read, config.effective_batch_size, first_step, last_step)
         import tensorflow as tf
 
-        def load(index):
+        def load(index: Any) -> Any:
             crop = tf.numpy_function(read, [index], tf.uint8, stateful=False)
             return tf.ensure_shape(crop, (config.crop_size, config.crop_size, 3))
 
