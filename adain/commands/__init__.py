@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import gc
+import io
 import logging
 import os
 import re
 import signal
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, TypeVar
 
 # Before Pillow is imported. Blocks above 32 MB go back to the system when they are freed; of the
 # usual 16 MB ones, the C library keeps those of a large picture for each thread that had one.
@@ -23,6 +24,7 @@ from adain.errors import AdaINError, OptionError
 from adain.files import find
 from adain.progress import Stopped
 
+T = TypeVar("T")
 PATH_OPTIONS = ("content_path", "style_path", "masks", "out_path", "save_style", "sheet",
                 "evolution", "checkpoint", "vgg_path", "decoder_path", "log_path", "continue_from",
                 "gallery")
@@ -43,7 +45,7 @@ def run(main: Callable[[], int | None], at_once: bool = False) -> None:
     # would change them under the feet of other threads.
     warnings.simplefilter("ignore", Image.DecompressionBombWarning)
     warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
-    if sys.stdout is not None:
+    if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may be no text at all
     # What goes wrong with a picture is said by our own errors.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
@@ -140,14 +142,16 @@ def show_log(stream: str = "stdout") -> None:
     logger.handlers = [_Lines(stream)]
 
 
-def progress(items: Iterable, unit: str, total: int | None = None) -> Iterable:
+def progress(items: Iterable[T], unit: str, total: int | None = None) -> Iterable[T]:
     """Return the items behind a progress bar on stderr: if it is a terminal, for two or more."""
-    total = len(items) if total is None else total
+    if total is None:
+        total = len(items) if isinstance(items, Sized) else 0
     if total < 2 or not sys.stderr.isatty():
         return items
     from tqdm import tqdm
 
-    return tqdm(items, unit=f" {unit}", total=total, leave=False)
+    bar: Iterable[T] = tqdm(items, unit=f" {unit}", total=total, leave=False)
+    return bar
 
 
 @contextmanager

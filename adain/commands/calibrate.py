@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 import random
 
-import numpy as np
-
 from adain.files import find
+from adain.files.arrays import write_arrays
 from adain.files.atomic import atomic_file
 from adain.measuring import calibration
 from adain.networks.architecture import PRESETS
@@ -34,12 +33,12 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> None:
     options = parser().parse_args(arguments)
     draw = random.Random(options.seed)
-    folders = [find.pictures(folder) for folder in (options.content_path, options.style_path)]
-    pairs = [tuple(map(draw.choice, folders)) for _ in range(options.count)]
+    contents, styles = find.pictures(options.content_path), find.pictures(options.style_path)
+    pairs = [(draw.choice(contents), draw.choice(styles)) for _ in range(options.count)]
     found = calibration.measure(options.model, pairs)
     path = options.out_path or MODELS / f"{options.model}_ranges.npz"
     with atomic_file(path) as file:
-        np.savez(file, **found)
+        write_arrays(file, found)
     for name, (low, high) in found.items():
         print(f"{name}: {low:.2f} to {high:.2f}")
     print(f"{len(pairs)} pairs -> {path}")

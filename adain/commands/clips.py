@@ -7,6 +7,7 @@ import os
 import sys
 from itertools import product
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from adain.commands import frame_progress, tell_error
 from adain.errors import ImageError, OptionError
@@ -18,6 +19,10 @@ from adain.progress import stop_on_signals
 from adain.transfer.stylizer import Stylizer
 from adain.video.clips import MAX_FRAME_PIXELS, import_av
 from adain.video.steady import check_smoothing
+
+if TYPE_CHECKING:
+    from adain.video.stylize import Summary as FileSummary
+    from adain.video.webcam import Summary as CameraSummary
 
 # The options that videos and cameras understand.
 OPTIONS = frozenset({
@@ -161,6 +166,7 @@ def _clip(options: argparse.Namespace, method: AdaIN, source: Path, style: Style
     _tell_frames(made, target, method.stylizer)
 
 
-def _tell_frames(made, where: Path | str, stylizer: Stylizer) -> None:
+def _tell_frames(made: FileSummary | CameraSummary, where: Path | str,
+                 stylizer: Stylizer) -> None:
     print(f"{made.frames} frames in {made.seconds:.1f} s -> {where} ({stylizer.model}, "
           f"{stylizer.engine.name} on {stylizer.engine.device})")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,12 @@ def add(group: argparse._ActionsContainer, config: type, *names: str, **settings
             types of fields are texts: "int | None", "tuple[float, ...]".
         settings: Arguments of add_argument() that replace those made of the field.
     """
+    fields: dict[str, dataclasses.Field[Any]] = {
+        field.name: field for field in dataclasses.fields(config)}
     for name in names:
-        field = config.__dataclass_fields__[name]
+        field, default = fields[name], getattr(config, name)
         about, kind = field.metadata, field.type.removeprefix("tuple[")
-        found: dict[str, Any] = {"dest": name, "default": field.default,
+        found: dict[str, Any] = {"dest": name, "default": default,
                                  "help": with_flags(about["help"])}
         if kind == "bool":
             found["action"] = "store_true"
@@ -34,7 +37,7 @@ def add(group: argparse._ActionsContainer, config: type, *names: str, **settings
             if about["const"] is not None:
                 found |= {"nargs": "?", "const": about["const"]}
             if kind != field.type:  # a tuple
-                found |= {"nargs": "+", "default": field.default and list(field.default)}
-            if "default" not in found["help"] and field.default is not None:
+                found |= {"nargs": "+", "default": default and list(default)}
+            if "default" not in found["help"] and default is not None:
                 found["help"] += " (default %(default)s)"
         group.add_argument(flag(name), **{**found, **settings})

@@ -16,9 +16,10 @@ import random
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from adain import methods
 from adain.commands import (
@@ -57,15 +58,16 @@ def main(arguments: list[str] | None = None) -> int:
     # Everything that can be wrong without computing is found out before anything is computed.
     check_paths(vars(options))
     show_log("stderr")
-    recipe = Recipe(**{name: tuple(value) if isinstance(value, list) else value
-                       for name, value in vars(options).items()
-                       if name in Recipe.__dataclass_fields__ and value is not None})
+    fields: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value
+                              for name, value in vars(options).items()
+                              if name in Recipe.__dataclass_fields__ and value is not None}
+    recipe = Recipe(**fields)
     kind = methods.choose(options.model, options.checkpoint)
     network = options.checkpoint or f"--model {options.model or DEFAULT_PRESET}"
     refuse(root, options, kind.understood(recipe), f"{network} {kind.kind}")
     own_style = kind.own_style(vars(options))
     styles, unreadable = ([own_style], []) if own_style else find_styles(options, recipe, kind)
-    videos, skipped = clips.named(options.content_path), []
+    videos, skipped = clips.named(options.content_path), list[Path]()
     if not videos:
         try:
             contents, skipped = find.contents(options.content_path, written(options))
@@ -97,7 +99,7 @@ def main(arguments: list[str] | None = None) -> int:
 def shown_steps(jobs: Sequence[batch.Job]) -> Progress:
     """Return what shows how far the tiles and the iterations of --refine are, of a single result.
     """
-    def shown(steps: Sequence) -> Iterable:
+    def shown(steps: Sequence[Any]) -> Iterable[Any]:
         if len(jobs) > 1:
             return steps
         return progress(steps, "iterations" if isinstance(steps, range) else "tiles")
@@ -112,7 +114,8 @@ def paint(options: argparse.Namespace, jobs: list[batch.Job], painter: Painter, 
     stop: ends the batch between two pictures.
     """
     method = painter.method
-    read, prepare, write = painter.read, method.prepare, results.write
+    read: Callable[[Path, batch.Claim], images.Picture] = painter.read
+    prepare, write = method.prepare, results.write
     if options.sheet:
         from adain.jobs.sheet import Cells
 
@@ -251,7 +254,7 @@ def choose_jobs(options: argparse.Namespace, results: Results,
     return jobs
 
 
-def as_json(outcome: batch.Outcome) -> dict:
+def as_json(outcome: batch.Outcome) -> dict[str, Any]:
     """Return what --json prints of a result."""
     job = outcome.job
     found = {"content": str(job.content), "styles": [str(path) for path in job.style.paths],
@@ -260,7 +263,7 @@ def as_json(outcome: batch.Outcome) -> dict:
     return found | {"error": with_flags(str(outcome.error))} if outcome.error else found
 
 
-def summary(counts: Counter) -> str:
+def summary(counts: Counter[str]) -> str:
     """Return how many pictures were made and how many were there already."""
     done = counts[batch.DONE]
     text = f"{done} picture{'' if done == 1 else 's'}"

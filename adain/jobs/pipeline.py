@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from functools import partial
@@ -48,7 +48,7 @@ def run(jobs: Sequence[Job], read: Callable[[Path, Claim], Any], stylize: Callab
         existing: Callable[[Path], Path | None] = lambda path: None,
         prepare: Callable[[Any], None] = lambda style: None,
         room: int | None = None,
-        shape: Callable[[Path], Any] = lambda path: None) -> Iterator[Outcome]:
+        shape: Callable[[Path], Any] = lambda path: None) -> Generator[Outcome, None, None]:
     """Run the jobs; yield their outcomes in the order of completion.
 
     Jobs with the same content should be consecutive, so that it is read once. An error of a single

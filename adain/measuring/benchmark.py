@@ -53,7 +53,8 @@ def picture(rows: int, columns: int, seed: int) -> np.ndarray:
         coarse = generator.random((rows // 2**power + 2, columns // 2**power + 2, 3), np.float32)
         image += images.resize(coarse, rows, columns) * 2**power
     image -= image.min()
-    return (image / image.max() * 255).astype(np.uint8)
+    levels: np.ndarray = image / image.max() * 255
+    return levels.astype(np.uint8)
 
 
 def in_turn(actions: dict[str, Callable[[], object]], rounds: int, block: int = 1,
@@ -75,7 +76,8 @@ def in_turn(actions: dict[str, Callable[[], object]], rounds: int, block: int = 
 
 def one(model: str) -> dict[str, Callable[[], object]]:
     """Return what stylises a picture in each precision that this CPU computes in."""
-    content, found = picture(512, 512, 0), {}
+    content = picture(512, 512, 0)
+    found: dict[str, Callable[[], object]] = {}
     for precision in ("float32", "auto", *(() if cpu.lacks_int8() else ("int8",))):
         stylizer = Stylizer(model, precision=precision)
         style = stylizer.encode_style(picture(512, 512, 1))
@@ -120,8 +122,9 @@ def cold(model: str, place: Path, has_peer: bool) -> dict[str, Callable[[], obje
     for name, seed in (("photo", 0), ("style", 1)):
         images.write(place / f"{name}.jpg", picture(600, 800, seed))
     command = ours(model, place / "photo.jpg", place / "style.jpg", place / "result.jpg")
-    found = {f"cold {model}": partial(_run, command),
-             f"cold {model}, the first start": partial(_run, command, ADAIN_CACHE="")}
+    found: dict[str, Callable[[], object]] = {
+        f"cold {model}": partial(_run, command),
+        f"cold {model}, the first start": partial(_run, command, ADAIN_CACHE="")}
     if has_peer:
         peer = [sys.executable, "-m", PEER, str(place / "photo.jpg"), "--style-image",
                 str(place / "style.jpg")]

@@ -9,6 +9,10 @@ numbers are cut off: medians gave results 3 dB nearer to float32 than 90 % quant
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from adain import Stylizer
@@ -21,11 +25,16 @@ from adain.networks.openvino.compiled import compile_graph
 from adain.networks.openvino.convolutions import Convolutions
 from adain.transfer import tiling
 
+if TYPE_CHECKING:
+    import openvino
+
+    from adain.networks.openvino.runtime import Tensor
+
 CONTENT_SIZE = 320  # pixels on the shorter side
 PICTURE = "encoder/conv1_1"  # the layer that pictures go into: their 8 bits are kept exactly
 
 
-def measure(model: str, pairs) -> dict[str, np.ndarray]:
+def measure(model: str, pairs: Iterable[tuple[Path, Path]]) -> dict[str, np.ndarray]:
     """Return the range of each layer's input, the median over (content, style) paths."""
     stylizer = Stylizer(model, precision="float32")
     graph, names = ranges_graph(weights.load(model))
@@ -38,10 +47,10 @@ def measure(model: str, pairs) -> dict[str, np.ndarray]:
                          np.float32(1))
         rows.append([float(limit) for limit in limits])
     ranges = np.median(rows, axis=0).astype(np.float32).reshape(-1, 2)
-    return {PICTURE: np.float32([0, 1]), **dict(zip(names, ranges))}
+    return {PICTURE: np.array([0, 1], np.float32), **dict(zip(names, ranges))}
 
 
-def ranges_graph(networks: Networks):
+def ranges_graph(networks: Networks) -> tuple[openvino.Model, list[str]]:
     """Return an openvino.Model, from the arguments of Engine.transfer(), and names of layers.
 
     For each of these "part/layer" it gives the lowest and the highest number that goes into that
@@ -63,12 +72,12 @@ class _Observed(Convolutions):
 
     def __init__(self, weights: Weights, part: str) -> None:
         super().__init__(weights, part)
-        self.inputs: dict[str, object] = {}
+        self.inputs: dict[str, Tensor] = {}
 
-    def __call__(self, x, layer: str):
+    def __call__(self, x: Tensor, layer: str) -> Tensor:
         self.inputs[f"{self.part}/{layer}"] = x
         return super().__call__(x, layer)
 
-    def after_upsampling(self, x, layer: str):
+    def after_upsampling(self, x: Tensor, layer: str) -> Tensor:
         self.inputs[f"{self.part}/{layer}"] = x
         return super().after_upsampling(x, layer)

@@ -58,7 +58,7 @@ class Plan:
 
     def describe(self) -> dict[str, Any]:
         """Return what results depend on, so that those of another plan are not mixed in."""
-        def fingerprint(path):
+        def fingerprint(path: Path) -> str:
             return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
         network = self.network and (fingerprint(self.network) if self.network.is_file()
@@ -186,8 +186,8 @@ def figures(plan: Plan, method: str, uses: dict[str, Use]) -> Figures:
     """Return what a method's measurements say."""
     one, several, count = uses[f"{method} {ONE}"], uses[f"{method} {ALL}"], len(plan.contents)
     large = uses.get(f"{method} {LARGE}")
-    if one.error or several.error:
-        failed = one.error or several.error
+    failed = one.error or several.error
+    if failed:
         return Figures(None, failed, large.error or large if large else failed, None)
     # A method that starts anew for every picture has its start in every picture's time.
     further, divisor = (several, count) if method == PEER else (less(several, one), count - 1)
@@ -201,10 +201,10 @@ def figures(plan: Plan, method: str, uses: dict[str, Use]) -> Figures:
 
 def less(several: Use, one: Use) -> Use:
     """Return what the further pictures took; never less than nothing, which noise could make it."""
-    counted = several.joules is not None and one.joules is not None
+    joules = (None if several.joules is None or one.joules is None
+              else max(0.0, several.joules - one.joules))
     return Use(max(0.0, several.seconds - one.seconds),
-               max(0.0, several.cpu_seconds - one.cpu_seconds), several.peak_bytes,
-               max(0.0, several.joules - one.joules) if counted else None)
+               max(0.0, several.cpu_seconds - one.cpu_seconds), several.peak_bytes, joules)
 
 
 def not_printed(plan: Plan, each: Use) -> str:

@@ -86,11 +86,12 @@ def megabytes(size: int | None) -> str:
 
 def summary(plan: Plan, found: dict[str, Figures], watts: float, tariff: float) -> list[str]:
     """Return what the numbers say about ordinary, old hardware, a paragraph each."""
-    done = {method: each for method, each in found.items() if isinstance(each.display, Use)}
+    done = {method: each.display for method, each in found.items()
+            if isinstance(each.display, Use)}
     printing = {method: each.large for method, each in found.items()
                 if isinstance(each.large, Use)}
-    feasible = [method for method, each in done.items() if each.display.seconds <= PATIENCE
-                and (each.display_peak or 0) <= SMALL_MEMORY]
+    feasible = [method for method, use in done.items() if use.seconds <= PATIENCE
+                and (found[method].display_peak or 0) <= SMALL_MEMORY]
     columns, rows = plan.print_size
     said = [f"**Feasible** on an old machine, which is to say within {PATIENCE} s and "
             f"{SMALL_MEMORY / 1e9:.0f} GB for a picture of {DISPLAY[0]} x {DISPLAY[1]} pixels: "
@@ -100,8 +101,8 @@ def summary(plan: Plan, found: dict[str, Figures], watts: float, tariff: float) 
             + (f"; {PEER} computes 384 x 384 pixels and enlarges them." if PEER in printing
                else ".")]
     if len(done) > 1:
-        cost = {method: each.display.energy(watts) for method, each in done.items()}
-        least, most = min(cost, key=cost.get), max(cost, key=cost.get)
+        cost = {method: use.energy(watts) for method, use in done.items()}
+        least, most = min(cost, key=cost.__getitem__), max(cost, key=cost.__getitem__)
         said.append(
             f"**Sustainable:** a thousand pictures by {least} take "
             f"{1000 * cost[least] / 3600:.2g} Wh, by {most} {1000 * cost[most] / 3600:.2g} Wh, "
@@ -114,15 +115,17 @@ def summary(plan: Plan, found: dict[str, Figures], watts: float, tariff: float) 
 
 def charts(found: dict[str, Figures], scores: dict[str, Scores], watts: float) -> Image.Image:
     """Return a bar chart of each quantity, one below the other."""
-    done = {method: each for method, each in found.items() if isinstance(each.display, Use)}
+    done = {method: each.display for method, each in found.items()
+            if isinstance(each.display, Use)}
     large = {method: each.large for method, each in found.items() if isinstance(each.large, Use)}
     plots = [
-        bars("seconds for a display picture", {m: e.display.seconds for m, e in done.items()}),
+        bars("seconds for a display picture", {m: use.seconds for m, use in done.items()}),
         bars("seconds for a print, with the start", {m: use.seconds for m, use in large.items()}),
         bars("peak memory for a display picture, MB",
-             {m: e.display_peak / 1e6 for m, e in done.items() if e.display_peak}),
+             {m: each.display_peak / 1e6 for m, each in found.items()
+              if m in done and each.display_peak}),
         bars("watt-hours for 1000 display pictures",
-             {m: e.display.energy(watts) / 3.6 for m, e in done.items()}),
+             {m: use.energy(watts) / 3.6 for m, use in done.items()}),
         *(bars(title, {m: getattr(score, name) for m, score in scores.items()}, logarithmic=False)
           for title, name in (("content loss", "content"), ("style loss", "style"),
                               ("SSIM", "ssim")))]
@@ -166,7 +169,7 @@ def side_by_side(plan: Plan, found: dict[str, Figures], width: int = 266) -> Ima
     contents = find.pictures(plan.place("contents"))[:ROWS]
     height = width * DISPLAY[1] // DISPLAY[0]
 
-    def column(paths):
+    def column(paths: list[Path]) -> np.ndarray:
         return np.concatenate([
             images.resize(images.read(path), height, width) if path.exists()
             else np.full((height, width, 3), 255, np.uint8) for path in paths])

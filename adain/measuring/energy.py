@@ -44,9 +44,10 @@ class Use:
     def __add__(self, other: Use) -> Use:
         """Return what both took, one after the other."""
         peaks = [peak for peak in (self.peak_bytes, other.peak_bytes) if peak is not None]
-        counted = self.joules is not None and other.joules is not None
+        joules = (None if self.joules is None or other.joules is None
+                  else self.joules + other.joules)
         return Use(self.seconds + other.seconds, self.cpu_seconds + other.cpu_seconds,
-                   max(peaks, default=None), self.joules + other.joules if counted else None,
+                   max(peaks, default=None), joules,
                    self.error or other.error)
 
     def energy(self, watts: float) -> float:
@@ -78,8 +79,8 @@ def read_counters(folder: Path = RAPL) -> dict[str, tuple[int, int]]:
     for package in sorted(folder.glob("intel-rapl:[0-9]*")):
         if package.name.count(":") == 1:  # those with two are parts of a package
             try:
-                found[package.name] = tuple(int((package / name).read_text())
-                                            for name in ("energy_uj", "max_energy_range_uj"))
+                found[package.name] = (int((package / "energy_uj").read_text()),
+                                       int((package / "max_energy_range_uj").read_text()))
             except (OSError, ValueError):
                 continue
     return found

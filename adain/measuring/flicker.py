@@ -25,6 +25,7 @@ from typing import NamedTuple
 import numpy as np
 
 from adain.files import images
+from adain.networks.stats import ChannelStats
 from adain.transfer.stylizer import Stylizer
 from adain.video.steady import SteadyStylizer
 
@@ -94,8 +95,8 @@ def _noisy(image: np.ndarray, deviation: float, seed: int) -> np.ndarray:
     return np.clip(image + values + 0.5, 0, 255).astype(np.uint8)
 
 
-def measure(stylizer: Stylizer, image: np.ndarray, style, name: str, smoothing: float,
-            count: int) -> Flicker:
+def measure(stylizer: Stylizer, image: np.ndarray, style: ChannelStats, name: str,
+            smoothing: float, count: int) -> Flicker:
     """Return the flicker of one clip of a picture when it is stylised with that smoothing."""
     clip, motion, rows = CLIPS[name]
     # Room for the pan.

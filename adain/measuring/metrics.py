@@ -57,7 +57,7 @@ class Meter:
         self._network = compile_graph(activations_graph(load_encoder("vgg19"), STYLE_LAYERS),
                                       "float32")
         self._styles: dict[Path, list[ChannelStats]] = {}
-        self._content: tuple[tuple, np.ndarray, np.ndarray] | None = None
+        self._content: tuple[tuple[Path, tuple[int, ...]], np.ndarray, np.ndarray] | None = None
 
     def measure(self, content_path: Path, style_path: Path, stylized: np.ndarray) -> Scores:
         """Return the scores of one picture: uint8 (rows, columns, 3), at least 16 x 16."""
@@ -92,7 +92,8 @@ def _stats(features: np.ndarray) -> ChannelStats:
 
 def luminance(image: np.ndarray) -> np.ndarray:
     """Return the luma of an RGB picture by ITU-R 601, float64 (rows, columns), 0..255."""
-    return image.astype(np.float64) @ np.array([0.299, 0.587, 0.114])
+    luma: np.ndarray = image.astype(np.float64) @ np.array([0.299, 0.587, 0.114])
+    return luma
 
 
 def ssim(left: np.ndarray, right: np.ndarray) -> float:

@@ -85,6 +85,10 @@ class Method:
     def prepare(self, style: Style) -> None:
         """Prepare a style before it is needed; called in a separate thread."""
 
+    def save_style(self, path: str, style: Style) -> None:
+        """Write a style as a file; needed by methods that understand `save_style`."""
+        raise NotImplementedError
+
     def picture(self, path: Path) -> np.ndarray:
         """Return a style's picture as uint8 RGB; needed by methods that understand `concat`."""
         raise NotImplementedError

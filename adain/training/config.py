@@ -149,4 +149,4 @@ class TrainConfig:
     @property
     def jit_compile(self) -> bool | str:
         """Return `jit` as Keras' compile() takes it."""
-        return {"auto": "auto", "on": True, "off": False}[self.jit]
+        return "auto" if self.jit == "auto" else self.jit == "on"

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -207,7 +207,8 @@ class PairSource:
         return np.stack([content, images.resize(style, self.crop_size, self.crop_size)])
 
 
-def dataset(source: PairSource, batch_size: int, start_step: int, stop_step: int, context=None):
+def dataset(source: PairSource, batch_size: int, start_step: int, stop_step: int,
+            context: Any = None) -> Iterable[Any]:
     """Return a tf.data.Dataset of the batches of steps start_step .. stop_step - 1.
 
     Each is uint8 (batch_size, 2, crop_size, crop_size, 3). Pictures are decoded and resized by
@@ -216,7 +217,7 @@ def dataset(source: PairSource, batch_size: int, start_step: int, stop_step: int
     """
     shape = (2, source.crop_size, source.crop_size, 3)
 
-    def read_pair(index):
+    def read_pair(index: int) -> np.ndarray:
         pair = source.pair(int(index))
         source.mark_arrival(int(index))
         return pair
@@ -225,14 +226,15 @@ def dataset(source: PairSource, batch_size: int, start_step: int, stop_step: int
         return loader.in_threads(read_pair, batch_size, start_step, stop_step)
     import tensorflow as tf
 
-    def load(index):
+    def load(index: Any) -> Any:
         pair = tf.numpy_function(read_pair, [index], tf.uint8, stateful=False)
         return tf.ensure_shape(pair, shape)
 
     return batches(load, batch_size, start_step, stop_step, context)
 
 
-def batches(load: Callable, batch_size: int, start_step: int, stop_step: int, context=None):
+def batches(load: Callable[[Any], Any], batch_size: int, start_step: int, stop_step: int,
+            context: Any = None) -> Iterable[Any]:
     """Return a tf.data.Dataset that loads the pairs of some steps, in parallel and in order.
 
     context: a tf.distribute.InputContext, to load a worker's part only, in batches for a replica.
@@ -247,13 +249,14 @@ def batches(load: Callable, batch_size: int, start_step: int, stop_step: int, co
         batch_size //= context.num_replicas_in_sync
         if context.num_input_pipelines > 1:
             load = _as_float16(load)
-    return (numbers
-            .map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-            .batch(batch_size, drop_remainder=True)
-            .prefetch(2))
+    dataset: Iterable[Any] = (
+        numbers.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        .batch(batch_size, drop_remainder=True)
+        .prefetch(2))
+    return dataset
 
 
-def _as_float16(load: Callable) -> Callable:
+def _as_float16(load: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """Make pairs float16, which is exact from 0 to 255: Keras sums batches over the workers."""
     import tensorflow as tf
 

@@ -11,7 +11,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 
@@ -26,6 +28,8 @@ from adain.training import loader
 from adain.training.data import PairSource, Pictures, Place, batches
 
 logger = logging.getLogger(__name__)
+
+Compute = Callable[[np.ndarray], np.ndarray]  # from a crop to its features
 
 
 class FeatureCache:
@@ -57,7 +61,7 @@ class FeatureCache:
 
         Done before the training, which would compete for the cores: that costs twice the time.
         """
-        missing: dict[Place, tuple] = {}
+        missing: dict[Place, tuple[Pictures, int, Compute]] = {}
         for pictures, compute in self._parts():
             for index in range(first, last):
                 place = pictures.place(index)
@@ -80,11 +84,12 @@ class FeatureCache:
                 executor.shutdown(cancel_futures=True)
                 raise
 
-    def _parts(self):
+    def _parts(self) -> tuple[tuple[Pictures, Compute], tuple[Pictures, Compute]]:
         """Return the sources of content and style crops, each with what is computed of it."""
         return (self.source.content, self._relu4_1), (self.source.style, self._stats)
 
-    def _crop(self, pictures: Pictures, index: int, compute) -> tuple[np.ndarray, np.ndarray]:
+    def _crop(self, pictures: Pictures, index: int,
+              compute: Compute) -> tuple[np.ndarray, np.ndarray]:
         known = self._found.get(pictures.place(index))
         if known is not None:
             return known
@@ -95,7 +100,9 @@ class FeatureCache:
         return self._found[place]
 
     def _relu4_1(self, crop: np.ndarray) -> np.ndarray:
-        return self._content_network(to_float(crop)[None])[0][0].astype(np.float16)
+        [activations] = self._content_network(to_float(crop)[None])
+        relu4_1: np.ndarray = activations[0].astype(np.float16)
+        return relu4_1
 
     def _stats(self, crop: np.ndarray) -> np.ndarray:
         everywhere = np.ones((1, *crop.shape[:2]), np.float32)
@@ -103,7 +110,8 @@ class FeatureCache:
         return np.stack([mean, np.sqrt(variance + EPSILON)]).astype(np.float32)
 
 
-def dataset(cache: FeatureCache, batch_size: int, start_step: int, stop_step: int, context=None):
+def dataset(cache: FeatureCache, batch_size: int, start_step: int, stop_step: int,
+            context: Any = None) -> Iterable[Any]:
     """Return the batches of data.dataset, with the features beside the pairs.
 
     All features are computed before it returns.
@@ -117,7 +125,7 @@ def dataset(cache: FeatureCache, batch_size: int, start_step: int, stop_step: in
 
     size, widths = cache.source.crop_size, PRESETS["vgg19"].widths
 
-    def load(index):
+    def load(index: Any) -> Any:
         pairs, content_features, style_stats = tf.numpy_function(
             lambda i: cache.pair(int(i)), [index], [tf.uint8, tf.float16, tf.float32],
             stateful=False)

@@ -16,7 +16,7 @@ from adain.errors import OptionError
 try:
     import fcntl
 except ImportError:  # Windows, where folders are not locked
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]  # typeshed has it on every system
 
 NAME = "run.lock"
 _UNSUPPORTED = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL)

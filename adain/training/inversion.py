@@ -17,7 +17,7 @@ from keras import ops
 
 from adain.networks.architecture import DECODER_OUTPUT, forward
 from adain.networks.keras.model import Decoder, Encoder
-from adain.networks.keras.ops import reflect_pad, upsample
+from adain.networks.keras.ops import ReflectConv2D, Tensor, reflect_pad, upsample
 
 PIXELS = 2**20  # of all pictures together that are enough
 SAMPLES = 40_000  # equations of each layer, about nine for each unknown of the largest
@@ -116,12 +116,12 @@ def _each_layer(encoder: Encoder, decoder: Decoder, pictures: np.ndarray,
         pass
 
 
-def _set(layer, kernel: np.ndarray, bias: np.ndarray) -> None:
+def _set(layer: ReflectConv2D, kernel: np.ndarray, bias: np.ndarray) -> None:
     layer.kernel.assign(kernel)
     layer.bias.assign(bias)
 
 
-def _each(function, pictures: np.ndarray) -> np.ndarray:
+def _each(function: Callable[[Tensor], Tensor], pictures: np.ndarray) -> np.ndarray:
     """Return the function of one picture after the other: all at once would need gigabytes."""
     return np.concatenate([ops.convert_to_numpy(ops.cast(function(picture[None]), "float32"))
                            for picture in pictures])

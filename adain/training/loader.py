@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,7 @@ def on_tensorflow() -> bool:
     """Tell whether Keras computes with TensorFlow."""
     import keras
 
-    return keras.backend.backend() == "tensorflow"
+    return bool(keras.backend.backend() == "tensorflow")
 
 
 def in_threads(read: Callable[[int], Item], batch_size: int, start_step: int,
@@ -31,7 +32,7 @@ def in_threads(read: Callable[[int], Item], batch_size: int, start_step: int,
     """
     executor = ThreadPoolExecutor(usable_cores())
     try:
-        loading = deque()
+        loading: deque[Future[Item]] = deque()
         unread = iter(range(start_step * batch_size, stop_step * batch_size))
         for _ in range(start_step, stop_step):
             wanted = (1 + AHEAD) * batch_size - len(loading)
@@ -41,8 +42,8 @@ def in_threads(read: Callable[[int], Item], batch_size: int, start_step: int,
         executor.shutdown(wait=False, cancel_futures=True)
 
 
-def stack(items: list[Item]) -> Item:
-    """Return a batch of items."""
+def stack(items: list[Any]) -> Item:
+    """Return a batch of items, all of them arrays or all of them dicts."""
     if isinstance(items[0], dict):
         return {name: np.stack([item[name] for item in items]) for name in items[0]}
     return np.stack(items)

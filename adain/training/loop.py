@@ -67,12 +67,11 @@ def optimizer(config: TrainConfig) -> keras.optimizers.Optimizer:
     return keras.optimizers.Adam(rate, beta_2=config.beta_2, **common)
 
 
-def compile_model(model: keras.Model, config: TrainConfig) -> keras.Model:
+def compile_model(model: keras.Model, config: TrainConfig) -> None:
     """Give a model its optimizer, at step 0."""
     accumulation.check(config.accumulate)
     model.compile(optimizer(config), jit_compile=config.jit_compile)
     model.optimizer.build(model.trainable_variables)
-    return model
 
 
 def _restore_optimizer(model: keras.Model, resumed: Checkpoint) -> None:

@@ -61,7 +61,7 @@ class RecordedModel(keras.Model):
         for name, value in values.items():
             self.trackers[name].update_state(value)
 
-    def get_metrics_result(self):
+    def get_metrics_result(self) -> dict[str, Any]:
         """Return {"losses": (their means by name,)}, for recorder.scalars().
 
         In a tuple, because Keras makes Python numbers of those it sees as soon as a step is under
@@ -173,7 +173,8 @@ class TrainingModel(RecordedModel):
         progress = ops.cast(self.step - start, "float32") / max(ramp, 1)
         return self.config.style_weight * ops.clip(progress, 0.0, 1.0)
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+    def compute_loss(self, x: Tensor = None, y: Tensor = None, y_pred: Any = None,
+                     sample_weight: Tensor = None, training: bool = True) -> Tensor:
         config = self.config
         content = losses.content_loss(y_pred["stylized_features"][-1], y_pred["target"])
         layers = self.style_losses(y_pred)
@@ -219,7 +220,8 @@ class TrainingModel(RecordedModel):
     def stylize(self, contents: np.ndarray, styles: np.ndarray) -> np.ndarray:
         stylized = ops.convert_to_numpy(self.transfer(
             *(pictures.astype(np.float32) / 255 for pictures in (contents, styles))))
-        return (np.clip(np.nan_to_num(stylized), 0, 1) * 255 + 0.5).astype(np.uint8)
+        levels: np.ndarray = np.clip(np.nan_to_num(stylized), 0, 1) * 255 + 0.5
+        return levels.astype(np.uint8)
 
     def preview(self, pairs: np.ndarray) -> np.ndarray:
         stylized = self.stylize(pairs[:, 0], pairs[:, 1])

@@ -45,15 +45,15 @@ class Recorder(keras.callbacks.Callback):
         self.config = config
         self.folder, self.events, self.watch, self.about = folder, events, watch, about
         self.batches = batches
-        self.history = History(folder, first_step) if events else None
+        self.history: History | None = History(folder, first_step) if events else None
         self.step = self.saved_step = first_step
         self.gallery = None
-        if events and watch.gallery is not None:
+        if events and self.history and watch.gallery is not None:
             self.gallery = GalleryRecorder(Judge(watch.gallery, config), folder, events,
                                            self.history)
         self.stop = stop
         self.losses: dict[str, float] = {}
-        self._unchecked: tuple[int, dict] | None = None  # a step and its logs
+        self._unchecked: tuple[int, dict[str, Any]] | None = None  # a step and its logs
         self._seconds_before, self._started = seconds_before, time.monotonic()
         self._summary = (first_step, self._started)
         self._step_began = self._waited = 0.0
@@ -63,14 +63,14 @@ class Recorder(keras.callbacks.Callback):
         """Seconds of training, with those of the runs that this one resumed."""
         return round(self._seconds_before + time.monotonic() - self._started, 1)
 
-    def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         self._step_began = time.monotonic()
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         config, self.step = self.config, self.step + 1
         before = time.monotonic()
         self.check()
-        self._unchecked = self.step, logs
+        self._unchecked = self.step, logs or {}
         self.measure_wait(time.monotonic() - before)
         stop = self.stop.reason is not None
         last = self.step == config.max_iter or stop
@@ -130,7 +130,7 @@ class Recorder(keras.callbacks.Callback):
         rate = float(ops.convert_to_numpy(self.model.optimizer.learning_rate))
         speed = config.effective_batch_size / per_step
         waited, self._waited = self._waited / (now - then), 0.0
-        if self.events:
+        if self.events and self.history:
             values = {("loss/total" if name == "loss" else f"loss/{name}"): value
                       for name, value in self.losses.items()}
             self.events.scalars(self.step, {**values, "learning_rate": rate,
@@ -162,7 +162,7 @@ class Recorder(keras.callbacks.Callback):
                           + config.style_weight * values["style"]
                           + config.tv_weight * values["tv"]
                           + config.structure_weight * values.get("structure", 0.0))
-        if self.events:
+        if self.events and self.history:
             self.events.scalars(self.step, {f"validation/{name}": values[name]
                                             for name in ("loss", "content", "style", "tv")})
             self.history.append(self.step, seconds=self.seconds, validation=values)
@@ -238,7 +238,7 @@ class Recorder(keras.callbacks.Callback):
         return f"\n  {self.watch.command}" if self.watch.command else ""
 
 
-def scalars(logs: dict[str, tuple]) -> dict[str, float]:
+def scalars(logs: dict[str, Any]) -> dict[str, float]:
     """Return a RecordedModel's logs as floats; with several machines they are arrays of one."""
     (losses,) = logs["losses"]
     return {name: float(np.mean(ops.convert_to_numpy(value))) for name, value in losses.items()}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -23,8 +23,10 @@ INK, GRID, PAPER = (40, 40, 40), (225, 225, 225), (255, 255, 255)
 COLORS = {"total": (31, 90, 160), "content": (60, 140, 60), "style": (190, 90, 20),
           "validation": (180, 30, 90)}
 
+T = TypeVar("T")
 
-def spread(items: list, count: int) -> list:
+
+def spread(items: list[T], count: int) -> list[T]:
     """Return at most `count` items: the first, the last and evenly chosen ones between."""
     if len(items) <= count:
         return items
@@ -112,7 +114,7 @@ def _draw_plot(draw: ImageDraw.ImageDraw, size: tuple[int, int], title: str,
                   anchor="rm")
 
 
-def font(size: int) -> ImageFont.ImageFont:
+def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size)
 
 

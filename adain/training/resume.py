@@ -30,7 +30,7 @@ def describe_pictures(path: str | Path, files: Sequence[Path]) -> dict[str, Any]
     return {"path": str(path), "pictures": len(names), "names": digest.hexdigest()[:16]}
 
 
-def check_changes(resumed: Checkpoint, config: TrainConfig, data: dict[str, dict],
+def check_changes(resumed: Checkpoint, config: TrainConfig, data: dict[str, dict[str, Any]],
                   allowed: bool) -> None:
     """Raise OptionError if a run would not go on as the checkpoint's would; log the rest.
 

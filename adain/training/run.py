@@ -140,9 +140,11 @@ def _gallery(folder: str | Path | None, config: TrainConfig,
 
 
 class Source(Protocol):
-    """Where pictures come from, by number; failure: the error that ended it, or None."""
+    """Where pictures come from, by number."""
 
-    failure: ImageError | None
+    @property
+    def failure(self) -> ImageError | None:
+        """The error that ended the stream, or None."""
 
 
 @contextmanager

@@ -78,7 +78,8 @@ def build(config: TrainConfig, start: Checkpoint | Shipped | None = None) -> Tra
     network = plan.widths, plan.depths, plan.adain_layers, plan.negative_slope
     encoder = Encoder(*network, dtype=policy) if plan.trains_encoder else vgg
     decoder = Decoder(*network, dtype=policy)
-    model = compile_model(TrainingModel(config, vgg, encoder, decoder), config)
+    model = TrainingModel(config, vgg, encoder, decoder)
+    compile_model(model, config)
     if start is not None:
         set_weights(decoder, start.decoder())
         if encoder is not vgg:

@@ -12,7 +12,7 @@ from adain.training.gallery import Gallery
 
 # batches(first_step, last_step): what Keras' fit() takes and yields the batches of those steps;
 # where several devices train, called with a tf.distribute.InputContext, too.
-Batches = Callable[..., Iterable]
+Batches = Callable[..., Iterable[Any]]
 
 
 @dataclass
@@ -34,6 +34,6 @@ class Watch:
     validation: np.ndarray | None = None
     arrivals: Callable[[int], float | None] | None = None
     command: str | None = None
-    data: dict[str, dict] = field(default_factory=dict)
+    data: dict[str, dict[str, Any]] = field(default_factory=dict)
     gallery: Gallery | None = None
     arguments: dict[str, Any] = field(default_factory=dict)

@@ -244,12 +244,13 @@ def load(path: Path, fingerprint: dict[str, Any]) -> State:
                 "lbfgs": {"x", "gradient", "steps", "changes"}}[fingerprint["optimizer"]]
     numbers = [stored.get("step"), stored.get("best_loss", np.array(np.inf)),
                optimizer.get("step", np.array(0))]
-    pictures = [stored.get("picture"), stored.get("best"),
+    picture = stored.get("picture", np.empty(0))
+    pictures = [picture, stored.get("best", np.empty(0)),
                 *(array for name, array in optimizer.items() if name != "step")]
     if (optimizer.keys() not in (set(), expected)
             or any(array is None or array.shape for array in numbers)
-            or any(array is None or array.ndim < 3 or array.shape[-1] != 3
-                   or array.shape[-3:] != pictures[0].shape for array in pictures)):
+            or any(array.ndim < 3 or array.shape[-1] != 3 or array.shape[-3:] != picture.shape
+                   for array in pictures)):
         raise WeightsError(f"{path} is not {run_state.KIND}: its arrays do not belong together.")
     return State(int(stored["step"]), stored["picture"], stored["best"],
                  float(stored.get("best_loss", np.inf)),
