@@ -38,6 +38,7 @@ from adain.jobs import naming
 from adain.jobs import pipeline as batch
 from adain.jobs.painter import Painter
 from adain.jobs.results import Results
+from adain.jobs.room import Claim
 from adain.methods.method import Method
 from adain.methods.recipe import Recipe, Style, styles_of
 from adain.networks.architecture import DEFAULT_PRESET
@@ -114,7 +115,7 @@ def paint(options: argparse.Namespace, jobs: list[batch.Job], painter: Painter, 
     stop: ends the batch between two pictures.
     """
     method = painter.method
-    read: Callable[[Path, batch.Claim], images.Picture] = painter.read
+    read: Callable[[Path, Claim], images.Picture] = painter.read
     prepare, write = method.prepare, results.write
     if options.sheet:
         from adain.jobs.sheet import Cells
