@@ -10,7 +10,7 @@ from adain.commands import check_paths, progress, show_log
 from adain.errors import ImageError, OptionError
 from adain.files.bad_files import BadFiles
 from adain.jobs.prepare import plan, prepare
-from adain.networks.keras.devices import usable_cores
+from adain.networks.openvino.cpu import usable_cores
 
 
 def parser() -> argparse.ArgumentParser:
