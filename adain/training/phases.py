@@ -105,8 +105,8 @@ def _write_average(shares: Mapping[str, float], folder: Path, place: Path) -> No
     if any(each != shapes[0] for each in shapes):
         raise WeightsError(f"the networks of {', '.join(shares)} have other sizes and cannot be "
                            "averaged.")
-    mean = {key: sum(np.float32(share) * arrays[name][key] for name, share in shares.items())
-            for key in shapes[0]}
+    mean = {key: np.sum([np.float32(share) * arrays[name][key] for name, share in shares.items()],
+                        axis=0) for key in shapes[0]}
     config = {**last.config, "step": 0, "average": dict(shares), "validation": None}
     checkpoint.write(place, config, mean, [np.zeros(1, np.float32)], 1)
 
