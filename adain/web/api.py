@@ -57,10 +57,16 @@ class Api:
             Route("/api/styles/{id}", self.thumbnail),
             Route("/api/samples/{id}", self.thumbnail),
             Route("/api/pictures", self.send, methods=["POST"]),
-            Route("/api/pictures/{id}", self.sent, methods=["GET", "DELETE"]),
+            Route("/api/pictures/{id}", self.picture, methods=["GET", "DELETE"]),
+            Route("/api/pictures/{id}/screen", self.screen),
             Route("/api/stylize", self.stylize, methods=["POST"]),
             Route("/api/results/{id}", self.result, methods=["GET", "DELETE"]),
         ]
+
+    def stop(self) -> None:
+        """Ask all work to end, so that its requests are answered."""
+        self._previews.stop()
+        self._pictures.stop()
 
     def close(self) -> None:
         """End all work and remove all files."""
@@ -85,37 +91,36 @@ class Api:
                              for each in listing])
 
     async def thumbnail(self, request: Request) -> Response:
-        """A small JPEG of one of them; with ?large=1 one of a screen's size."""
+        """A small JPEG of one of them."""
         found = self._galleries[request.url.path.split("/")[2]].get(request.path_params["id"])
-        size = None if "large" in request.query_params else THUMBNAIL_SIZE
-        return Response(await run_in_threadpool(_small_jpeg, found, size),
+        return Response(await run_in_threadpool(_small_jpeg, found, THUMBNAIL_SIZE),
                         media_type="image/jpeg", headers=_CACHED)
 
     async def send(self, request: Request) -> Response:
         """Keep the picture that is the request's body."""
-        data = await request.body()
-        source = self._keep(data, request.query_params.get("name", ""))
-        return JSONResponse(await self._describe(request, source), 201)
+        source = self._keep(await request.body(), request.query_params.get("name", ""))
+        try:
+            return JSONResponse(await self._describe(request, source), 201)
+        except RequestError:
+            self._sent.remove(source.id)
+            raise
 
     async def _describe(self, request: Request, source: Source) -> dict[str, Any]:
-        try:
-            rows, columns = await self._compute(request, self._previews, lambda job: source.shape)
-        except RequestError:
-            if source.id not in self._galleries["samples"]:
-                self._sent.remove(source.id)
-            raise
+        rows, columns = await self._compute(request, self._previews, lambda job: source.shape)
         return {"id": source.id, "name": source.name, "width": columns, "height": rows,
-                "picture": f"/api/pictures/{source.id}"}
+                "picture": f"/api/pictures/{quote(source.id)}/screen"}
 
-    async def sent(self, request: Request) -> Response:
-        """A picture at a screen's size, or its removal; with ?about=1 its size as JSON."""
+    async def picture(self, request: Request) -> Response:
+        """Name and size of a picture that was sent, or of a sample; or its removal."""
         id = request.path_params["id"]
         if request.method == "DELETE":
             self._sent.remove(id)
             return Response(status_code=204)
-        source = self._source(id, "samples")
-        if "about" in request.query_params:
-            return JSONResponse(await self._describe(request, source))
+        return JSONResponse(await self._describe(request, self._source(id, "samples")))
+
+    async def screen(self, request: Request) -> Response:
+        """A JPEG of it at a screen's size, upright."""
+        source = self._source(request.path_params["id"], "samples")
         return Response(await run_in_threadpool(_small_jpeg, source, None),
                         media_type="image/jpeg", headers=_CACHED)
 

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 import socket
 import sys
-import threading
 import webbrowser
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import FrameType
 
+import numpy as np
 import uvicorn
 
 from adain.errors import OptionError
-from adain.networks.stats import ChannelStats
+from adain.progress import StopRequest, stop_on_signals
 from adain.transfer.stylizer import Stylizer
 from adain.web.api import Api
 from adain.web.app import create_app
@@ -27,20 +24,22 @@ from adain.web.limits import Limits
 from adain.web.painting import Painter
 
 ADDRESS = "127.0.0.1"
-_GRACE = 1  # seconds for open requests after a signal to stop
+_GRACE = 20  # seconds for open requests, whose work ends after its next tile, when it stops
 
 
-def serve(port: int = 8000, model: str = "compact",
+def serve(port: int = 8000, model: str | Stylizer = "compact",
           style_path: Sequence[str | Path] | None = None, limits: Limits | None = None,
-          ready: Callable[[str], None] = lambda url: None) -> None:
-    """Serve the page and the API on 127.0.0.1 until SIGINT or SIGTERM.
+          ready: Callable[[str], None] = lambda url: None,
+          stop: StopRequest | None = None) -> None:
+    """Serve the page and the API on 127.0.0.1 until `stop` is asked, or a signal comes.
 
     Args:
         port: 0 takes any that is free.
-        model: "compact" or "vgg19".
+        model: "compact" or "vgg19", or a Stylizer.
         style_path: paintings that the page offers, files and folders; None: the repository's.
         limits: of requests.
         ready: is called with the page's address once it can be opened.
+        stop: None: SIGINT, SIGTERM and SIGHUP ask.
 
     Raises:
         OptionError: the port cannot be used.
@@ -54,51 +53,45 @@ def serve(port: int = 8000, model: str = "compact",
     listener = _listen(port)
     port = listener.getsockname()[1]
     errors: list[MemoryError] = []
+    with ThreadPoolExecutor(1) as loader, listener, stop_on_signals(stop) as stop:
+        def give_up(error: MemoryError) -> None:
+            errors.append(error)
+            stop.ask("the networks ran out of memory")
 
-    def give_up(error: MemoryError) -> None:
-        errors.append(error)
-        server.should_exit = True
-
-    with ThreadPoolExecutor(1) as loader:
         painter = Painter(loader.submit(_load, model), limits.max_pixels)
-        app = create_app(Api(model, painter, styles, samples, limits), port, limits, give_up)
-        server = _Server(uvicorn.Config(
+        name = model if isinstance(model, str) else model.model
+        api = Api(name, painter, styles, samples, limits)
+        app = create_app(api, port, limits, give_up)
+        config = uvicorn.Config(
             app, log_level="warning", access_log=False, ws="none", http="h11", loop="asyncio",
             lifespan="on", timeout_graceful_shutdown=_GRACE, limit_concurrency=64,
-            server_header=False), lambda: ready(f"http://{ADDRESS}:{port}/"))
-        try:
-            with _stopped_by_signals(server):
-                server.run(sockets=[listener])
-        finally:
-            listener.close()
+            server_header=False)
+        _Server(config, lambda: ready(f"http://{ADDRESS}:{port}/"), stop, api.stop).run([listener])
     if errors:
         raise errors[0]
 
 
-@contextmanager
-def _stopped_by_signals(server: uvicorn.Server) -> Iterator[None]:
-    """Let signals stop the server and nothing else: uvicorn sends itself those that it has seen."""
-    def stop(number: int, frame: FrameType | None) -> None:
-        server.should_exit = True
-
-    names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    main = threading.current_thread() is threading.main_thread()
-    before = {name: signal.signal(getattr(signal, name), stop) for name in names if main}
-    try:
-        yield
-    finally:
-        for name, handler in before.items():
-            signal.signal(getattr(signal, name), handler)
-
-
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+    """A server that calls `ready` when it is, and ends when `stop` is asked, or a signal comes.
+
+    end: is called first then.
+    """
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None], stop: StopRequest,
+                 end: Callable[[], None]) -> None:
         super().__init__(config)
-        self._ready = ready
+        self._ready, self._stop, self._end = ready, stop, end
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._ready()
+
+    async def on_tick(self, counter: int) -> bool:
+        return await super().on_tick(counter) or self._stop.reason is not None
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._end()
+        await super().shutdown(sockets)
 
 
 def open_browser(url: str) -> bool:
@@ -127,19 +120,11 @@ def _listen(port: int) -> socket.socket:
     return listener
 
 
-def _load(model: str) -> Stylizer:
+def _load(model: str | Stylizer) -> Stylizer:
     """Return a Stylizer that has computed once, so that the first picture does not wait for it."""
-    import numpy as np
-
+    if isinstance(model, Stylizer):
+        return model
     stylizer = Stylizer(model)
     blank = np.zeros((64, 64, 3), np.uint8)
-    style: ChannelStats = stylizer.encode_style(blank)
-    stylizer.stylize(blank, style)
+    stylizer.stylize(blank, stylizer.encode_style(blank))
     return stylizer
-
-
-def loaded(stylizer: Stylizer) -> Future[Stylizer]:
-    """Return a Future that has its result, as Painter takes it."""
-    future: Future[Stylizer] = Future()
-    future.set_result(stylizer)
-    return future

@@ -82,9 +82,13 @@ class Lane:
             for place, other in enumerate(waiting):
                 other.move(place or None)
 
-    def close(self) -> None:
-        """End what is computed and what waits; return when the thread has ended."""
+    def stop(self) -> None:
+        """Ask what is computed and what waits to end."""
         with self._lock:
             for job in self._jobs:
                 job.stop.ask("the server stops")
+
+    def close(self) -> None:
+        """End all jobs; return when the thread has ended."""
+        self.stop()
         self._executor.shutdown(wait=True)

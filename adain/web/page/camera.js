@@ -27,7 +27,7 @@ export function createCamera(open) {
     dialog.showModal();
     try {
       stream = await navigator.mediaDevices.getUserMedia(
-        { video: { facingMode: "environment", width: { ideal: 3840 }, height: { ideal: 2160 } } });
+        { video: { facingMode: "environment", width: { ideal: 1920 }, height: { ideal: 1440 } } });
     } catch (error) {
       element("camera-error").textContent = WHY[error.name] ?? `The camera does not start: ${error.message}`;
       element("camera-error").hidden = false;

@@ -81,7 +81,7 @@ class ServerEngine {
 
   async openContent(file, { signal } = {}) {
     if (!(file instanceof Blob)) {
-      return json(`api/pictures/${encodeURIComponent(file.id)}?about=1`, { signal });
+      return json(`api/pictures/${encodeURIComponent(file.id)}`, { signal });
     }
     return this.send(file, signal);
   }
@@ -189,7 +189,7 @@ async function json(address, options) {
 /** The server's messages name parameters in backquotes, as its API has them. */
 function readable(message) {
   const text = message.replaceAll("`", "");
-  return text.charAt(0).toUpperCase() + text.slice(1);
+  return /^[a-z]+ /.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text;
 }
 
 /** Yield the events of a stream: {event, data}. */

@@ -8,7 +8,8 @@ const QUALITY = { 15: "fine: 15 refinements", 40: "finest: 40 refinements" };
 const FORMATS = { jpg: "JPEG", png: "PNG" };
 const LARGEST_SHOWN = 40e6; // pixels of a finished picture that the page shows, too
 
-export function createFinish(engine, state, viewer, messages, recipe) {
+/** changed: is called when the finished picture would be another one, its preview would not. */
+export function createFinish(engine, state, viewer, messages, recipe, changed) {
   const can = engine.capabilities;
   const size = element("size");
   const other = element("other");
@@ -22,9 +23,11 @@ export function createFinish(engine, state, viewer, messages, recipe) {
   size.add(new Option("as the photograph", "own"));
   size.addEventListener("change", () => {
     element("other-row").hidden = size.value !== "other";
-    forget();
   });
-  [other, quality, format].forEach((input) => input.addEventListener("change", forget));
+  [size, other, quality, format].forEach((input) => input.addEventListener("change", () => {
+    forget();
+    changed();
+  }));
 
   /** Return the sides of the result in pixels, as [width, height]. */
   function sides() {
@@ -40,7 +43,9 @@ export function createFinish(engine, state, viewer, messages, recipe) {
     const longer = Math.max(content.width, content.height);
     const short = Math.min(content.width, content.height) / longer;
     const option = ([name, pixels]) => new Option(
-      `${name}: ${pixels} × ${Math.round(pixels * short)}`, pixels);
+      `${wide(pixels, short)}, ${name}`, pixels);
+    const wide = (pixels, share) => (content.width >= content.height
+      ? `${pixels} × ${Math.round(pixels * share)}` : `${Math.round(pixels * share)} × ${pixels}`);
     const fits = ([, pixels]) => pixels !== longer && pixels * pixels * short <= can.maxPixels;
     const group = (label, sizes) => {
       const found = document.createElement("optgroup");
@@ -49,7 +54,7 @@ export function createFinish(engine, state, viewer, messages, recipe) {
       return found;
     };
     size.replaceChildren(
-      new Option(`as the photograph: ${content.width} × ${content.height}`, "own"),
+      new Option(`${content.width} × ${content.height}, as it is`, "own"),
       group("Screens", SCREENS), group("Prints, 300 dots per inch", PRINTS),
       new Option("other …", "other"));
     size.value = before;

@@ -17,16 +17,31 @@ async function start() {
   const viewer = createViewer();
   const styles = createStyles(engine, viewer, messages, change);
   const controls = createControls(engine, change);
-  const finish = createFinish(engine, state, viewer, messages, recipe);
+  const finish = createFinish(engine, state, viewer, messages, recipe, () => hint());
   const preview = createPreview(engine, state, viewer, messages, recipe);
 
   async function recipe() {
     return { ...controls.recipe(), ...finish.recipe(), ...await styles.recipe() };
   }
 
+  /** Say what the full picture will have that its preview does not show. */
+  function hint() {
+    const { previewSize } = engine.capabilities;
+    const { coarseSize } = controls.recipe();
+    const { contentSize, refine } = finish.recipe();
+    const { width, height } = state.content ?? { width: 0, height: 0 };
+    const fine = (coarseSize ?? Infinity) > previewSize
+      && (contentSize ?? Math.min(width, height)) > previewSize;
+    const found = [fine && "finer strokes", refine > 0 && "refinements"].filter(Boolean);
+    element("hint").hidden = !found.length;
+    element("hint").textContent = `The full picture has ${found.join(" and ")}, which the preview `
+      + "does not show.";
+  }
+
   /** Something was changed: the picture is not what the controls say any more. */
   function change() {
     finish.forget();
+    hint();
     preview.refresh();
   }
 

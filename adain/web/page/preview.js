@@ -1,7 +1,7 @@
 // The preview: always of the newest state. Where a sharp one takes long, a small one comes first.
 
 const SOON = 250; // milliseconds
-const SMALLEST = 160; // pixels
+const SMALLEST = 256; // pixels
 
 export function createPreview(engine, state, viewer, messages, recipe) {
   const { previewSize } = engine.capabilities;
@@ -44,7 +44,6 @@ export function createPreview(engine, state, viewer, messages, recipe) {
         duration = sharp.took;
         if (version === wanted) {
           await viewer.show(sharp.blob);
-          viewer.badge(asked.note ?? "");
         }
       } finally {
         clearTimeout(timer);

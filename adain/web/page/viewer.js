@@ -6,6 +6,7 @@ export function createViewer() {
   const after = element("after");
   const before = element("before");
   const split = element("split");
+  const zoom = element("zoom");
   let shown = null; // address of a Blob
 
   split.addEventListener("input", () => {
@@ -39,15 +40,32 @@ export function createViewer() {
   addEventListener("resize", () => fit());
   new ResizeObserver(() => fit()).observe(element("frame"));
 
-  /** Make the picture as large as its frame allows. */
+  /** Make the picture as large as its frame allows, or, zoomed, as large as it is. */
   function fit() {
     const picture = element("picture");
     const ratio = Number(picture.style.getPropertyValue("--ratio")) || 1;
     const { clientWidth: width, clientHeight: height } = element("frame");
-    const wide = Math.min(width, height * ratio);
+    const fitting = Math.min(width, height * ratio);
+    const whole = after.naturalWidth / devicePixelRatio;
+    const offered = whole > fitting * 1.05;
+    const zoomed = offered && zoom.getAttribute("aria-pressed") === "true";
+    const wide = zoomed ? whole : fitting;
+    zoom.hidden = !offered;
+    element("frame").classList.toggle("zoomed", zoomed);
     picture.style.width = `${wide}px`;
     picture.style.height = `${wide / ratio}px`;
   }
+
+  zoom.addEventListener("click", () => {
+    const on = zoom.getAttribute("aria-pressed") !== "true";
+    zoom.setAttribute("aria-pressed", on);
+    zoom.textContent = on ? "Fit" : "100 %";
+    fit();
+    const frame = element("frame");
+    frame.scrollTo((frame.scrollWidth - frame.clientWidth) / 2,
+      (frame.scrollHeight - frame.clientHeight) / 2);
+  });
+  after.addEventListener("load", fit);
 
   return {
     /** Show a photograph, of which nothing was made yet. */

@@ -1,0 +1,232 @@
+"""The page of adain web in Chromium: what a user does, and the picture that is downloaded."""
+
+import re
+
+import numpy as np
+import pytest
+from conftest import picture
+from PIL import ExifTags, Image
+
+pytest.importorskip("starlette", reason="needs the extra web")
+pytest.importorskip("uvicorn", reason="needs the extra web")
+pytest.importorskip("httpx", reason="needs httpx")
+
+from web_server import chromium, encoded, huge, running, write_styles
+
+from adain.networks.stats import merge
+from adain.web.limits import Limits
+
+
+@pytest.fixture(scope="module")
+def styles(tmp_path_factory):
+    return write_styles(tmp_path_factory.mktemp("styles"))
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def client(stylizer, styles):
+    with running(stylizer, styles, Limits(max_pixels=20_000_000)) as found:
+        yield found
+
+
+class Page:
+    """The page, and what a user sees and does there."""
+
+    def __init__(self, page, url):
+        self.page, self.wrong, self.elsewhere = page, [], []
+        page.set_default_timeout(60_000)
+        page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        page.on("console", lambda message: self.wrong.append(message.text)
+                if message.type == "error" and "Failed to load resource" not in message.text
+                else None)
+        page.on("request", lambda request: self.elsewhere.append(request.url)
+                if not request.url.startswith((url, "blob:", "data:")) else None)
+        page.goto(url)
+        page.wait_for_selector("html[data-ready]")
+
+    def drop(self, target, name, data):
+        """Drop a file onto an element."""
+        self.page.evaluate("""([target, name, data]) => {
+            const transfer = new DataTransfer();
+            transfer.items.add(new File([Uint8Array.from(data)], name));
+            for (const kind of ["dragenter", "dragover", "drop"]) {
+                document.querySelector(target).dispatchEvent(new DragEvent(kind,
+                    {dataTransfer: transfer, bubbles: true, cancelable: true}));
+            }}""", [target, name, list(data)])
+
+    def open(self, data=None, name="photo.png"):
+        self.drop("#stage", name, data or encoded())
+        self.page.wait_for_selector(f"#photo-name:text-is('{name}')")
+        self.shows("preview")
+
+    def shows(self, what):
+        self.page.wait_for_selector(f"#picture[data-shows={what}]")
+
+    def choose(self, name, value):
+        self.page.get_by_label(name, exact=True).select_option(value)
+
+    def slide(self, name, value):
+        self.page.get_by_label(name, exact=True).fill(str(value))
+
+    def mode(self, name):
+        self.page.get_by_label(name, exact=True).check()
+
+    def download(self, format="png"):
+        """Make the full picture; return it, and the name of its file."""
+        self.choose("File", format)
+        with self.page.expect_download() as found:
+            self.page.get_by_role("button", name="Make the full picture").click()
+        self.shows("finished")
+        return Image.open(found.value.path()), found.value.suggested_filename
+
+
+@pytest.fixture
+def page(browser, client):
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, accept_downloads=True)
+    found = Page(context.new_page(), str(client.base_url))
+    yield found
+    assert (found.wrong, found.elsewhere) == ([], [])
+    context.close()
+
+
+def test_the_downloaded_picture_is_what_stylizer_makes(page, stylizer, styles):
+    page.open()
+    page.slide("Strength", 60)
+    page.page.get_by_role("button", name="Mosaic").click()
+    page.choose("Colours", "luminance")
+    result, name = page.download()
+    expected = stylizer.stylize(picture(), styles / "mosaic.png", 0.6, keep_colors="luminance")
+    assert (np.asarray(result) == expected).all() and name == "photo_mosaic.png"
+
+
+def test_a_dropped_painting_is_mixed_with_a_shipped_one(page, stylizer, styles):
+    page.open()
+    page.mode("Mix")
+    page.drop("#style-grid", "own.png", encoded(80, 70, 5))
+    page.page.wait_for_selector("#chosen:has-text('own')")
+    page.slide("own", 100)
+    result, _ = page.download()
+    mixed = merge([stylizer.encode_style(styles / "flow_field.png"),
+                   stylizer.encode_style(picture(80, 70, 5))], (50, 100))
+    assert (np.asarray(result) == stylizer.stylize(picture(), mixed)).all()
+
+
+def test_a_painted_region_gets_its_style_and_the_rest_stays_photograph(page):
+    page.open(encoded(120, 160))
+    page.mode("Regions")
+    page.shows("photograph")
+    box = page.page.locator("#surface").bounding_box()
+    x, y = box["x"] + box["width"] / 4, box["y"] + box["height"] / 2
+    page.page.mouse.move(x, y)
+    page.page.mouse.down()
+    page.page.mouse.move(x, y + 60, steps=4)
+    page.page.mouse.up()
+    page.shows("preview")
+    painted = np.abs(np.asarray(page.download()[0]).astype(int) - picture(120, 160)).max(axis=2)
+    assert painted[:, 80:].max() == 0 and painted[60:70, 36:44].mean() > 5
+    page.page.get_by_role("button", name="Undo").click()
+    page.shows("photograph")
+
+
+def test_the_brush_works_by_keys(page):
+    page.open()
+    page.mode("Regions")
+    page.page.locator("#surface").focus()
+    for key in ("ArrowLeft", "Space", "]"):
+        page.page.keyboard.press(key)
+    page.shows("preview")
+    assert page.page.get_by_role("button", name="Undo").is_enabled()
+
+
+def test_size_format_and_exif_are_those_asked_for(page):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Artist] = "Ada"
+    page.open(encoded(format="JPEG", exif=exif), "ada.jpg")
+    page.choose("Size", "other")
+    page.page.get_by_label("Longer side").fill("100")
+    result, name = page.download("jpg")
+    assert (result.size, result.format, name) == ((100, 75), "JPEG", "ada_flow_field.jpg")
+    assert result.getexif()[ExifTags.Base.Artist] == "Ada"
+
+
+def test_what_is_wrong_is_said_and_the_page_goes_on(page):
+    page.drop("#stage", "notes.txt", b"no picture")
+    message = page.page.get_by_role("alert").filter(has_text="is not a readable image")
+    message.wait_for()
+    page.page.get_by_role("button", name="Close this message").click()
+    page.drop("#stage", "large.png", huge(20000, 15000))
+    page.page.get_by_role("alert").filter(has_text="300 megapixels; the limit is 20").wait_for()
+    page.open()
+    page.choose("Size", "other")
+    page.page.get_by_label("Longer side").fill("9000")
+    page.page.get_by_role("button", name="Make the full picture").click()
+    page.page.get_by_role("alert").filter(has_text="20 megapixels at most").wait_for()
+
+
+def test_a_long_picture_is_cancelled(page):
+    page.open(encoded(150, 200))
+    page.choose("Quality", "40")
+    page.page.get_by_role("button", name="Make the full picture").click()
+    page.page.wait_for_selector("#progress-text:not(:empty)")
+    page.page.get_by_role("button", name="Cancel").click()
+    page.page.get_by_role("button", name="Make the full picture").wait_for()
+    assert page.page.locator("#badge").inner_text() == "Cancelled"
+
+
+def test_a_picture_that_the_server_forgot_is_sent_again(page, client):
+    page.open()
+    content = encoded()
+    sent = client.post("/api/pictures?name=photo.png", content=content).json()
+    client.delete(f"/api/pictures/{sent['id']}")
+    assert page.download()[0].size == (64, 48)
+
+
+def test_the_camera_s_picture_is_opened(page):
+    page.page.get_by_role("button", name="Use the camera").click()
+    page.page.get_by_role("button", name="Take the picture").click()
+    page.page.wait_for_selector("#photo-name:text-is('camera.jpg')")
+    page.shows("preview")
+
+
+def test_everything_is_named_and_reached_by_tab(page):
+    page.open()
+    unnamed = page.page.evaluate("""() => [...document.querySelectorAll(
+        "button, input:not([type=file]), select, [tabindex]")].filter((one) => one.checkVisibility()
+        && !(one.labels?.length || one.ariaLabel || one.title || one.textContent.trim()))
+        .map((one) => one.outerHTML)""")
+    assert unnamed == []
+    reached = set()
+    for _ in range(40):
+        page.page.keyboard.press("Tab")
+        reached.add(page.page.evaluate("document.activeElement.id || document.activeElement.name"))
+    assert {"split", "mode", "add-style", "alpha", "strokes", "colors", "size", "quality", "format",
+            "make"} <= reached
+
+
+def test_the_main_job_needs_no_scrolling(page):
+    page.open()
+    assert page.page.evaluate("""() => [document.documentElement, document.getElementById("panel")]
+        .every((one) => one.scrollHeight <= one.clientHeight + 1)""")
+    page.page.set_viewport_size({"width": 390, "height": 844})
+    assert page.page.evaluate("document.documentElement.scrollWidth") == 390
+    box = page.page.get_by_role("button", name="Make the full picture").bounding_box()
+    assert box["y"] + box["height"] <= 844
+
+
+def test_the_page_brings_everything_itself(client):
+    texts = [client.get("/").text]
+    names = set(re.findall(r'(?:src|href)="([\w.]+)"', texts[0]))
+    while names:
+        name = names.pop()
+        answer = client.get(f"/{name}")
+        assert answer.status_code == 200, name
+        texts.append(answer.text)
+        if name.endswith(".js"):
+            assert answer.headers["content-type"].startswith("text/javascript")
+            names |= set(re.findall(r'from "\./([\w.]+)"', answer.text))
+    assert not re.search(r"https?://(?!www\.w3\.org)", "".join(texts))

@@ -1,0 +1,82 @@
+"""The server of adain web in a thread of the tests, a browser, and small pictures to send."""
+
+import io
+import shutil
+import struct
+import threading
+import zlib
+from contextlib import contextmanager
+from queue import Queue
+
+import pytest
+from conftest import picture
+from PIL import Image
+
+from adain.progress import StopRequest
+
+
+def encoded(rows=48, columns=64, seed=0, format="PNG", **settings):
+    """Return the bytes of a picture file with conftest.picture() in it."""
+    file = io.BytesIO()
+    Image.fromarray(picture(rows, columns, seed)).save(file, format, **settings)
+    return file.getvalue()
+
+
+def huge(columns, rows):
+    """A PNG file of that size whose pixels are missing."""
+    chunks = ((b"IHDR", struct.pack(">2I5B", columns, rows, 8, 2, 0, 0, 0)), (b"IDAT", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in chunks)
+
+
+def write_styles(folder):
+    """Write two small paintings: mosaic.png and flow_field.png."""
+    for seed, name in enumerate(("mosaic", "flow_field")):
+        (folder / f"{name}.png").write_bytes(encoded(64, 64, 10 + seed))
+    return folder
+
+
+@contextmanager
+def running(stylizer, styles, limits=None):
+    """Give an httpx.Client of a server, which ends with it."""
+    import httpx
+
+    from adain.web.server import serve
+
+    stop, said = StopRequest(), Queue()
+
+    def run():
+        try:
+            serve(0, stylizer, [styles], limits, said.put, stop)
+        except BaseException as error:
+            said.put(error)
+            raise
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        url = said.get(timeout=60)
+        with httpx.Client(base_url=url, trust_env=False, timeout=60) as client:
+            yield client
+    finally:
+        stop.ask("the test ends")
+        thread.join()
+
+
+@contextmanager
+def chromium():
+    """Give Debian's Chromium, or skip where it or Playwright is missing."""
+    api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        pytest.skip("needs Chromium: apt-get install chromium")
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=[
+            "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+            "--disable-background-networking", "--disable-component-update", "--disable-sync",
+            "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"])
+        try:
+            yield browser
+        finally:
+            browser.close()
