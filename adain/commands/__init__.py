@@ -50,6 +50,7 @@ def run(main: Callable[[], int | None], at_once: bool = False) -> None:
     # What goes wrong with a picture is said by our own errors.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
     logging.getLogger("PIL").addHandler(logging.NullHandler())
+    show_log("stderr")
     try:
         if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # see adain.entry_points
             signal.signal(signal.SIGINT, signal.default_int_handler)

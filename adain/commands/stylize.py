@@ -207,8 +207,8 @@ def find_style_files(options: argparse.Namespace,
         fitting = list(filter(fits, found.files)) if os.path.isdir(named) else found.files
         unfit = len(found.files) - len(fitting)
         if unfit:
-            find.say(f"{named}: left out {unfit} .npz file{'' if unfit == 1 else 's'}, "
-                     + (f"{needs_pictures} needs pictures" if needs_pictures else
+            find.warn(f"{named}: left out {unfit} .npz file{'' if unfit == 1 else 's'}, "
+                      + (f"{needs_pictures} needs pictures" if needs_pictures else
                         "no encoded styles"))
         if not fitting:
             raise ImageError(f"{named} has no styles.")
@@ -238,8 +238,8 @@ def choose_jobs(options: argparse.Namespace, results: Results,
     made = [content for content, _ in contents
             if os.path.abspath(content.with_suffix("")) in stems]
     if made and not options.sheet and len(targets) > 1:
-        find.say(f"left out {len(made)} content{'s that have' if made[1:] else ' that has'} "
-                 f"the name of a result: {made[0]}{', ...' * bool(made[1:])}")
+        find.warn(f"left out {len(made)} content{'s that have' if made[1:] else ' that has'} "
+                  f"the name of a result: {made[0]}{', ...' * bool(made[1:])}")
         return choose_jobs(options, results, [one for one in contents if one[0] not in made],
                            styles, beside)
     jobs = [batch.Job(content, style, target)

@@ -6,10 +6,10 @@ reported in one line.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import stat
-import sys
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -19,6 +19,8 @@ from adain.errors import ImageError, OptionError
 from adain.files.bad_files import printable
 from adain.files.formats import INSTALL
 from adain.files.images import READ_SUFFIXES
+
+logger = logging.getLogger(__name__)
 
 STREAM = "-"  # as a path: standard input or output
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts",
@@ -39,9 +41,9 @@ class Listing(NamedTuple):
     unreadable: list[Path]
 
 
-def say(line: str) -> None:
-    """Print one line on standard error; line breaks in file names are replaced."""
-    print(printable(line), file=sys.stderr, flush=True)
+def warn(line: str) -> None:
+    """Log one line as a warning; line breaks in file names are replaced."""
+    logger.warning("%s", printable(line))
 
 
 def is_address(path: str | Path) -> bool:
@@ -61,7 +63,7 @@ def pictures(path: str | Path) -> list[Path]:
 
 def list_pictures(path: str | Path, suffixes: Sequence[str] = READ_SUFFIXES,
                   leave_out: Iterable[str | Path] = (),
-                  report: Callable[[str], None] = say) -> Listing:
+                  report: Callable[[str], None] = warn) -> Listing:
     """Return the picture at a path, or those below a folder; see list_below().
 
     A path to a file is returned whatever its suffix. Raises ImageError if there are no pictures.
@@ -72,7 +74,7 @@ def list_pictures(path: str | Path, suffixes: Sequence[str] = READ_SUFFIXES,
 
 
 def contents(paths: Sequence[str | Path], leave_out: Iterable[str | Path] = (),
-             report: Callable[[str], None] = say) -> tuple[list[tuple[Path, Path]], list[Path]]:
+             report: Callable[[str], None] = warn) -> tuple[list[tuple[Path, Path]], list[Path]]:
     """Return the pictures at several paths, and the folders that could not be read.
 
     Each picture is returned once, with its subfolder relative to the path that it comes from.
@@ -92,7 +94,7 @@ def contents(paths: Sequence[str | Path], leave_out: Iterable[str | Path] = (),
 
 def list_below(folder: str | Path, suffixes: Sequence[str] = READ_SUFFIXES,
                leave_out: Iterable[str | Path] = (),
-               report: Callable[[str], None] = say) -> Listing:
+               report: Callable[[str], None] = warn) -> Listing:
     """Return the files below a folder that have these suffixes.
 
     Links are followed; each folder is read once, so circular links end. Hidden files, hidden

@@ -99,8 +99,8 @@ class Results:
     def _tell_opacity_lost(self, path: Path) -> None:
         if not self._opacity_lost:
             self._opacity_lost = True
-            find.say(f"{path} shows its transparent parts on white: {self.kind.name} holds no "
-                     "transparency, png does.")
+            find.warn(f"{path} shows its transparent parts on white: {self.kind.name} holds no "
+                      "transparency, png does.")
 
 
 def write_to_stdout(content: memoryview) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import logging
 import math
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -19,6 +19,8 @@ from adain.methods.style_reader import LEAST_STYLE_BYTES, STYLE_BYTES, StyleRead
 from adain.networks.stats import ChannelStats, merge
 from adain.transfer import color, run_state
 from adain.transfer.stylizer import Stylizer
+
+logger = logging.getLogger(__name__)
 
 
 class AdaIN(Method):
@@ -42,7 +44,7 @@ class AdaIN(Method):
             STYLE_BYTES, max(LEAST_STYLE_BYTES, room // 8))
         self._styles = StyleReader(stylizer, self._read_style, for_styles, recipe.refine > 0)
         self.room = None if room is None else max(0, room - 2 * for_styles)
-        self._told: set[Path] = set()  # of masks, that they are resized
+        self._resized: set[Path] = set()  # masks for which this was logged
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any], recipe: Recipe) -> Self:
@@ -113,7 +115,7 @@ class AdaIN(Method):
 
     def paint(self, content: np.ndarray, style: Style, path: Path) -> np.ndarray:
         recipe = self._recipe
-        self._tell_resized(content)
+        self._warn_resized(content)
         encoded = self.encoded(style, content)
         result = self.stylizer.stylize(
             content, encoded if self._masks else encoded[0], style.alpha, masks=self._masks,
@@ -122,14 +124,14 @@ class AdaIN(Method):
             run=self._runs.run(path) if recipe.refine else None)
         return color.restore_colors(result, content, recipe.keep_colors)
 
-    def _tell_resized(self, content: np.ndarray) -> None:
-        """Print once which masks are not of a content's size: they are stretched to it."""
+    def _warn_resized(self, content: np.ndarray) -> None:
+        """Log each mask that is resized to a content, once."""
         for path, mask in zip(self._recipe.masks or (), self._masks or ()):
-            if mask.shape != content.shape and path not in self._told:
+            if mask.shape != content.shape and path not in self._resized:
                 (rows, columns), (high, wide) = mask.shape[:2], content.shape[:2]
-                print(f"mask {path} is resized from {columns} x {rows} to the content's {wide} x "
-                      f"{high}", file=sys.stderr)
-                self._told.add(path)
+                logger.warning("mask %s is resized from %d x %d to the content's %d x %d", path,
+                               columns, rows, wide, high)
+                self._resized.add(path)
 
     def picture(self, path: Path) -> np.ndarray:
         return self._styles.picture(path)

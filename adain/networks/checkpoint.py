@@ -8,9 +8,9 @@ whenever the process or the machine stops.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
-import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +30,8 @@ from adain.files.arrays import (
 from adain.networks import weights
 from adain.networks.architecture import PRESETS, preset
 from adain.networks.networks import Networks, Weights
+
+logger = logging.getLogger(__name__)
 
 FORMAT = 1
 FILES = ("model.npz", "optimizer.npz", "config.json")
@@ -216,7 +218,7 @@ def load(path: str | Path, method: str | None = "adain", resume: bool = False) -
     """Return the checkpoint at `path`, or the newest one in that folder whose files are whole.
 
     method: the one that it must be of; None: any. resume: its optimizer must be whole, too. What
-    is passed over is named on stderr.
+    is passed over is logged as a warning.
     """
     found = _newest_whole(Path(path), resume)
     if method is not None and found.method != method:
@@ -274,8 +276,8 @@ def _newest_whole(path: Path, resume: bool) -> Checkpoint:
             damage = damage or error
             continue
         if damage:
-            print(f"{damage} {found.path}, the newest whole checkpoint, is used instead.",
-                  file=sys.stderr)
+            logger.warning("%s %s, the newest whole checkpoint, is used instead.", damage,
+                           found.path)
         return found
     if damage is None:
         raise WeightsError(f"{path} has no checkpoint: no folder like {name(100)} with a "

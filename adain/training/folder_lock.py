@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import socket
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,6 +17,8 @@ try:
     import fcntl
 except ImportError:  # Windows, where folders are not locked
     fcntl = None  # type: ignore[assignment]  # typeshed has it on every system
+
+logger = logging.getLogger(__name__)
 
 NAME = "run.lock"
 _UNSUPPORTED = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL)
@@ -64,8 +66,8 @@ def _acquire(path: Path) -> TextIO:
         except OSError as error:
             if error.errno not in _UNSUPPORTED:
                 raise
-            print(f"{path} cannot be locked here ({error.strerror}): see that no second run trains "
-                  "in this folder.", file=sys.stderr)
+            logger.warning("%s cannot be locked here (%s): make sure that no second run trains in "
+                           "this folder.", path, error.strerror)
             break
         file.close()
     file.truncate(0)

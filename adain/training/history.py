@@ -8,13 +8,15 @@ gallery "step" and "gallery".
 from __future__ import annotations
 
 import json
-import sys
+import logging
 from pathlib import Path
 from typing import Any
 
 from adain.errors import AdaINError
 from adain.files.arrays import is_number, parse_json
 from adain.files.atomic import append, atomic_file
+
+logger = logging.getLogger(__name__)
 
 NAME = "history.jsonl"
 
@@ -38,14 +40,14 @@ def _encode(line: dict[str, Any]) -> bytes:
 
 
 def read(folder: Path) -> list[dict[str, Any]]:
-    """Return a run's history, oldest line first; what cannot be read is counted on stderr.
+    """Return a run's history, oldest line first; log the number of lines that cannot be read.
 
     A last line that was cut off is left out: its step is repeated.
     """
     lines = [found for _, found in _lines(folder / NAME)]
     bad = lines.count(None)
     if bad:
-        print(f"{folder / NAME}: {bad} lines that cannot be read are left out", file=sys.stderr)
+        logger.warning("%s: %d lines that cannot be read are left out", folder / NAME, bad)
     return [line for line in lines if line is not None]
 
 

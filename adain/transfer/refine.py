@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import math
-import sys
 from collections.abc import Sequence
 
 import numpy as np
@@ -125,8 +124,8 @@ def _optimise(vgg: Perception, picture: np.ndarray | None, content: np.ndarray,
             run.show(x, *content.shape[:2])
             loss = objective(x, gradient)
             if not math.isfinite(loss + dot(gradient, gradient)):
-                print(f"refining stopped at iteration {step}, whose loss is {loss}: the best "
-                      "picture before is kept", file=sys.stderr)
+                logger.warning("refining stopped at iteration %d, whose loss is %s: the best "
+                               "picture before is kept", step, loss)
                 best = descent.undo(x) if best is None else best
                 break
             if loss < least:

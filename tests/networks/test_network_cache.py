@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import NARROW, picture, random_decoder, random_encoder, random_networks
+from conftest import NARROW, logged, picture, random_decoder, random_encoder, random_networks
 
 from adain import Stylizer
 from adain.networks.networks import Networks
@@ -151,27 +151,27 @@ ROOT_ONLY = pytest.mark.skipif(getattr(os, "getuid", lambda: 1)() != 0, reason="
 @POSIX
 @pytest.mark.parametrize("change", [
     open_to_others, pytest.param(of_another_user, marks=ROOT_ONLY)])
-def test_a_folder_that_others_can_change_is_not_used(folder, capsys, change):
+def test_a_folder_that_others_can_change_is_not_used(folder, change):
     network_cache.write("one", b"network")
     assert network_cache.read("one") == b"network"
     change(folder)
-    assert network_cache.read("one") is None
-    network_cache.write("two", b"network")
+    with logged() as lines:
+        assert network_cache.read("one") is None
+        network_cache.write("two", b"network")
     assert [path.stem for path in folder.iterdir()] == ["one"]
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1 and f"{folder} is not used" in said
+    assert len(lines) == 1 and f"{folder} is not used" in lines[0]
 
 
 @POSIX
 @pytest.mark.parametrize("change", [open_to_others, linked, a_pipe, too_large, pytest.param(
     of_another_user, marks=ROOT_ONLY)])
-def test_a_file_that_others_can_have_written_is_not_read(folder, capsys, change):
+def test_a_file_that_others_can_have_written_is_not_read(folder, change):
     network_cache.write("one", b"network")
     path = folder / f"one{network_cache.SUFFIX}"
     change(path)
-    assert network_cache.read("one") is network_cache.read("one") is None
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1 and f"{path} is not used" in said
+    with logged() as lines:
+        assert network_cache.read("one") is network_cache.read("one") is None
+    assert len(lines) == 1 and f"{path} is not used" in lines[0]
 
 
 def test_names_tell_apart_whatever_a_network_is_made_from(folder):

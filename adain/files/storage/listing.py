@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from adain.errors import ImageError, OptionError
-from adain.files.find import say
+from adain.files.find import warn
 from adain.files.formats import READ_SUFFIXES
 from adain.files.storage.entry import Entry, LeftOut, join
 from adain.files.storage.remote import file_system, is_url, local, url_errors
@@ -95,7 +95,7 @@ class Pictures:
     def __init__(self, paths: str | Path | Iterable[str | Path],
                  suffixes: Collection[str] | None = READ_SUFFIXES,
                  leave_out: Iterable[str | Path] = (),
-                 report: Callable[[str], None] = say) -> None:
+                 report: Callable[[str], None] = warn) -> None:
         given = [paths] if isinstance(paths, str | Path) else list(paths)
         self.sources = [source for path in given for source in expand(path)]
         self.problems: list[str] = []

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import os
 import stat
 import sys
@@ -23,6 +24,8 @@ from adain.files.atomic import atomic
 from adain.networks.networks import Networks
 from adain.networks.openvino import cpu
 
+logger = logging.getLogger(__name__)
+
 VARIABLE = "ADAIN_CACHE"  # names another folder; empty: nothing is kept
 SUFFIX = ".network"
 KEPT = 16  # files; 1 to 3 MB each
@@ -33,8 +36,8 @@ LARGEST_FILE = 32_000_000  # bytes
 # What graphs come from, beside this file.
 _SOURCES = ("../architecture.py", "../networks.py", "convolutions.py", "graphs.py", "../stats.py")
 _DIGEST = 32  # bytes
-_TELLING = threading.Lock()
-_told: set[Path] = set()
+_lock = threading.Lock()  # networks are read in several threads
+_warned: set[Path] = set()
 
 
 def folder() -> Path | None:
@@ -93,13 +96,13 @@ def read(name: str) -> bytes | None:
         with open(path, "rb", opener=_open_plainly) as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST_FILE:
-                _tell(path, f"it is no file of at most {LARGEST_FILE} bytes")
+                _warn(path, f"it is no file of at most {LARGEST_FILE} bytes")
                 return None
             content = file.read(LARGEST_FILE) if _check(path, status) else b""
     except FileNotFoundError:
         return None
     except OSError as error:  # a symbolic link, too
-        _tell(path, error.strerror or str(error))
+        _warn(path, error.strerror or str(error))
         return None
     digest, network = content[:_DIGEST], content[_DIGEST:]
     return network if hashlib.sha256(network).digest() == digest else None
@@ -137,16 +140,17 @@ def _check(path: Path, status: os.stat_result) -> bool:
     if not hasattr(os, "getuid"):  # Windows: the folder is the user's own
         return True
     if status.st_uid != os.getuid():
-        _tell(path, "it belongs to another user")
+        _warn(path, "it belongs to another user")
     elif status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        _tell(path, "other users can write to it. Remove it, and it is made anew")
+        _warn(path, "other users can write to it. Remove it, and it is made anew")
     else:
         return True
     return False
 
 
-def _tell(path: Path, reason: str) -> None:
-    with _TELLING:  # networks are read in several threads
-        if path not in _told:
-            print(f"{path} is not used to start faster: {reason}.", file=sys.stderr)
-        _told.add(path)
+def _warn(path: Path, reason: str) -> None:
+    """Log once why a file or folder is not used."""
+    with _lock:
+        if path not in _warned:
+            logger.warning("%s is not used to start faster: %s.", path, reason)
+        _warned.add(path)
