@@ -41,20 +41,33 @@ def reserved_counts() -> bool:
                                   for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA))
 
 
+def share_heaps() -> None:
+    """Give all threads two heaps instead of one each, which keep more of what was let go of.
+
+    Only GNU's C library has these settings; call it before threads start.
+    """
+    _set_malloc((_ARENA_MAX, 2))
+
+
 def reserve_little() -> None:
     """Make the C library reserve little, where that counts; call it before threads start.
 
     They share one heap, instead of 64 MB or more for each; and large arrays are given back when
-    they are let go of, else it soon keeps them between others. Only GNU's knows these settings.
+    they are let go of, else it soon keeps them between others.
     """
-    if not reserved_counts():
+    if reserved_counts():
+        _set_malloc((_ARENA_MAX, 1), (_MMAP_THRESHOLD, 1_000_000))
+
+
+def _set_malloc(*settings: tuple[int, int]) -> None:
+    if not resource:
         return
     import ctypes
 
     with suppress(AttributeError, OSError):
         set_option = ctypes.CDLL(None).mallopt
-        set_option(_ARENA_MAX, 1)
-        set_option(_MMAP_THRESHOLD, 1_000_000)
+        for setting in settings:
+            set_option(*setting)
 
 
 def _process_limits(root: Path) -> Iterator[int]:

@@ -1,5 +1,6 @@
 """Limits of memory: of the process, of control groups, of the machine."""
 
+import platform
 import subprocess
 import sys
 
@@ -73,6 +74,27 @@ def test_limits_of_the_process_count(kind):
     """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout == "False\nTrue True True\n", done.stderr
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="needs GNU's C library")
+def test_threads_share_heaps_that_are_given_back():
+    """A heap of its own starts for each thread within its 64 MB of address space."""
+    program = """if True:
+        import threading
+        from adain import memory
+        memory.share_heaps()
+        wait = threading.Barrier(9)
+        for _ in range(8):
+            threading.Thread(target=lambda: (list(map(bytearray, 100 * [1000])), wait.wait(),
+                                             wait.wait()), daemon=True).start()
+        wait.wait()
+        with open("/proc/self/maps") as file:
+            spans = [[int(end, 16) for end in line.split()[0].split("-")] for line in file]
+        print(sum(start % 2**26 == 0 and end - start < 2**25 for start, end in spans))
+        wait.wait()
+    """
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert int(done.stdout) <= 2, done.stderr
 
 
 @LINUX

@@ -21,7 +21,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from adain import methods
+from adain import memory, methods
 from adain.commands import (
     check_paths,
     clips,
@@ -55,6 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
     root = parser()
     options = root.parse_args(arguments)
     started = time.perf_counter()
+    memory.share_heaps()
 
     # Everything that can be wrong without computing is found out before anything is computed.
     check_paths(vars(options))

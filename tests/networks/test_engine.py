@@ -195,6 +195,27 @@ def test_memory_does_not_grow_with_the_number_of_sizes():
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
+def test_what_encoded_a_style_keeps_no_memory_while_pictures_are_made():
+    program = """if True:
+        import resource
+        import numpy as np
+        from adain import Stylizer
+
+        def resident():
+            with open("/proc/self/statm") as file:
+                return int(file.read().split()[1]) * resource.getpagesize()
+
+        stylizer = Stylizer("compact", style_size=None)
+        style = stylizer.encode_style(np.zeros((704, 704, 3), np.uint8))
+        before = resident()
+        stylizer.stylize(np.zeros((64, 64, 3), np.uint8), style)
+        print(resident() - before)
+    """
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert int(done.stdout) < -20e6, done.stderr
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
 @pytest.mark.parametrize("cores", [1, 2])
 def test_openvino_says_when_memory_is_short(cores):
     """On one core OpenVINO itself does not say it.

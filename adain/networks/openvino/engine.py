@@ -65,6 +65,7 @@ class OpenVINOEngine:
         self._make_streams = streams
         self._memory_is_short = memory.reserved_counts()
         self._last: CompiledGraph | Streams | None = None
+        self._used: set[CompiledGraph | Streams] = set()
         self.radius, self.channels = networks.radius, networks.channels
         self._lock = threading.Lock()
 
@@ -126,10 +127,16 @@ class OpenVINOEngine:
                 network.release_memory()
 
     def _next(self, network: Network) -> Network:
-        """Return a network that is about to run; under limits none other keeps its activations."""
-        if self._memory_is_short and self._last is not None and self._last is not network:
-            self._last.release_memory()
+        """Return a network that is about to run.
+
+        The one before it lets go of its activations: under limits always, else when this one runs
+        for the first time, for many commands encode one style and need that no more.
+        """
+        before, first = self._last, network not in self._used
+        if before is not None and before is not network and (first or self._memory_is_short):
+            before.release_memory()
         self._last = network
+        self._used.add(network)
         return network
 
 
