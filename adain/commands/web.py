@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from importlib.util import find_spec
+from pathlib import Path
 
 from adain.commands.options import add
 from adain.errors import OptionError
@@ -27,6 +28,9 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument("--style-path", nargs="+", metavar="PATH",
                       help="paintings that the page offers: pictures and folders (default: "
                            "styles/ of the repository)")
+    root.add_argument("--static", metavar="DIR",
+                      help="write the page into a folder for any static host instead; it computes "
+                           "in the browser, with the model compact")
     add(root, Limits, "max_pixels", "max_seconds")
     return root
 
@@ -36,6 +40,14 @@ def main(arguments: list[str] | None = None) -> None:
     missing = [package for module, package in _NEEDS.items() if find_spec(module) is None]
     if missing:
         raise OptionError(f"adain web needs {' and '.join(missing)}: pip install -e '.[web]'")
+    if options.static is not None:
+        if options.model != "compact":
+            raise OptionError(f"--static is for the model compact; received {options.model}.")
+        from adain.web import static
+
+        size = static.write(Path(options.static), options.style_path)
+        print(f"the page -> {options.static} ({size / 1e6:.0f} MB): a static host can serve it")
+        return
     from adain.web.server import open_browser, serve
 
     def ready(url: str) -> None:

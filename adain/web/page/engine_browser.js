@@ -1,0 +1,145 @@
+// The engine that computes in the browser itself, for a page without a server: `adain web --static`.
+// engine_server.js describes what an engine is. Pictures do not leave the browser.
+
+const MAX_PIXELS = 50e6;
+
+export class EngineError extends Error {
+  constructor(message, status = 0) {
+    super(message);
+    this.status = status;
+  }
+}
+
+export async function createEngine() {
+  await prepareOffline();
+  const answer = await fetch("pictures.json");
+  if (!answer.ok) {
+    throw new EngineError("The page is not complete: pictures.json is missing.", answer.status);
+  }
+  const pictures = await answer.json();
+  const engine = new BrowserEngine(pictures);
+  await engine.call("start", [pictures.styles]);
+  return engine;
+}
+
+/**
+ * Keep the page for use without a network, by a service worker. It also isolates the page, which
+ * lets WebAssembly use threads; for that the page is loaded a second time when it is new.
+ */
+async function prepareOffline() {
+  if (!navigator.serviceWorker) {
+    return; // http:// without encryption
+  }
+  try {
+    await navigator.serviceWorker.register("sw.js");
+    await navigator.serviceWorker.ready;
+  } catch (error) {
+    console.warn("The page works only online:", error);
+    return;
+  }
+  if (!self.crossOriginIsolated && !sessionStorage.getItem("isolated")) {
+    sessionStorage.setItem("isolated", "tried");
+    location.reload();
+    await new Promise(() => {}); // until it is
+  }
+}
+
+class BrowserEngine {
+  constructor({ styles, samples }) {
+    this.pictures = { styles, samples };
+    this.capabilities = {
+      where: "in this browser; nothing is uploaded",
+      mixtures: true,
+      regions: true,
+      strokes: true,
+      keepColors: ["coral", "histogram", "luminance"],
+      refine: [],
+      formats: ["jpg", "png"],
+      read: [".jpg", ".jpeg", ".png", ".webp", ".avif", ".gif", ".bmp"],
+      previewSize: 384,
+      maxPixels: MAX_PIXELS,
+    };
+    this.calls = new Map();
+    this.count = 0;
+    this.worker = new Worker("worker.js", { type: "module" });
+    this.worker.addEventListener("message", ({ data }) => this.answer(data));
+    this.worker.addEventListener("error", (event) => {
+      const error = new EngineError(`The computation stopped: ${event.message ?? "out of memory"}. `
+        + "Load the page again.");
+      this.calls.forEach(({ reject }) => reject(error));
+      this.calls.clear();
+    });
+  }
+
+  async styles() {
+    return this.pictures.styles;
+  }
+
+  async samples() {
+    return this.pictures.samples;
+  }
+
+  async openContent(file, { signal } = {}) {
+    const [blob, name] = file instanceof Blob ? [file, file.name ?? "photograph"]
+      : [await (await fetch(file.file)).blob(), file.file.split("/").pop()];
+    const content = await this.call("openContent", [blob, name], { signal });
+    if (content.width * content.height > MAX_PIXELS) {
+      throw new EngineError(`${name} has ${content.width} × ${content.height} pixels; the limit `
+        + `in a browser is ${MAX_PIXELS / 1e6} megapixels.`, 413);
+    }
+    return { ...content, picture: URL.createObjectURL(content.picture) };
+  }
+
+  async encodeStyle(file, { signal } = {}) {
+    const style = await this.call("encodeStyle", [file, file.name ?? "painting"], { signal });
+    return { ...style, picture: URL.createObjectURL(style.picture) };
+  }
+
+  preview(content, recipe, { size, signal } = {}) {
+    return this.call("preview", [content.id, recipe, size], { signal });
+  }
+
+  async full(content, recipe, { signal, onProgress = () => {} } = {}) {
+    const { blob, ...rest } = await this.call("full", [content.id, recipe],
+      { signal, onProgress });
+    if (this.made) {
+      URL.revokeObjectURL(this.made);
+    }
+    this.made = URL.createObjectURL(blob);
+    return { ...rest, url: this.made };
+  }
+
+  /** Let the worker do something; see worker.js. */
+  call(name, parameters, { signal, onProgress } = {}) {
+    signal?.throwIfAborted();
+    const call = this.count++;
+    return new Promise((resolve, reject) => {
+      this.calls.set(call, { resolve, reject, onProgress });
+      this.worker.postMessage({ call, name, parameters });
+      signal?.addEventListener("abort", () => {
+        this.worker.postMessage({ cancel: call });
+        this.calls.delete(call);
+        reject(signal.reason);
+      }, { once: true });
+    });
+  }
+
+  answer({ call, result, error, cancelled, progress }) {
+    const waiting = this.calls.get(call);
+    if (!waiting) {
+      return; // was given up
+    }
+    if (progress) {
+      waiting.onProgress?.(progress);
+      return;
+    }
+    this.calls.delete(call);
+    if (error) {
+      waiting.reject(new EngineError(error.message, error.status));
+    } else if (cancelled) {
+      waiting.reject(new DOMException("cancelled", "AbortError"));
+    } else {
+      waiting.resolve(result);
+    }
+  }
+}

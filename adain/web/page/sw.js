@@ -1,0 +1,43 @@
+// The static page's service worker: keeps the page for use without a network, and isolates it, so
+// that WebAssembly may use threads. `adain web --static` writes VERSION and FILES.
+
+const VERSION = "";
+const FILES = [];
+
+self.addEventListener("install", (event) => {
+  event.waitUntil(caches.open(VERSION).then(async (cache) => {
+    await cache.addAll(FILES);
+    await self.skipWaiting();
+  }));
+});
+
+self.addEventListener("activate", (event) => {
+  event.waitUntil(caches.keys().then(async (names) => {
+    await Promise.all(names.filter((name) => name !== VERSION).map((name) => caches.delete(name)));
+    await self.clients.claim();
+  }));
+});
+
+self.addEventListener("fetch", (event) => {
+  const { request } = event;
+  if (request.method === "GET" && request.url.startsWith(self.registration.scope)) {
+    event.respondWith(answer(request));
+  }
+});
+
+async function answer(request) {
+  const cache = await caches.open(VERSION);
+  let response = await cache.match(request, { ignoreSearch: true });
+  if (!response) {
+    response = await fetch(request);
+    if (response.ok) { // the runtime for graphics cards, where there is one
+      await cache.put(request, response.clone());
+    }
+  }
+  const headers = new Headers(response.headers);
+  headers.set("Cross-Origin-Opener-Policy", "same-origin");
+  headers.set("Cross-Origin-Embedder-Policy", "require-corp");
+  headers.set("Cross-Origin-Resource-Policy", "same-origin");
+  return new Response(response.body, { status: response.status, statusText: response.statusText,
+    headers });
+}

@@ -1,0 +1,182 @@
+"""The page without a server: a folder for any static host, which computes in the browser."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from adain.errors import OptionError
+from adain.export import formats, source
+from adain.files import find, images
+from adain.networks.networks import Networks
+from adain.transfer.stylizer import STYLE_SIZE, Stylizer
+from adain.web.app import PAGE
+from adain.web.gallery import ROOT, THUMBNAIL_SIZE, shipped
+from adain.web.guard import HEADERS
+
+NODE = ROOT / "web"  # package.json, and node_modules with onnxruntime-web
+_RUNTIME = NODE / "node_modules" / "onnxruntime-web" / "dist"
+# The runtime for processors, and that for graphics cards, which is loaded where there is one.
+RUNTIME = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
+GPU_RUNTIME = ("ort.webgpu.min.mjs", "ort-wasm-simd-threaded.asyncify.mjs",
+               "ort-wasm-simd-threaded.asyncify.wasm")
+MODEL = "compact"
+PARTS = ("tile-statistics", "tile-regions")
+SERVER_ONLY = ("engine_server.js",)
+SAMPLE_SIZE = 800  # pixels of the shorter side
+POLICY = HEADERS["Content-Security-Policy"].replace(
+    "script-src 'self'", "script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'")
+
+
+def write(folder: Path, style_path: Sequence[str | Path] | None = None) -> int:
+    """Write the page into a folder, which must not exist, be empty or hold such a page.
+
+    Args:
+        style_path: paintings that the page offers; None: the repository's.
+
+    Returns:
+        The number of bytes written.
+
+    Raises:
+        OptionError: onnxruntime-web is missing and cannot be installed, or the folder holds other
+            files.
+    """
+    if folder.exists() and not (folder.is_dir() and (
+            not any(folder.iterdir()) or (folder / "sw.js").is_file())):
+        raise OptionError(f"{folder} holds other files: name an empty or a new folder.")
+    formats.FORMATS[".onnx"].check()
+    runtime = _find_runtime()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name[:40]}.", suffix=".partial",
+                                     dir=folder.parent) as beside:
+        made = Path(beside) / "page"
+        _copy_page(made)
+        (made / "ort").mkdir()
+        for name in (*RUNTIME, *GPU_RUNTIME):
+            shutil.copyfile(runtime / name, made / "ort" / name)
+        _write_networks(made / "models")
+        _write_pictures(made, shipped("styles") if style_path is None else style_path)
+        _write_worker(made)
+        if folder.exists():
+            folder.rename(Path(beside) / "old")
+        made.rename(folder)
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+
+
+def _find_runtime() -> Path:
+    """Return the folder of onnxruntime-web, which npm installs where it is missing."""
+    if not (NODE / "package.json").is_file():
+        raise OptionError("the static page is made in a checkout of the repository, which has "
+                          "web/package.json.")
+    if not _RUNTIME.is_dir():
+        npm = shutil.which("npm")
+        if npm is None:
+            raise OptionError(f"the static page needs onnxruntime-web: install npm, or run `npm "
+                              f"ci` in {NODE} elsewhere and copy its node_modules.")
+        done = subprocess.run([npm, "ci", "--no-audit", "--no-fund"], cwd=NODE, check=False,
+                              capture_output=True, text=True)
+        if done.returncode:
+            reason = (done.stderr.strip().splitlines() or ["no reason given"])[0]
+            raise OptionError("the static page needs onnxruntime-web, and npm ci failed in "
+                              f"{NODE}: {reason}")
+    return _RUNTIME
+
+
+def _copy_page(folder: Path) -> None:
+    folder.mkdir()
+    for file in PAGE.iterdir():
+        if file.name not in SERVER_ONLY:
+            shutil.copyfile(file, folder / file.name)
+    (folder / "engine.js").write_text('export { createEngine } from "./engine_browser.js";\n')
+    index = folder / "index.html"
+    marker = '<meta charset="utf-8">'
+    # frame-ancestors works in a header only.
+    policy = POLICY.replace("; frame-ancestors 'none'", "")
+    index.write_text(index.read_text(encoding="utf-8").replace(
+        marker, f'{marker}\n  <meta http-equiv="Content-Security-Policy" content="{policy}">'),
+        encoding="utf-8")
+    headers = {**HEADERS, "Content-Security-Policy": POLICY,
+               "Cross-Origin-Embedder-Policy": "require-corp"}
+    # Some static hosts read it: Netlify, Cloudflare Pages.
+    (folder / "_headers").write_text("/*\n" + "".join(
+        f"  {name}: {value}\n" for name, value in headers.items()))
+
+
+def _write_networks(folder: Path) -> None:
+    """Write the networks: weights in 16 bits, as they are stored here, computed with in 32."""
+    folder.mkdir()
+    found = source.load(MODEL)
+    for part in PARTS:
+        formats.export(found, found.plan(part, "float16"), folder / f"{part}.onnx")
+    if found.networks is not None:
+        about = {"channels": found.networks.channels, "radius": found.networks.radius,
+                 "check": _check(found.networks)}
+        (folder / "networks.json").write_text(json.dumps(about))
+
+
+def _check(networks: Networks) -> dict[str, Any]:
+    """Return a small picture and what the networks make of it, to check graphics cards with."""
+    from adain.networks import engine
+
+    size, scale, shift = 32, 0.8, 0.1
+    tile = np.random.default_rng(0).random((size, size, 3), np.float32)
+    made = engine.create("openvino", networks, "float32").transfer_regions(
+        tile, np.ones((1, size, size), np.float32),
+        np.full((1, networks.channels), scale, np.float32),
+        np.full((1, networks.channels), shift, np.float32))
+    return {"size": size, "scale": scale, "shift": shift,
+            "tile": tile.ravel().tolist(), "stylized": made.ravel().tolist()}
+
+
+def _write_pictures(folder: Path, style_path: Sequence[str | Path]) -> None:
+    """Write paintings with their statistics, and photographs to try the page with."""
+    stylizer = Stylizer(MODEL, precision="float32")
+    styles = []
+    for entry, picture in _pictures(folder, "styles", style_path, STYLE_SIZE):
+        stats = stylizer.encode_style(picture)
+        styles.append({**entry, "mean": stats.mean.tolist(), "std": stats.std.tolist()})
+    samples = [entry for entry, _ in _pictures(folder, "samples", shipped("inputs"), SAMPLE_SIZE)]
+    (folder / "pictures.json").write_text(json.dumps({"styles": styles, "samples": samples}))
+
+
+def _pictures(folder: Path, kind: str, paths: Sequence[str | Path],
+              size: int) -> list[tuple[dict[str, str], np.ndarray]]:
+    """Write pictures of a shorter side, and thumbnails; return what the page knows of each."""
+    found, listed = [], [path for path, _ in find.contents(paths)[0]] if paths else []
+    (folder / kind).mkdir()
+    for index, path in enumerate(listed):
+        picture = images.read(path)
+        small = (picture if min(picture.shape[:2]) <= size
+                 else images.resize_shorter_side(picture, size))
+        file, thumbnail = f"{kind}/{path.stem}.jpg", f"{kind}/{path.stem}.small.jpg"
+        if (folder / file).exists():
+            file, thumbnail = (name.replace(".jpg", f".{index}.jpg") for name in (file, thumbnail))
+        images.write(folder / file, small, quality=92)
+        images.write(folder / thumbnail,
+                     images.resize_shorter_side(small, min(THUMBNAIL_SIZE, *small.shape[:2])))
+        title = path.stem.replace("_", " ").replace("-", " ").capitalize()
+        found.append(({"id": path.stem, "title": title, "file": file, "picture": thumbnail}, small))
+    return found
+
+
+def _write_worker(folder: Path) -> None:
+    """Write into sw.js which files there are, and a version that changes when one of them does."""
+    digest = hashlib.sha256()
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    for file in files:
+        digest.update(file.relative_to(folder).as_posix().encode() + file.read_bytes())
+    kept = [file.relative_to(folder).as_posix() for file in files
+            if file.name not in (*GPU_RUNTIME, "_headers", "sw.js")]
+    worker = folder / "sw.js"
+    worker.write_text(worker.read_text(encoding="utf-8")
+                      .replace('VERSION = ""', f'VERSION = "adain-{digest.hexdigest()[:16]}"')
+                      .replace("FILES = []", f"FILES = {json.dumps(['./', *kept])}"),
+                      encoding="utf-8")

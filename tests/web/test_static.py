@@ -1,0 +1,248 @@
+"""The static page in Chromium: it computes in the browser what Stylizer does."""
+
+import functools
+import io
+import json
+import shutil
+import threading
+from contextlib import contextmanager
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+import pytest
+from conftest import ROOT, picture
+from PIL import Image
+
+pytest.importorskip("starlette", reason="needs the extra web")
+pytest.importorskip("onnxruntime", reason="needs the extra export")
+pytest.importorskip("onnx", reason="needs the extra export")
+
+from adain.commands import web
+from adain.errors import OptionError
+from adain.networks.stats import merge
+from adain.web import static
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+         "--disable-background-networking", "--disable-component-update", "--disable-sync")
+TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm"}
+LIMIT = 1  # of 255, as both round to integers
+
+
+def save(path, rows, columns, seed, **options):
+    Image.fromarray(picture(rows, columns, seed)).save(path, **options)
+    return path
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    """The folder of the static page, with two paintings, and the paintings."""
+    if not static._RUNTIME.is_dir() and shutil.which("npm") is None:
+        pytest.skip("needs onnxruntime-web: npm ci in web/")
+    folder = tmp_path_factory.mktemp("static")
+    for seed, name in enumerate(("mosaic", "waves")):
+        save(folder / f"{name}.png", 64, 80, 10 + seed)
+    paintings = [folder / "mosaic.png", folder / "waves.png"]
+    try:
+        web.main(["--static", str(folder / "page"), "--style-path", *map(str, paintings)])
+    except OptionError as error:
+        pytest.skip(str(error))  # npm has no network
+    return folder / "page", paintings
+
+
+@contextmanager
+def served(folder):
+    """Serve a folder; give its address."""
+    class Handler(SimpleHTTPRequestHandler):
+        extensions_map = {**SimpleHTTPRequestHandler.extensions_map, **TYPES}
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=folder))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+    if CHROMIUM is None:
+        pytest.skip("needs Chromium")
+    with api.sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS])
+        yield found
+        found.close()
+
+
+@pytest.fixture(scope="module")
+def tab(browser, page):
+    """A tab with the page, which must not print errors nor ask others for anything."""
+    with served(page[0]) as url:
+        found = browser.new_page()
+        found.set_default_timeout(60_000)
+        wrong, asked = [], []
+        found.on("pageerror", lambda error: wrong.append(str(error)))
+        found.on("console", lambda message: wrong.append(message.text)
+                 if message.type == "error" else None)
+        found.on("request", lambda request: asked.append(request.url))
+        found.goto(url)
+        found.wait_for_selector("html[data-ready]")
+        yield found
+        found.close()
+        assert wrong == []
+        assert [each for each in asked if not each.startswith((url, "blob:", "data:"))] == []
+
+
+def make(tab, **choices):
+    """Choose options of the page and return the finished picture's file."""
+    for name, value in choices.items():
+        tab.select_option(f"#{name}", value)
+    with tab.expect_download() as download:
+        tab.click("#make")
+    return download.value.path().read_bytes()
+
+
+def opened(tab, path, mode="one", style="waves"):
+    """Open a photograph, to be made at full strength with one of the page's paintings."""
+    tab.check(f"[name=mode][value={mode}]", force=True)
+    tab.click(f"[data-style={style}]")
+    slide(tab, "alpha", 100)
+    tab.set_input_files("#photo-file", path)
+    tab.wait_for_selector(f"#photo-name:text-is('{path.name}')")
+    tab.wait_for_selector("#picture[data-shows=preview]")
+
+
+def slide(tab, name, value):
+    tab.locator(f"#{name}").evaluate("""(input, value) => {
+        input.value = value;
+        input.dispatchEvent(new Event("input", {bubbles: true}));
+    }""", value)
+
+
+def read(source):
+    return np.asarray(Image.open(source).convert("RGB")).astype(int)
+
+
+def assert_near(made, expected, limit=LIMIT):
+    found = read(io.BytesIO(made))
+    assert found.shape == expected.shape
+    assert abs(found - expected).max() <= limit
+
+
+def test_the_picture_equals_stylizer(tab, page, stylizer, tmp_path):
+    photograph = save(tmp_path / "photo.png", 53, 75, 1)
+    opened(tab, photograph)
+    slide(tab, "alpha", 70)
+    expected = stylizer.stylize(photograph, stylizer.encode_style(page[1][1]), alpha=0.7)
+    assert_near(make(tab, format="png"), expected)
+
+
+def test_the_tiles_of_a_large_picture_equal_stylizer(tab, page, stylizer, tmp_path):
+    photograph = save(tmp_path / "photo.png", 440, 920, 2)
+    opened(tab, photograph)
+    slide(tab, "strokes", 0)
+    expected = stylizer.stylize(photograph, stylizer.encode_style(page[1][1]))
+    assert_near(make(tab, format="png"), expected)
+    slide(tab, "strokes", 2)
+
+
+def test_a_mixture_with_a_painting_of_the_user_equals_stylizer(tab, page, stylizer, tmp_path):
+    photograph, painting = (save(tmp_path / f"{name}.png", 48, 64, seed)
+                            for seed, name in enumerate(("photo", "painting")))
+    opened(tab, photograph)
+    tab.check("[name=mode][value=mix]", force=True)
+    tab.set_input_files("#style-file", painting)
+    tab.wait_for_selector("#chosen .chosen-row:nth-child(2)")
+    styles = [stylizer.encode_style(path) for path in (page[1][1], painting)]
+    assert_near(make(tab, format="png"), stylizer.stylize(photograph, merge(styles, [1, 1])))
+
+
+@pytest.mark.parametrize("mode", ["coral", "histogram", "luminance"])
+def test_kept_colours_are_those_of_stylizer(tab, page, stylizer, tmp_path, mode):
+    photograph, painting = (save(tmp_path / f"{name}.png", 48, 64, seed)
+                            for seed, name in enumerate(("photo", "painting")))
+    opened(tab, photograph)
+    tab.set_input_files("#style-file", painting)
+    tab.wait_for_selector("[data-style^=painting][aria-pressed=true]")
+    made = make(tab, colors=mode, format="png")
+    tab.select_option("#colors", "")
+    expected = stylizer.stylize(photograph, painting, keep_colors=mode)
+    # Recolouring rounds to 8 bits before the style is encoded, and luminance rounds once more.
+    assert_near(made, expected, 2 * LIMIT)
+
+
+def test_a_region_equals_a_mask_of_stylizer(tab, page, stylizer, tmp_path):
+    photograph = save(tmp_path / "photo.png", 48, 64, 1)
+    opened(tab, photograph)
+    tab.check("[name=mode][value=regions]", force=True)
+    box = tab.locator("#surface").bounding_box()
+    tab.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.5)
+    tab.mouse.down()
+    tab.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.7)
+    tab.mouse.up()
+    found, content = read(io.BytesIO(make(tab, format="png"))), read(photograph)
+    inside, outside = np.s_[26:32, 17:21], np.s_[:, 40:]
+    assert abs(found - content)[outside].max() == 0
+    assert abs(found - content)[inside].mean() > 10
+
+
+def test_jpeg_keeps_exif_and_is_upright(tab, tmp_path):
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0112] = "Maker", 6
+    photograph = save(tmp_path / "photo.jpg", 48, 64, 1, exif=exif)
+    opened(tab, photograph)
+    for kind in "jpg", "png":
+        made = Image.open(io.BytesIO(make(tab, format=kind)))
+        assert made.size == (48, 64)  # upright: rotated by a quarter
+        assert (made.getexif()[0x010F], made.getexif()[0x0112]) == ("Maker", 1)
+
+
+def test_the_page_works_without_its_host_once_loaded(browser, page, tmp_path):
+    context = browser.new_context()
+    tab = context.new_page()
+    with served(page[0]) as url:
+        tab.goto(url)
+        tab.wait_for_selector("html[data-ready]")
+        assert tab.evaluate("crossOriginIsolated")  # so that WebAssembly may use threads
+    tab.reload()  # from the service worker, as nobody serves it any more
+    tab.wait_for_selector("html[data-ready]")
+    opened(tab, save(tmp_path / "photo.png", 40, 56, 1))
+    assert make(tab).startswith(b"\xff\xd8")
+    context.close()
+
+
+def test_what_is_no_picture_is_refused_in_words(tab, tmp_path):
+    (tmp_path / "song.mp3").write_bytes(b"ID3")
+    tab.set_input_files("#photo-file", tmp_path / "song.mp3")
+    tab.wait_for_selector("#message-text:text('song.mp3 is not a picture')")
+
+
+def test_what_a_browser_cannot_do_is_hidden(tab, page, tmp_path):
+    opened(tab, save(tmp_path / "photo.png", 40, 56, 1))
+    assert not tab.is_visible("#quality") and tab.is_visible("#strokes")
+    assert not (page[0] / "engine_server.js").exists()
+
+
+def test_its_policy_allows_nothing_from_elsewhere(page):
+    index = (page[0] / "index.html").read_text()
+    assert "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'" in index
+
+
+def test_a_folder_with_other_files_is_not_replaced(page, tmp_path):
+    (tmp_path / "diary.txt").write_text("")
+    with pytest.raises(OptionError, match="holds other files"):
+        static.write(tmp_path)
+    version = json.loads((page[0] / "models" / "networks.json").read_text())
+    assert version["channels"] == 384
+
+
+def test_the_lock_of_packages_names_no_registry():
+    lock = json.loads((ROOT / "web" / "package-lock.json").read_text())
+    assert not [name for name, about in lock["packages"].items() if "resolved" in about]
