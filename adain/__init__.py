@@ -21,12 +21,15 @@ _LAZY = {"Stylizer": "adain.transfer.stylizer", "ChannelStats": "adain.networks.
          "train_style": "adain.methods.johnson.training",
          "StyleNetwork": "adain.methods.johnson.network",
          "GatysConfig": "adain.methods.gatys.config", "optimise": "adain.methods.gatys.method"}
+# Classes of a framework, which help() must not start: not in __all__.
+_LAZY_OF_KERAS = {"RandomStyle": "adain.transfer.random_style"}
 __all__ = ["AdaINError", "ImageError", "OptionError", "WeightsError", "__version__", *_LAZY]
 
 
 def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return getattr(import_module(_LAZY[name]), name)
+    found = _LAZY.get(name) or _LAZY_OF_KERAS.get(name)
+    if found is not None:
+        return getattr(import_module(found), name)
     raise AttributeError(f"module 'adain' has no attribute '{name}'")
 
 

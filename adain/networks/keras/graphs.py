@@ -55,7 +55,7 @@ class Graphs:
     """
 
     def __init__(self, networks: Networks, policy: str) -> None:
-        self._model = StyleTransfer.from_networks(networks, dtype=policy)
+        self.model = StyleTransfer.from_networks(networks, dtype=policy)
         self._layers = networks.adain_layers
         self._cuts = np.cumsum(networks.widths)[:-1].tolist()
 
@@ -79,7 +79,7 @@ class Graphs:
         restyled = [adain(level, ChannelStats(*ours), ChannelStats(*theirs))
                     for level, ours, theirs in zip(features, self._each(content),
                                                    self._each(target))]
-        return self._model.decoder(restyled), content
+        return self.model.decoder(restyled), content
 
     def transfer_integers(self, images: Tensor, mean: Tensor, std: Tensor,
                           alphas: Tensor) -> Tensor:
@@ -98,10 +98,10 @@ class Graphs:
                                                self._split(scales), self._split(shifts)):
             shares = _shrink(ops.transpose(regions, (1, 2, 0))[None], scale(name))
             restyled.append(level * ops.matmul(shares, factor) + ops.matmul(shares, offset))
-        return self._model.decoder(restyled)
+        return self.model.decoder(restyled)
 
     def _encode(self, images: Tensor) -> list[Tensor]:
-        return [ops.cast(level, "float32") for level in self._model.encoder(images)]
+        return [ops.cast(level, "float32") for level in self.model.encoder(images)]
 
     def _split(self, table: Tensor) -> list[Tensor]:
         """Return (..., channels of all AdaIN layers) cut into one of each layer."""
