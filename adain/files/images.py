@@ -31,6 +31,8 @@ __all__ = ["FORMATS", "JPEG_QUALITY", "MAX_PIXELS", "NO_LIMIT", "READ_SUFFIXES",
            "fill_transparent", "open_picture", "read", "resize", "resize_shorter_side",
            "shape_of_shorter_side", "to_array", "writable_format", "write"]
 
+_BAND_ROWS = 64  # even: as floats a picture takes four times the memory
+
 
 def read(source: str | Path | BinaryIO, shorter_side: int | None = None,
          max_pixels: int = MAX_PIXELS) -> np.ndarray:
@@ -63,39 +65,57 @@ def fill_transparent(rgb: np.ndarray, opacity: np.ndarray | None) -> np.ndarray:
     """
     if opacity is None or opacity.min(initial=255) > 0 or not opacity.any():
         return rgb
-    import cv2
-
     rows, columns = opacity.shape
     colours = np.empty(((rows + 1) // 2, (columns + 1) // 2, 3), np.float32)
     weight = np.empty(colours.shape[:2], np.float32)
-    for top in range(0, rows, 256):  # in bands: as floats a picture takes four times the memory
-        band, half = opacity[top:top + 256].astype(np.float32), slice(top // 2, top // 2 + 128)
-        colours[half] = _halve(rgb[top:top + 256] * band[..., None])
+    for top in range(0, rows, _BAND_ROWS):
+        band = opacity[top:top + _BAND_ROWS].astype(np.float32)
+        half = slice(top // 2, (top + _BAND_ROWS) // 2)
+        colours[half] = _halve(rgb[top:top + _BAND_ROWS] * band[..., None])
         weight[half] = _halve(band)
-    nearby = np.rint(_fill(colours, weight)).astype(np.uint8)
+    _fill(colours, weight)
+    nearby = np.rint(colours, out=colours).astype(np.uint8)
+    del colours, weight
     filled = rgb.copy()
-    np.copyto(filled, cv2.resize(nearby, (columns, rows)), where=opacity[..., None] == 0)
+    _replace(filled, opacity == 0, nearby)
     return filled
 
 
-def _fill(colours: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Return float32 colours for every pixel from colours that are premultiplied by the weight."""
+def _fill(colours: np.ndarray, weight: np.ndarray) -> None:
+    """Make of float32 colours that are premultiplied by the weight colours for every pixel."""
+    empty = weight == 0
+    if empty.any():
+        coarse, coarse_weight = _halve(colours), _halve(weight)
+        _fill(coarse, coarse_weight)
+        _replace(colours, empty, coarse)
+    np.divide(colours, weight[..., None], out=colours, where=~empty[..., None])
+
+
+def _replace(picture: np.ndarray, where: np.ndarray, half: np.ndarray) -> None:
+    """Replace pixels of a picture by those of one of half its size (rounded up), interpolated."""
     import cv2
 
-    means = colours / np.where(weight > 0, weight, 1)[..., None]
-    if not weight.all():
-        coarse = _fill(_halve(colours), _halve(weight))
-        np.copyto(means, cv2.resize(coarse, weight.shape[::-1]), where=weight[..., None] == 0)
-    return means
+    for top in range(0, len(half), _BAND_ROWS):
+        start, stop = max(top - 1, 0), min(top + _BAND_ROWS, len(half))
+        band = cv2.resize(half[start:stop + 1], None, fx=2, fy=2)[2 * (top - start):]
+        place = picture[2 * top:2 * stop]
+        rows, columns = place.shape[:2]
+        np.copyto(place, band[:rows, :columns], where=where[2 * top:2 * stop, :, None])
 
 
 def _halve(array: np.ndarray) -> np.ndarray:
     """Return the means of 2 x 2 pixels; an odd last row or column counts twice."""
     import cv2
 
-    rows, columns = array.shape[:2]
-    array = cv2.copyMakeBorder(array, 0, rows % 2, 0, columns % 2, cv2.BORDER_REPLICATE)
-    return cv2.resize(array, ((columns + 1) // 2, (rows + 1) // 2), interpolation=cv2.INTER_AREA)
+    rows, columns = ((length + 1) // 2 for length in array.shape[:2])
+    halved = np.empty((rows, columns, *array.shape[2:]), np.float32)
+    for top in range(0, rows, _BAND_ROWS):
+        band = array[2 * top:2 * (top + _BAND_ROWS)]
+        band = cv2.copyMakeBorder(band, 0, len(band) % 2, 0, array.shape[1] % 2,
+                                  cv2.BORDER_REPLICATE)
+        halved[top:top + _BAND_ROWS] = cv2.resize(band, (columns, len(band) // 2),
+                                                  interpolation=cv2.INTER_AREA)
+    return halved
 
 
 def resize(image: np.ndarray, rows: int, columns: int) -> np.ndarray:
