@@ -9,6 +9,7 @@ import sys
 # The subcommands of `adain`, each a module of adain.commands with a parser() and a main().
 COMMANDS = {
     "stylize": "repaint pictures and videos in the style of paintings",
+    "dataset": "stylize whole data sets",
     "styles": "encode many paintings once, for data sets",
     "train": "train networks on photographs and paintings",
     "prepare": "shrink a collection of pictures once, for training",

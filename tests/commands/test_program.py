@@ -18,6 +18,7 @@ WRONG = {  # what each command refuses before it computes anything
     "stylize": ["--content-path", "none", "--style-path", "none"],
     "train": ["--content-path", "none", "--style-path", "none", "--batch-size", "0"],
     "prepare": ["none", "target"],
+    "dataset": ["--content-path", "none", "--style-path", "none", "--out-path", "out"],
     "styles": ["none", "bank.npz"],
     "report": ["none", "--columns", "1"],
     "pack": ["none", "network.txt"],

@@ -27,6 +27,11 @@ class FolderWriter:
         self.root = local(root)
         self._system = file_system(self.root) if is_url(self.root) else None
 
+    @property
+    def is_remote(self) -> bool:
+        """Whether the folder is behind a URL."""
+        return self._system is not None
+
     def place(self, name: str) -> str:
         """Return the path or URL of a file."""
         return join(self.root, name)

@@ -64,8 +64,7 @@ def region_mask(objects: Iterable[Any], data: bytes, shape: tuple[int, int],
 
 
 def decode_rle(segmentation: dict[str, Any]) -> np.ndarray:
-    """Return a mask of run lengths, uint8 (rows, columns) of 0 and 1; raise ValueError if it is none.
-    """
+    """Return a mask of run lengths, uint8 (rows, columns) of 0 and 1; ValueError if it is none."""
     rows, columns = map(int, segmentation["size"])
     counts = segmentation["counts"]
     if isinstance(counts, str | bytes):

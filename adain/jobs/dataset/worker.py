@@ -22,7 +22,6 @@ from adain.jobs.dataset.masks import region_mask
 from adain.jobs.dataset.styles import Styles, mixed
 from adain.jobs.pipeline import one_picture
 from adain.networks.stats import ChannelStats
-from adain.transfer import tiling
 from adain.transfer.stylizer import Stylizer
 
 
@@ -86,10 +85,11 @@ class Worker:
         """Return one result of a content."""
         try:
             with one_picture(Path(task.entry.place)):
-                rgb = self.paint([(content, mixed(self.styles, target.draw), target.draw.alpha)])[0]
-                return Made(target, self.encode(target, content, rgb))
+                style = mixed(self.styles, target.draw)
+                [rgb] = self.paint([(content, style, target.draw.alpha)])
         except AdaINError as error:
             return Made(target, None, error)
+        return self.encode(task, target, content, rgb)
 
     def load(self, task: Task, data: bytes,
              claim: Callable[[int], None] = lambda pixels: None) -> Content:
@@ -117,42 +117,41 @@ class Worker:
         if task.objects is not None:
             mask = region_mask(task.objects, data, rgb.shape[:2], config.region == "background")
         if config.content_size is not None:
-            rgb, opacity, mask = (
-                layer if layer is None else images.resize_shorter_side(layer, config.content_size)
-                for layer in (rgb, opacity, mask))
+            size = config.content_size
+            rgb = images.resize_shorter_side(rgb, size)
+            opacity, mask = (layer if layer is None else images.resize_shorter_side(layer, size)
+                             for layer in (opacity, mask))
         return Content(picture._replace(rgb=rgb, opacity=opacity), mask)
 
     def paint(self, work: Sequence[tuple[Content, ChannelStats, float]]) -> list[np.ndarray]:
         """Return stylized pictures, uint8 (rows, columns, 3), of contents, styles and strengths.
 
-        Each is what it would be alone. Those that fit into one tile are computed together.
+        Each is what it would be alone, whatever the others and the number of threads.
         """
-        found: list[np.ndarray | None] = [None] * len(work)
-        together = []
+        found: dict[int, np.ndarray] = {}
+        whole = []
         for index, (content, style, alpha) in enumerate(work):
             rgb = content.picture.rgb
-            if content.mask is not None:
-                found[index] = rgb if not content.mask.any() else self.stylizer.stylize(
-                    rgb, [style], alpha, masks=[content.mask])
-            elif self.stylizer.tile_size_for(rgb) < max(rgb.shape[:2]):
-                found[index] = self.stylizer.stylize(rgb, style, alpha)
+            if content.mask is None:
+                whole.append(index)
             else:
-                together.append(index)
-        if together:
-            made = self.stylizer.engine.transfer_batch(
-                [tiling.pad(work[index][0].picture.rgb) for index in together],
-                [work[index][1] for index in together], [work[index][2] for index in together])
-            for index, picture in zip(together, made):
-                rows, columns = work[index][0].picture.rgb.shape[:2]
-                found[index] = picture[:rows, :columns]
-        return [picture for picture in found if picture is not None]
+                found[index] = self.stylizer.stylize(
+                    rgb, [style], alpha, masks=[content.mask]) if content.mask.any() else rgb
+        contents, styles, alphas = zip(*(work[index] for index in whole)) if whole else ((),) * 3
+        found |= zip(whole, self.stylizer.stylize_batch(
+            [content.picture.rgb for content in contents], styles, alphas))
+        return [found[index] for index in range(len(work))]
 
-    def encode(self, target: Target, content: Content, rgb: np.ndarray) -> bytes:
-        """Return the bytes of a result's file; ImageError if its format cannot store it."""
-        stream = io.BytesIO()
-        images.write(stream, rgb, opacity=content.picture.opacity, exif=content.picture.exif,
-                     format=PurePosixPath(target.name).suffix[1:])
-        return stream.getvalue()
+    def encode(self, task: Task, target: Target, content: Content, rgb: np.ndarray) -> Made:
+        """Return a result as the bytes of its file, or as the error of its format."""
+        stream, picture = io.BytesIO(), content.picture
+        try:
+            with one_picture(Path(task.entry.place)):
+                images.write(stream, rgb, opacity=picture.opacity, exif=picture.exif,
+                             format=PurePosixPath(target.name).suffix[1:])
+        except AdaINError as error:
+            return Made(target, None, error)
+        return Made(target, stream.getvalue())
 
     def bytes_of(self, content: Content) -> int:
         """Return about how many bytes a content and its results take in memory."""

@@ -1,0 +1,103 @@
+"""The options of adain dataset."""
+
+from __future__ import annotations
+
+import argparse
+
+from adain.commands.options import add
+from adain.errors import OptionError
+from adain.jobs.dataset.config import DatasetConfig
+from adain.jobs.dataset.run import KINDS, SHARD_PICTURES
+from adain.jobs.dataset.tasks import Shard
+from adain.networks.architecture import DEFAULT_PRESET, PRESETS
+from adain.networks.engine import ENGINES, PRECISIONS
+from adain.transfer.stylizer import STYLE_SIZE
+
+
+def parser() -> argparse.ArgumentParser:
+    root = argparse.ArgumentParser(
+        prog="adain dataset",
+        description="Stylize a whole data set in random styles. Names, folders, annotations and "
+                    "labels stay; a run that was stopped goes on where it was.")
+    root.add_argument("--content-path", nargs="+", action="extend", required=True, metavar="PATH",
+                      help="folders (subfolders included), zip and tar files, tar files like "
+                           "shard-{000000..000146}.tar, or URLs of these")
+    root.add_argument("--style-path", nargs="+", action="extend", required=True, metavar="PATH",
+                      help="a bank written by adain styles, or pictures as for --content-path")
+    root.add_argument("--annotations", metavar="FILE",
+                      help="COCO annotations: their pictures are stylized, and written again with "
+                           "the new names and ids and the style of each picture")
+
+    style = root.add_argument_group("style")
+    add(style, DatasetConfig, "styles_per_picture")
+    add(style, DatasetConfig, "alpha", type=str, nargs=None, default="1")
+    add(style, DatasetConfig, "mix", "region", "seed")
+    style.add_argument("--style-size", type=int, default=STYLE_SIZE, metavar="PIXELS",
+                       help="shrink styles that are pictures to this shorter side (default "
+                            "%(default)s; 0: never shrink)")
+    style.add_argument("--from", dest="manifest", metavar="PATH",
+                       help="make the results that a manifest.jsonl, or a folder with the parts of "
+                            "one, lists: the same styles, strengths and settings")
+
+    content = root.add_argument_group("content")
+    add(content, DatasetConfig, "content_size", "max_pixels")
+
+    result = root.add_argument_group("results")
+    result.add_argument("--out-path", required=True, metavar="PATH",
+                        help="folder or URL for the results and manifest.jsonl, which says what "
+                             "each was made of")
+    result.add_argument("--out-kind", choices=KINDS,
+                        help="folder: a file for each result; tar: tar files, named as those of "
+                             "the contents or shard-000000.tar ... (default: tar where all "
+                             "contents are in tar files)")
+    result.add_argument("--shard-pictures", type=int, default=SHARD_PICTURES, metavar="N",
+                        help="contents of each tar file, where they come from no tar files "
+                             "(default %(default)s)")
+    add(result, DatasetConfig, "names", "format")
+    result.add_argument("--overwrite", action="store_true",
+                        help="replace existing results (default: keep them, so that running an "
+                             "interrupted command again makes only those missing)")
+
+    job = root.add_argument_group("jobs")
+    job.add_argument("--shard", default="0/1", metavar="I/N",
+                     help="do the part I, from 0 to N - 1, of the work; N jobs, on any machines, "
+                          "do all of it")
+    job.add_argument("--max-bad", type=float, default=0.1, metavar="SHARE",
+                     help="end when more than this share of the results, and at least ten, failed "
+                          "(default %(default)s)")
+
+    network = root.add_argument_group("networks")
+    network.add_argument("--model", choices=tuple(PRESETS),
+                         help=f"networks to use (default {DEFAULT_PRESET})")
+    network.add_argument("--checkpoint", metavar="PATH",
+                         help="use the networks in this folder written by train.py")
+    network.add_argument("--engine", choices=ENGINES, default=ENGINES[0],
+                         help="openvino runs on the CPU, keras on the device of its backend, e.g. "
+                              "a GPU (default %(default)s)")
+    network.add_argument("--precision", choices=PRECISIONS, default="auto",
+                         help="auto: bfloat16 where the CPU is faster with it, else float32; "
+                              "float32: results that depend least on the machine (default "
+                              "%(default)s)")
+    network.add_argument("--max-memory", type=int, metavar="MB",
+                         help="keep the process below about this much memory")
+    return root
+
+
+def shard_of(text: str) -> Shard:
+    """Return what --shard says; raise OptionError if it is no I/N."""
+    index, slash, count = text.partition("/")
+    if not (slash and index.isdecimal() and count.isdecimal()):
+        raise OptionError(f"`shard` is I/N with I from 0 to N - 1; received {text}.")
+    return Shard(int(index), int(count))
+
+
+def alpha_of(text: str) -> tuple[float, float]:
+    """Return what --alpha says: a number, or LOW:HIGH."""
+    try:
+        numbers = tuple(map(float, text.split(":")))
+    except ValueError:
+        numbers = ()
+    if len(numbers) not in (1, 2):
+        raise OptionError("`alpha` is a number from 0 to 1, or LOW:HIGH such as 0.3:1; received "
+                          f"{text}.")
+    return numbers[0], numbers[-1]
