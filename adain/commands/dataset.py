@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from adain import memory
 from adain.commands import show_log, tell_error
 from adain.commands.dataset_options import alpha_of, parser, shard_of
 from adain.commands.meter import Meter
@@ -39,6 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     root = parser()
     options = root.parse_args(arguments)
     show_log("stderr")
+    memory.share_heaps()
     started = time.perf_counter()
     shard = shard_of(options.shard)
     if not 0 <= options.max_bad <= 1:
@@ -59,9 +61,8 @@ def main(arguments: list[str] | None = None) -> int:
     check_count(config, len(styles))
     found = config.settings() | {"model": stylizer.model, "encoder": stylizer.fingerprint,
                                  "styles": styles.digest}
-    drawn = partial(draw, config, styles=len(styles))
-    if options.manifest:
-        drawn = manifest.drawn_from(Path(options.manifest), styles)
+    drawn = (manifest.drawn_from(Path(options.manifest), styles) if options.manifest
+             else partial(draw, config, styles=len(styles)))
     meter = Meter("pictures", counter(listing, config, shard))
     with stop_on_signals() as stop:
         job = Job(Worker(config, stylizer, styles), drawn, options.out_path, found, shard,

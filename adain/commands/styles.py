@@ -6,6 +6,7 @@ import argparse
 import sys
 import time
 
+from adain import memory
 from adain.commands import progress, show_log, tell_error
 from adain.errors import OptionError
 from adain.files.storage import Pictures
@@ -45,6 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Make the bank, and return 1 when some painting could not be used."""
     options = parser().parse_args(arguments)
     show_log("stderr")
+    memory.share_heaps()
     if not options.target.endswith(SUFFIX):
         raise OptionError(f"a bank is a {SUFFIX} file; received {options.target}.")
     listing = Pictures(options.source, leave_out=[options.target])

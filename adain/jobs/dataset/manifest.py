@@ -10,6 +10,7 @@ Of several lines about one result the last one counts.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -21,7 +22,7 @@ import numpy as np
 from adain import __version__
 from adain.errors import AdaINError, OptionError
 from adain.files.atomic import append
-from adain.files.storage import FolderWriter
+from adain.files.storage import Entry, FolderWriter, read
 from adain.jobs.dataset.config import DatasetConfig
 from adain.jobs.dataset.draws import Draw
 from adain.jobs.dataset.styles import Styles
@@ -110,27 +111,26 @@ class Manifest:
         self._path = Path(folder.place(name)) if not folder.is_remote else None
         if self._path is None:
             while folder.has(self._part_name()) and not overwrite:
+                self._read(io.BytesIO(read(Entry(folder.root, self._part_name()))), settings)
                 self._part += 1
             return
         if overwrite:
             self._path.unlink(missing_ok=True)
         if self._path.is_file() and self._path.stat().st_size:
-            self._read(self._path, settings)
+            with open(self._path, "r+b") as file:
+                self._read(file, settings)
+                file.seek(-1, os.SEEK_END)
+                if file.read(1) != b"\n":  # cut by kill -9
+                    file.write(b"\n")
         else:
             append(self._path, self._header.encode())
 
-    def _read(self, path: Path, settings: dict[str, Any]) -> None:
-        end = 0
-        with open(path, "rb") as file:
-            for _, line in read_lines(file):
-                if "settings" in line:
-                    check_settings(line["settings"], settings, str(path.parent))
-                elif line.get("status") == DONE:
-                    self.known.add(str(line.get("result")))
-            end = file.tell()
-            file.seek(max(0, end - 1))
-            if file.read(1) != b"\n":  # cut by kill -9
-                append(path, b"\n")
+    def _read(self, file: BinaryIO, settings: dict[str, Any]) -> None:
+        for _, line in read_lines(file):
+            if "settings" in line:
+                check_settings(line["settings"], settings, self._folder.root)
+            elif line.get("status") == DONE:
+                self.known.add(str(line.get("result")))
 
     def _part_name(self) -> str:
         stem, ending = os.path.splitext(self._name)

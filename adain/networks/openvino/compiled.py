@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import cached_property
@@ -30,7 +31,23 @@ _KEPT_OPERATIONS = "200"
 # In OpenVINO's errors when memory is short: "bad_alloc", "can't alloc", "Failed to allocate ...";
 # and when there is none for the stack of a new thread, the second by Python.
 _SHORT = ("alloc", "Resource temporarily unavailable", "can't start new thread")
+_first_run, _has_run = threading.Lock(), False
 _HINTS = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}
+
+
+def _alone_at_first(run: Callable[[], list[np.ndarray]]) -> list[np.ndarray]:
+    """Return run(); the first call of the process is alone.
+
+    In their first call OpenVINO's bindings fill static tables, which takes Python's lock: two
+    threads that do so at once can wait for each other for ever.
+    """
+    global _has_run
+    if _has_run:
+        return run()
+    with _first_run:
+        outputs = run()
+    _has_run = True
+    return outputs
 
 
 class CompiledGraph:
@@ -99,12 +116,15 @@ class CompiledGraph:
         with self._memory_errors():
             if self._damaged:
                 raise MemoryError(self._damaged)
-            infer = self._infer or self._compiled
-            outputs = list(infer(list(inputs), share_inputs=True, share_outputs=True).values())
+            outputs = _alone_at_first(lambda: self._run(inputs))
             if any(not output.size or output.flat[0] == _MARK for output in outputs):
                 raise MemoryError("OpenVINO gave no result")
         self._outputs = outputs
         return outputs
+
+    def _run(self, inputs: Sequence[np.ndarray | np.float32]) -> list[np.ndarray]:
+        infer = self._infer or self._compiled
+        return list(infer(list(inputs), share_inputs=True, share_outputs=True).values())
 
     def twin(self) -> CompiledGraph:
         """Return the same network with outputs of its own, for another thread to call."""
