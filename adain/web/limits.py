@@ -22,7 +22,7 @@ class Limits:
         images.MAX_PIXELS, "refuse photographs, paintings and results with more pixels", minimum=1,
         metavar="N")
     max_seconds: float = option(
-        7200.0, "end the computation of a picture that takes longer", above=0, metavar="SECONDS")
+        7200, "end the computation of a picture that takes longer", above=0, metavar="SECONDS")
     body_bytes: int = 512_000_000
     kept_bytes: int = 2_000_000_000
     kept_pictures: int = 64

@@ -23,7 +23,7 @@ from adain.transfer import color, tiling
 from adain.transfer.stylizer import Stylizer
 from adain.web.limits import TooLargeError
 from adain.web.settings import FORMATS, Settings
-from adain.web.store import Result, Source, Spool
+from adain.web.store import PREVIEW_SIZE, Result, Source, Spool, largest_screen_size
 
 PREVIEW_QUALITY = 90  # of JPEG
 _KEPT_STYLES = 256  # a few kB each
@@ -77,10 +77,10 @@ class Painter:
 
     def preview(self, order: Order, stop: StopRequest) -> bytes:
         """Return a JPEG of the content at the size of a screen in the styles."""
-        size = order.settings.preview or min(order.content.screen.shape[:2])
-        rgb = order.content.screen
-        if min(rgb.shape[:2]) > size:
-            rgb = images.resize_shorter_side(rgb, size)
+        screen = order.content.screen
+        rows, columns = order.content.shape
+        size = min(order.settings.preview or PREVIEW_SIZE, largest_screen_size(rows, columns))
+        rgb = images.resize_shorter_side(screen, size)
         settings = replace(order.settings, refine=0)
         painted = self._paint(rgb, f"{order.content.id} {size}", replace(order, settings=settings),
                               iter, stop)

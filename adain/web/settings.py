@@ -34,8 +34,8 @@ class Settings:
     refine: int = _as_recipe("refine", maximum=500)
     format: str = option("jpg", "of the result", choices=tuple(FORMATS))
     preview: int | None = option(
-        None, "answer soon with a small JPEG of this shorter side, without `refine`", minimum=16,
-        maximum=PREVIEW_SIZE, metavar="PIXELS")
+        None, "answer soon with a JPEG of this shorter side, without `refine` and `content_size`",
+        minimum=16, maximum=PREVIEW_SIZE, metavar="PIXELS")
 
     def __post_init__(self) -> None:
         check(self)

@@ -98,7 +98,8 @@ class Source:
     def screen(self) -> np.ndarray:
         """The picture at the size of a screen: uint8 (rows, columns, 3)."""
         rgb = self.read(PREVIEW_SIZE).rgb
-        return images.resize_shorter_side(rgb, screen_size(*rgb.shape[:2]))
+        size = min(*rgb.shape[:2], largest_screen_size(*rgb.shape[:2]))
+        return images.resize_shorter_side(rgb, size)
 
     @cached_property
     def shape(self) -> tuple[int, int]:
@@ -112,10 +113,10 @@ class _Named(io.BytesIO):
     name = "picture"
 
 
-def screen_size(rows: int, columns: int) -> int:
-    """Return the shorter side of a picture's preview, which never enlarges it."""
+def largest_screen_size(rows: int, columns: int) -> int:
+    """Return the shorter side of the largest preview of a picture with these proportions."""
     shorter, longer = sorted((rows, columns))
-    return max(1, min(PREVIEW_SIZE, shorter, int((PREVIEW_PIXELS * shorter / longer) ** 0.5)))
+    return max(1, min(PREVIEW_SIZE, int((PREVIEW_PIXELS * shorter / longer) ** 0.5)))
 
 
 @dataclass(frozen=True)

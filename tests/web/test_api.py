@@ -140,6 +140,9 @@ def test_a_preview_is_a_small_jpeg(client):
     answer = stylize(client, {"content": photo}, preview="320", refine="40", content_size="9000")
     assert answer.headers["content-type"] == "image/jpeg"
     assert decoded(answer).shape == (320, 366, 3)
+    assert decoded(stylize(client, preview="96")).shape == (96, 128, 3)
+    panorama = stylize(client, {"content": ("wide.png", encoded(20, 2000))}, preview="640")
+    assert decoded(panorama).shape == (78, 7800, 3)
 
 
 def test_styles_and_samples_are_listed_with_their_pictures(client):

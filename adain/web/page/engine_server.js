@@ -18,7 +18,8 @@
 //   engine.samples()          -> Style[]: photographs to try it with; [] for none
 //   engine.openContent(file, {signal})    -> Content; file: a File, or one of samples()
 //   engine.encodeStyle(file, {signal})    -> Style; file: a File with a painting
-//   engine.preview(content, recipe, {size, signal}) -> Blob, a picture whose shorter side is `size`
+//   engine.preview(content, recipe, {size, signal}) -> Blob
+//     size: its shorter side in pixels, previewSize at most; the photograph may be smaller than it
 //   engine.full(content, recipe, {signal, onProgress}) -> Finished
 //     onProgress({ahead})     so many pictures are computed before it
 //     onProgress({share})     how much of it is done, 0 to 1

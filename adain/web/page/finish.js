@@ -8,8 +8,8 @@ const QUALITY = { 15: "fine: 15 refinements", 40: "finest: 40 refinements" };
 const FORMATS = { jpg: "JPEG", png: "PNG" };
 const LARGEST_SHOWN = 40e6; // pixels of a finished picture that the page shows, too
 
-/** changed: is called when the finished picture would be another one, its preview would not. */
-export function createFinish(engine, state, viewer, messages, recipe, changed) {
+/** change: is called when the finished picture would be another one. */
+export function createFinish(engine, state, viewer, messages, recipe, change) {
   const can = engine.capabilities;
   const size = element("size");
   const other = element("other");
@@ -24,10 +24,7 @@ export function createFinish(engine, state, viewer, messages, recipe, changed) {
   size.addEventListener("change", () => {
     element("other-row").hidden = size.value !== "other";
   });
-  [size, other, quality, format].forEach((input) => input.addEventListener("change", () => {
-    forget();
-    changed();
-  }));
+  [size, other, quality, format].forEach((input) => input.addEventListener("change", change));
 
   /** Return the sides of the result in pixels, as [width, height]. */
   function sides() {

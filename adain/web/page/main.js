@@ -17,7 +17,7 @@ async function start() {
   const viewer = createViewer();
   const styles = createStyles(engine, viewer, messages, change);
   const controls = createControls(engine, change);
-  const finish = createFinish(engine, state, viewer, messages, recipe, () => hint());
+  const finish = createFinish(engine, state, viewer, messages, recipe, change);
   const preview = createPreview(engine, state, viewer, messages, recipe);
 
   async function recipe() {

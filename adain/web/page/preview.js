@@ -10,10 +10,15 @@ export function createPreview(engine, state, viewer, messages, recipe) {
   let controller = null; // of a sharp preview that may be given up
   let duration = 0; // of the last sharp one, in milliseconds
 
-  async function fetchOne(asked, size, signal) {
+  /** Show a preview of this size, if it is still of the photograph; return how long it took. */
+  async function show(content, asked, size, signal) {
     const started = performance.now();
-    const blob = await engine.preview(state.content, asked, { size, signal });
-    return { blob, took: performance.now() - started };
+    const blob = await engine.preview(content, asked, { size, signal });
+    const took = performance.now() - started;
+    if (content === state.content) {
+      await viewer.show(blob);
+    }
+    return took;
   }
 
   async function run() {
@@ -29,10 +34,13 @@ export function createPreview(engine, state, viewer, messages, recipe) {
         viewer.badge(asked.hint ?? "");
         continue;
       }
-      if (duration > SOON) {
-        const size = Math.round(previewSize * Math.sqrt((0.6 * SOON) / duration));
-        const draft = await fetchOne(asked, Math.max(SMALLEST, Math.min(size, previewSize / 2)));
-        await viewer.show(draft.blob);
+      // As large as the full picture, if that is small: strokes have the size that they get there.
+      const { content } = state;
+      const size = Math.min(previewSize,
+        asked.contentSize ?? Math.min(content.width, content.height));
+      if (duration > SOON && size > SMALLEST) {
+        const fast = Math.round(size * Math.sqrt((0.6 * SOON) / duration));
+        await show(content, asked, Math.max(SMALLEST, Math.min(fast, Math.round(size / 2))));
         if (version !== wanted) {
           continue;
         }
@@ -40,11 +48,7 @@ export function createPreview(engine, state, viewer, messages, recipe) {
       controller = new AbortController();
       const timer = setTimeout(() => viewer.busy("Painting …"), 2 * SOON);
       try {
-        const sharp = await fetchOne(asked, previewSize, controller.signal);
-        duration = sharp.took;
-        if (version === wanted) {
-          await viewer.show(sharp.blob);
-        }
+        duration = await show(content, asked, size, controller.signal);
       } finally {
         clearTimeout(timer);
         controller = null;
@@ -59,7 +63,9 @@ export function createPreview(engine, state, viewer, messages, recipe) {
       if (!state.content) {
         return;
       }
-      controller?.abort();
+      if (duration > SOON) {
+        controller?.abort(); // a fast one is shown: else none would be while a slider moves
+      }
       if (running) {
         return;
       }
