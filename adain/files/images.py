@@ -120,10 +120,10 @@ def _halve(array: np.ndarray) -> np.ndarray:
 
 def resize(image: np.ndarray, rows: int, columns: int) -> np.ndarray:
     """Resize a picture: area means when it shrinks (no aliasing), cubic when it is enlarged."""
-    import cv2
-
     if image.shape[:2] == (rows, columns):
         return image
+    import cv2  # 0.1 s and 100 MB of address space: only where something is resized
+
     shrinks = rows <= image.shape[0] and columns <= image.shape[1]
     return cv2.resize(image, (columns, rows),
                       interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)

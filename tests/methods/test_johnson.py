@@ -85,7 +85,7 @@ def test_a_run_is_validated_and_has_history_and_a_report(runs):
     for values in losses.values():
         assert values["loss"] == pytest.approx(values["content"] + CONFIG.style_weight
                                                * values["style"])
-    assert lines[-1].startswith("lowest validation loss:")
+    assert lines[-1].startswith("lowest loss on pictures that it was not trained on:")
     preview = images.read(runs / "validated" / "previews" / "step_0000003.jpg")
     assert preview.shape == (4 * 32, 3 * 32, 3)  # content | style | stylized
     text = report.write(runs / "validated").read_text()
