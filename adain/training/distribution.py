@@ -1,7 +1,8 @@
 """Training on several GPUs, or several machines that TF_CONFIG names: tf.distribute.
 
-A step is the same as on one device: every replica has an equal part of the batch, and the
-gradients are added up.
+On JAX, several devices of one machine: keras.distribution. A step is the same as on one device:
+every device has an equal part of the batch. TensorFlow's replicas divide their losses, and their
+gradients are added up; on JAX all devices compute one program.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from adain.errors import AdaINError, OptionError
 
 
 def choose() -> Any | None:
-    """Return a tf.distribute.Strategy, or None where there is one device on one machine.
+    """Return a tf.distribute.Strategy, or on JAX a keras.distribution.DataParallel.
 
-    Call it before anything else uses TensorFlow: with TF_CONFIG it waits for the other workers.
+    None where there is one device on one machine. Call it before anything else uses TensorFlow: with TF_CONFIG it waits for the other workers.
     """
     import keras
 
@@ -26,7 +27,8 @@ def choose() -> Any | None:
     if keras.backend.backend() != "tensorflow":
         if workers > 1:
             raise OptionError("TF_CONFIG needs KERAS_BACKEND=tensorflow.")
-        return None
+        devices = keras.distribution.list_devices() if keras.backend.backend() == "jax" else []
+        return keras.distribution.DataParallel(devices=devices) if len(devices) > 1 else None
     import tensorflow as tf
 
     if workers > 1:
@@ -60,9 +62,28 @@ def is_first() -> bool:
 
 def check_batch(strategy: Any, batch_size: int) -> None:
     """Raise OptionError unless every replica gets an equal part of a batch."""
-    if strategy is not None and batch_size % strategy.num_replicas_in_sync:
-        raise OptionError(f"`batch_size` must be a multiple of the {strategy.num_replicas_in_sync} "
-                          f"devices that share it; received {batch_size}.")
+    devices = device_count(strategy)
+    if batch_size % devices:
+        raise OptionError(f"`batch_size` must be a multiple of the {devices} devices that share "
+                          f"it; received {batch_size}.")
+
+
+def device_count(strategy: Any) -> int:
+    """Return how many devices share a batch."""
+    if strategy is None:
+        return 1
+    return int(strategy.num_model_replicas if _is_jax(strategy) else strategy.num_replicas_in_sync)
+
+
+def replica_count(strategy: Any) -> int:
+    """Return among how many replicas a loss is divided."""
+    return 1 if strategy is None or _is_jax(strategy) else int(strategy.num_replicas_in_sync)
+
+
+def _is_jax(strategy: Any) -> bool:
+    import keras
+
+    return isinstance(strategy, keras.distribution.DataParallel)
 
 
 def scope(strategy: Any) -> Any:
@@ -70,9 +91,14 @@ def scope(strategy: Any) -> Any:
     return nullcontext() if strategy is None else strategy.scope()
 
 
+def active(strategy: Any) -> Any:
+    """Return the context in which all else of a run happens."""
+    return strategy.scope() if strategy is not None and _is_jax(strategy) else nullcontext()
+
+
 def distributed(strategy: Any, batches: Any, first_step: int, last_step: int) -> Any:
     """Return what fit() is fed with: on each worker its part of the batches of these steps."""
-    if strategy is None:
+    if strategy is None or _is_jax(strategy):
         return batches(first_step, last_step)
     return strategy.distribute_datasets_from_function(
         lambda context: batches(first_step, last_step, context))

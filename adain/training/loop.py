@@ -102,7 +102,7 @@ def fit(method: Method, config: TrainConfig, batches: Batches, watch: Watch, fol
     folder = Path(folder)
     distribution.check_batch(strategy, config.batch_size)
     with (locked(folder) if distribution.is_first() else nullcontext(),
-          stop_on_signals(stop) as stop):
+          stop_on_signals(stop) as stop, distribution.active(strategy)):
         return _fit(method, config, batches, watch, folder, Path(log_path or folder / "logs"),
                     strategy, allow_changes, stop)
 
@@ -121,7 +121,8 @@ def _fit(method: Method, config: TrainConfig, batches: Batches, watch: Watch, fo
     if not resumed:
         method.initialize(model, batches)
     if strategy is not None:
-        model.replicas, model.workers = strategy.num_replicas_in_sync, distribution.worker_count()
+        model.replicas = distribution.replica_count(strategy)
+        model.workers = distribution.worker_count()
     first_step = resumed.step if resumed else 0
     if first_step >= config.max_iter:
         logger.info("%s is already at step %d of %d: nothing to do.", folder, first_step,

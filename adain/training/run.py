@@ -102,7 +102,7 @@ def train(config: TrainConfig, content_path: str | Path, style_path: str | Path,
     logger.info("trains %s on %s: %d photographs, %d paintings, %s%d pairs of %d x %d a step",
                 config.model, framework.describe(config), len(source.content.files),
                 len(source.style.files),
-                f"{strategy.num_replicas_in_sync} devices share " if strategy else "",
+                f"{distribution.device_count(strategy)} devices share " if strategy else "",
                 config.effective_batch_size, config.crop_size, config.crop_size)
     everything = [source, source.held_out] if source.held_out else [source]
     pictures = {name: describe_pictures(path, [

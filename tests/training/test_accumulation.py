@@ -43,12 +43,30 @@ def test_steps_in_parts_and_averages_are_those_computed_by_hand(tmp_path):
     check_toy_by_hand(tmp_path)
 
 
-def test_on_jax_too(tmp_path):
+@pytest.mark.parametrize("devices", [pytest.param(1, marks=pytest.mark.slow), 2])
+def test_on_jax_too_and_there_on_several_devices(tmp_path, devices):
     pytest.importorskip("jax")
     subprocess.run([sys.executable, "tests/training/toy.py", tmp_path, "2", "0.75", "0,2,4,10",
                     "8,8,8,16"], cwd=ROOT, check=True, env={
                         **os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": str(ROOT),
-                        "JAX_PLATFORMS": "cpu"})
+                        "JAX_PLATFORMS": "cpu",
+                        "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"})
+    check_toy_by_hand(tmp_path)
+
+
+def test_on_two_replicas_of_tensorflow_too(tmp_path):
+    code = (
+        "import sys; sys.path[:0] = ['tests', 'tests/training']\n"
+        "import tensorflow as tf\n"
+        "tf.config.set_logical_device_configuration(tf.config.list_physical_devices('CPU')[0],\n"
+        "    [tf.config.LogicalDeviceConfiguration()] * 2)\n"
+        "import toy, test_accumulation\n"
+        "strategy = tf.distribute.MirroredStrategy(['CPU:0', 'CPU:1'])\n"
+        "for count in (1, 2):\n"
+        "    toy.train(sys.argv[1], test_accumulation.BATCHES[:count], strategy, batch_size=2,\n"
+        "              accumulate=2, ema=0.75)\n")
+    subprocess.run([sys.executable, "-c", code, tmp_path], cwd=ROOT, check=True,
+                   env={**os.environ, "PYTHONPATH": str(ROOT)})
     check_toy_by_hand(tmp_path)
 
 

@@ -127,6 +127,24 @@ def test_two_devices_train_as_one(folders):
 
 
 @pytest.mark.slow
+def test_two_devices_of_jax_train_as_one(folders):
+    pytest.importorskip("jax")
+    for count, name in ((1, "one"), (2, "two")):
+        done = subprocess.run(
+            [sys.executable, "-m", "adain", "train", "--model", "compact", "--content-path",
+             folders / "content", "--style-path", folders / "style", "--checkpoint",
+             folders / name, "--batch-size", "2", "--accumulate", "2", "--ema", "0.5",
+             "--image-size", "16", "--crop-size", "16", "--max-iter", "4", "--save-iter", "2",
+             "--validation-split", "0.5", "--precision", "float32", "--reconstruction-iter", "1"],
+            cwd=ROOT, capture_output=True, text=True, env={
+                **os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu",
+                "XLA_FLAGS": f"--xla_force_host_platform_device_count={count}"})
+        assert "done:" in done.stdout, done.stderr
+        assert ("2 devices share 4 pairs" in done.stdout) == (count == 2)
+    assert_same(folders / "one", folders / "two")
+
+
+@pytest.mark.slow
 def test_two_workers_train_as_one(folders):
     text = finish(start(folders, "one"), *(start(folders, "two", tf_config=each)
                                            for each in cluster()))

@@ -2,13 +2,12 @@
 
     KERAS_BACKEND=jax python tests/training/toy.py FOLDER ACCUMULATE EMA ITEM,ITEM... ...
 
-Prints the recorded losses after each step, one for each batch of items. The loss is the mean
+takes one step for each batch of four items, on all devices. The loss is the mean
 square of the number's distance to the items, half of it the rate of descent: so the number becomes
 the mean of the batch at every step.
 """
 
 import json
-import logging
 import sys
 from pathlib import Path
 
@@ -17,7 +16,7 @@ import numpy as np
 from keras import ops
 
 from adain.networks import checkpoint
-from adain.training import accumulation, loop
+from adain.training import accumulation, distribution, loop
 from adain.training.config import TrainConfig
 from adain.training.model import RecordedModel
 from adain.training.watch import Watch
@@ -91,8 +90,8 @@ def train_phase(config, folder, batches, continue_from=None, stop=None, strategy
             return ((batch,) for batch in items)
         import tensorflow as tf
 
-        count = strategy.num_replicas_in_sync if strategy else 1
-        return tf.data.Dataset.from_tensor_slices(items).unbatch().batch(len(items[0]) // count)
+        size = len(items[0]) // distribution.device_count(strategy)
+        return tf.data.Dataset.from_tensor_slices(items).unbatch().batch(size)
 
     return loop.fit(Method(config, continue_from), config, feed,
                     Watch(np.zeros((8, 8, 3), np.uint8)), folder, strategy=strategy, stop=stop,
@@ -106,6 +105,5 @@ def history(folder):
 
 if __name__ == "__main__":
     folder, parts, ema, *batches = sys.argv[1:]
-    logging.getLogger("adain").setLevel(logging.INFO)
     train(folder, [list(map(float, batch.split(","))) for batch in batches],
-          accumulate=int(parts), ema=float(ema), batch_size=4 // int(parts))
+          strategy=distribution.choose(), accumulate=int(parts), ema=float(ema), batch_size=4 // int(parts))
