@@ -32,7 +32,7 @@ pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 @pytest.fixture
 def checkout(tmp_path, monkeypatch):
     """A folder that looks like a checkout, with a few tiny pictures of each kind."""
-    for name in ("train.py", "stylize.py", "examples"):
+    for name in ("train.py", "stylize.py", "examples", "recipes"):
         (tmp_path / name).symlink_to(ROOT / name)
     for folder, names in (("inputs", ("cat", "coffee", "dandelions")),
                           ("styles", ("flow_field", "mosaic", "woodcut_waves")),
@@ -121,7 +121,7 @@ def test_options_named_in_the_pages_exist(capsys):
     for name, *arguments in [*([name] for name in COMMANDS), ["train", "--method", "johnson"]]:
         with pytest.raises(SystemExit):
             importlib.import_module(f"adain.commands.{name}").main([*arguments, "--help"])
-    known = {"--logdir", *re.findall(r"--[a-z][a-z0-9-]+", capsys.readouterr().out)}
+    known = {"--logdir", "--xla", *re.findall(r"--[a-z][a-z0-9-]+", capsys.readouterr().out)}
     for page in PAGES:
         assert set(re.findall(r"(?<!-)--[a-z][a-z0-9-]+", page.read_text())) <= known, page.name
 

@@ -21,8 +21,8 @@ class TrainConfig:
     """Everything that a run depends on; written into each checkpoint's config.json.
 
     The defaults are the paper's. `style_layer_weights`, `content_target`, `initialization`,
-    `reconstruction_iter`, `identity_share` and `style_weight_ramp` are departures from it that
-    make short runs converge sooner: see docs/training.md.
+    `reconstruction_iter`, `identity_share`, `style_weight_ramp` and `ema` are departures from it
+    that make short runs converge sooner: see docs/training.md.
     """
 
     model: str = option(DEFAULT_PRESET, "what to train", choices=tuple(PRESETS))
