@@ -19,7 +19,8 @@ from adain.errors import AdaINError, OptionError
 def choose() -> Any | None:
     """Return a tf.distribute.Strategy, or on JAX a keras.distribution.DataParallel.
 
-    None where there is one device on one machine. Call it before anything else uses TensorFlow: with TF_CONFIG it waits for the other workers.
+    None where there is one device on one machine. Call it before anything else uses TensorFlow:
+    with TF_CONFIG it waits for the other workers.
     """
     import keras
 

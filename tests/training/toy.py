@@ -2,9 +2,8 @@
 
     KERAS_BACKEND=jax python tests/training/toy.py FOLDER ACCUMULATE EMA ITEM,ITEM... ...
 
-takes one step for each batch of four items, on all devices. The loss is the mean
-square of the number's distance to the items, half of it the rate of descent: so the number becomes
-the mean of the batch at every step.
+takes one step for each batch of four items, on all devices. The loss is the mean square of the
+number's distance to the items, the rate 0.5: so each step makes the number the mean of its batch.
 """
 
 import json
@@ -106,4 +105,5 @@ def history(folder):
 if __name__ == "__main__":
     folder, parts, ema, *batches = sys.argv[1:]
     train(folder, [list(map(float, batch.split(","))) for batch in batches],
-          strategy=distribution.choose(), accumulate=int(parts), ema=float(ema), batch_size=4 // int(parts))
+          strategy=distribution.choose(), accumulate=int(parts), ema=float(ema),
+          batch_size=4 // int(parts))
