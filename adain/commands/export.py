@@ -26,7 +26,7 @@ def parser() -> argparse.ArgumentParser:
                                    "choose the format, no ending a folder with a SavedModel")
     root.add_argument("--part", choices=PARTS, metavar="PART",
                       help=f"{', '.join(PARTS)}: what it computes, see docs/export.md (default "
-                           f"{next(iter(PARTS))})")
+                           f"{PARTS[0]})")
     root.add_argument("--precision", choices=PRECISIONS, default=PRECISIONS[0],
                       help="float16 stores weights in 16 bits; int8 stores them in 8, and computes "
                            "in 8 where the format can (default %(default)s)")

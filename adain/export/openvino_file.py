@@ -96,8 +96,8 @@ class Graph:
         return self.activation(op.matmul(self.picture(shares), table, False, False))
 
 
-def write(plan: Plan, path: Path) -> None:
-    """Write a plan as path (.xml), and the weights beside it (.bin)."""
+def graph(plan: Plan) -> Any:
+    """Return an openvino.Model of a plan."""
     inputs = {}
     for value in plan.inputs:
         shape = [-1 if size is None else size for size in plan.shape(value)]
@@ -111,11 +111,16 @@ def write(plan: Plan, path: Path) -> None:
     model = openvino.Model(outputs, list(inputs.values()), plan.name)
     for name, text in plan.metadata.items():
         model.set_rt_info(text, ["adain", name])
-    openvino.save_model(model, path, compress_to_fp16=plan.precision == "float16")
+    return model
 
 
-def run(path: Path, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Compute a file's outputs with OpenVINO, in float32."""
+def write(plan: Plan, path: Path) -> None:
+    """Write a plan as path (.xml), and the weights beside it (.bin)."""
+    openvino.save_model(graph(plan), path, compress_to_fp16=plan.precision == "float16")
+
+
+def run(path: Path | Any, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Compute the outputs of a file, or of an openvino.Model, with OpenVINO, in float32."""
     model = openvino.Core().compile_model(path, "CPU", compile_options("float32"))
     found = model(dict(inputs))
     return {output.any_name: found[output].copy() for output in model.outputs}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from adain.export import openvino_file
+from adain.export.parts import part_of, program
 from adain.export.plan import Plan
 from adain.files.pixels import to_float
 from adain.methods.johnson.network import StyleNetwork
@@ -42,13 +44,38 @@ def compare(plan: Plan, run: Run, ours: Stylizer | StyleNetwork, content: np.nda
         expected = ours.stylize(content, np.float32)
         found = _stylized(run, content=to_float(content)[None])
     else:
-        encoded = ours.encode_style(style)
-        expected = ours.stylize(content, encoded, ALPHA, dtype=np.float32)
-        found = _PICTURES[plan.part.name](run, ours, content, style, encoded)
+        trial = _Trial(plan, run, ours, content, style, ours.encode_style(style))
+        expected = trial.picture(trial.encoded)
+        found = _PICTURES[plan.part.name](trial)
     difference = np.clip(expected, 0, 1) - np.clip(found, 0, 1)
     error = float(np.mean(np.square(difference, dtype=np.float64)))
     return Parity(float(np.abs(difference).max()) * 255,
                   float("inf") if error == 0 else -10 * float(np.log10(error)))
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """What a picture is made with by a file for any style; encoded: the style, here."""
+
+    plan: Plan
+    run: Run
+    ours: Stylizer
+    content: np.ndarray
+    style: np.ndarray
+    encoded: ChannelStats
+
+    def picture(self, style: ChannelStats) -> np.ndarray:
+        """Return the content in an encoded style, computed here."""
+        return self.ours.stylize(self.content, style, ALPHA, dtype=np.float32)
+
+    def features(self, tile: np.ndarray) -> dict[str, np.ndarray]:
+        """Return features that OpenVINO computes here, for parts that take them."""
+        if self.plan.networks is None:
+            raise ValueError("a network of one style has no such parts")
+        part = part_of("tile-features", self.plan.networks)
+        ours = replace(self.plan, part=part, program=program(part, self.plan.networks),
+                       precision="float32")
+        return openvino_file.run(openvino_file.graph(ours), {"tile": to_float(tile)[None]})
 
 
 def _stylized(run: Run, **inputs: np.ndarray | float) -> np.ndarray:
@@ -58,43 +85,50 @@ def _stylized(run: Run, **inputs: np.ndarray | float) -> np.ndarray:
     return made
 
 
-def _stylize(run: Run, ours: Stylizer, content: np.ndarray, style: np.ndarray,
-             encoded: ChannelStats) -> np.ndarray:
-    return _stylized(run, content=to_float(content)[None], style=to_float(style)[None],
-                     alpha=ALPHA)
+def _stylize(trial: _Trial) -> np.ndarray:
+    return _stylized(trial.run, content=to_float(trial.content)[None],
+                     style=to_float(trial.style)[None], alpha=ALPHA)
 
 
-def _style(run: Run, ours: Stylizer, content: np.ndarray, style: np.ndarray,
-           encoded: ChannelStats) -> np.ndarray:
-    found = run({"style": to_float(style)[None]})
-    stats = ChannelStats(found["style_mean"], found["style_std"])
-    return ours.stylize(content, stats, ALPHA, dtype=np.float32)
+def _style(trial: _Trial) -> np.ndarray:
+    found = trial.run({"style": to_float(trial.style)[None]})
+    return trial.picture(ChannelStats(found["style_mean"], found["style_std"]))
 
 
-def _transfer(run: Run, ours: Stylizer, content: np.ndarray, style: np.ndarray,
-              encoded: ChannelStats) -> np.ndarray:
-    return _stylized(run, content=to_float(content)[None], style_mean=encoded.mean,
-                     style_std=encoded.std, alpha=ALPHA)
+def _transfer(trial: _Trial) -> np.ndarray:
+    return _stylized(trial.run, content=to_float(trial.content)[None],
+                     style_mean=trial.encoded.mean, style_std=trial.encoded.std, alpha=ALPHA)
 
 
-def _tile_statistics(run: Run, ours: Stylizer, content: np.ndarray, style: np.ndarray,
-                     encoded: ChannelStats) -> np.ndarray:
-    found = run({"tile": to_float(style)[None],
-                 "weights": np.ones((1, *style.shape[:2]), np.float32)})
-    stats = ChannelStats(found["mean"], np.sqrt(found["variance"] + np.float32(EPSILON)))
-    return ours.stylize(content, stats, ALPHA, dtype=np.float32)
+def _tile_features(trial: _Trial) -> np.ndarray:
+    found = trial.run({"tile": to_float(trial.style)[None]})
+    levels = [found[value.name] for value in trial.plan.outputs]
+    return trial.picture(_to_stats(
+        np.concatenate([level.mean(axis=(0, 1, 2)) for level in levels]),
+        np.concatenate([level.var(axis=(0, 1, 2)) for level in levels])))
 
 
-def _tile_regions(run: Run, ours: Stylizer, content: np.ndarray, style: np.ndarray,
-                  encoded: ChannelStats) -> np.ndarray:
+def _tile_statistics(trial: _Trial) -> np.ndarray:
+    found = trial.run({**trial.features(trial.style),
+                       "weights": np.ones((1, *trial.style.shape[:2]), np.float32)})
+    return trial.picture(_to_stats(found["mean"], found["variance"]))
+
+
+def _to_stats(mean: np.ndarray, variance: np.ndarray) -> ChannelStats:
+    return ChannelStats(mean, np.sqrt(variance + np.float32(EPSILON)))
+
+
+def _tile_regions(trial: _Trial) -> np.ndarray:
     """In two regions of the same style, which overlap."""
-    own = ours.encode_style(content)
-    scale, shift = affine(own, interpolate(own, encoded, ALPHA))
-    share = np.linspace(0, 1, content.shape[1], dtype=np.float32) * np.ones(
-        (content.shape[0], 1), np.float32)
-    return _stylized(run, tile=to_float(content)[None], shares=np.stack([share, 1 - share]),
-                     scales=np.stack([scale] * 2), shifts=np.stack([shift] * 2))
+    own = trial.ours.encode_style(trial.content)
+    scale, shift = affine(own, interpolate(own, trial.encoded, ALPHA))
+    rows, columns = trial.content.shape[:2]
+    share = np.linspace(0, 1, columns, dtype=np.float32) * np.ones((rows, 1), np.float32)
+    return _stylized(trial.run, **trial.features(trial.content),
+                     shares=np.stack([share, 1 - share]), scales=np.stack([scale] * 2),
+                     shifts=np.stack([shift] * 2))
 
 
-_PICTURES = {"stylize": _stylize, "style": _style, "transfer": _transfer,
-             "tile-statistics": _tile_statistics, "tile-regions": _tile_regions}
+_PICTURES: dict[str, Callable[[_Trial], np.ndarray]] = {
+    "stylize": _stylize, "style": _style, "transfer": _transfer, "tile-features": _tile_features,
+    "tile-statistics": _tile_statistics, "tile-regions": _tile_regions}

@@ -37,7 +37,7 @@ class Value:
     """An input or an output of a file, in float32.
 
     shape: numbers, and names of what is known later: CHANNELS when the networks are, others when
-        the file is used. Rows and columns are multiples of 8, at least 16.
+        the file is used. "rows/2" is half of the rows, which are multiples of 8, at least 16.
     meaning: for the file's metadata and its readers.
     """
 
@@ -64,33 +64,42 @@ class Part:
     outputs: tuple[Value, ...]
 
 
-# The first is what is exported where nothing else is asked for.
-PARTS = {part.name: part for part in (
-    Part("stylize", (CONTENT, STYLE, ALPHA), (STYLIZED,)),
-    Part("style", (STYLE,), (MEANS, STDS)),
-    Part("transfer", (CONTENT, MEANS, STDS, ALPHA), (STYLIZED,)),
-    # Pictures in tiles and regions with styles of their own: Engine.measure(), transfer_regions().
-    Part("tile-statistics", (
-        TILE, Value("weights", (1, ROWS, COLUMNS), "how much each pixel counts, not all 0")), (
-        Value("mean", (CHANNELS,), "weighted means of the tile's features"),
-        Value("variance", (CHANNELS,), "their weighted variances"))),
-    Part("tile-regions", (
-        TILE, Value("shares", (REGIONS, ROWS, COLUMNS), "of regions in each pixel, 1 in sum"),
-        Value("scales", (REGIONS, CHANNELS), "factors of the features in each region"),
-        Value("shifts", (REGIONS, CHANNELS), "what is added to them then")), (
-        Value("stylized", PICTURE, "result, RGB about 0 to 1, not clipped"),)),
-)}
 ONE_STYLE = Part("stylize", (CONTENT,), (STYLIZED,))  # of a network of one style
+# The first is what is exported where nothing else is asked for.
+PARTS = ("stylize", "style", "transfer", "tile-features", "tile-statistics", "tile-regions")
+
+
+def part_of(name: str, networks: Networks) -> Part:
+    """Return one of PARTS for networks for any style."""
+    features = tuple(Value(layer, (1, f"{ROWS}/{scale(layer)}", f"{COLUMNS}/{scale(layer)}", width),
+                           "features of a tile")
+                     for layer, width in zip(networks.adain_layers, networks.widths))
+    weights = Value("weights", (1, ROWS, COLUMNS), "how much each pixel counts, not all 0")
+    shares = Value("shares", (REGIONS, ROWS, COLUMNS), "of regions in each pixel, 1 in sum")
+    tables = (Value("scales", (REGIONS, CHANNELS), "factors of the features in each region"),
+              Value("shifts", (REGIONS, CHANNELS), "what is added to them then"))
+    return {
+        "stylize": Part(name, (CONTENT, STYLE, ALPHA), (STYLIZED,)),
+        "style": Part(name, (STYLE,), (MEANS, STDS)),
+        "transfer": Part(name, (CONTENT, MEANS, STDS, ALPHA), (STYLIZED,)),
+        # For pictures in tiles, and regions with styles of their own: see transfer/tiling.py.
+        "tile-features": Part(name, (TILE,), features),
+        "tile-statistics": Part(name, (*features, weights), (
+            Value("mean", (CHANNELS,), "weighted means of the features"),
+            Value("variance", (CHANNELS,), "their weighted variances"))),
+        "tile-regions": Part(name, (*features, shares, *tables), (
+            Value("stylized", PICTURE, "result, RGB about 0 to 1, not clipped"),)),
+    }[name]
 
 
 class Operations(Protocol):
     """What a format computes with. Activations have its own layout, vectors are (channels,)."""
 
     def activation(self, picture: Tensor) -> Tensor:
-        """Return a picture (1, rows, columns, 3) in the layout of activations."""
+        """Return a picture, or features, (1, rows, columns, channels), in the inner layout."""
 
     def picture(self, x: Tensor) -> Tensor:
-        """Return an activation of three channels as a picture."""
+        """Return an activation as (1, rows, columns, channels)."""
 
     def convolution(self, x: Tensor, name: str, kernel: np.ndarray, bias: np.ndarray | None,
                     stride: int = 1) -> Tensor:
@@ -145,8 +154,8 @@ Program = Callable[[Operations, Mapping[str, Tensor]], Tensors]  # from inputs t
 def program(part: Part, networks: Networks) -> Program:
     """Return how a part is computed with networks for any style."""
     return {"stylize": _stylize, "style": _style, "transfer": _transfer,
-            "tile-statistics": _tile_statistics, "tile-regions": _tile_regions,
-            }[part.name](networks)
+            "tile-features": _tile_features, "tile-statistics": _tile_statistics,
+            "tile-regions": _tile_regions}[part.name](networks)
 
 
 def _stylize(networks: Networks) -> Program:
@@ -175,11 +184,19 @@ def _transfer(networks: Networks) -> Program:
     return run
 
 
+def _tile_features(networks: Networks) -> Program:
+    def run(ops: Operations, inputs: Mapping[str, Tensor]) -> Tensors:
+        return dict(zip(networks.adain_layers,
+                        map(ops.picture, encode(ops, networks, inputs["tile"]))))
+
+    return run
+
+
 def _tile_statistics(networks: Networks) -> Program:
     def run(ops: Operations, inputs: Mapping[str, Tensor]) -> Tensors:
         means, variances = [], []
-        for name, x in zip(networks.adain_layers, encode(ops, networks, inputs["tile"])):
-            shares = ops.maps(inputs["weights"], scale(name))
+        for name in networks.adain_layers:
+            x, shares = ops.activation(inputs[name]), ops.maps(inputs["weights"], scale(name))
             shares = shares / ops.add_places(shares)
             means.append(ops.add_places(x * shares))
             centred = x - means[-1]
@@ -193,9 +210,8 @@ def _tile_regions(networks: Networks) -> Program:
     def run(ops: Operations, inputs: Mapping[str, Tensor]) -> Tensors:
         tables = [ops.split(inputs[name], networks.widths) for name in ("scales", "shifts")]
         restyled = []
-        for name, x, *pair in zip(networks.adain_layers, encode(ops, networks, inputs["tile"]),
-                                  *tables):
-            shares = ops.maps(inputs["shares"], scale(name))
+        for name, *pair in zip(networks.adain_layers, *tables):
+            x, shares = ops.activation(inputs[name]), ops.maps(inputs["shares"], scale(name))
             factor, offset = (ops.mixture(shares, table) for table in pair)
             restyled.append(x * factor + offset)
         return {"stylized": decode(ops, networks, restyled)}

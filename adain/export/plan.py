@@ -50,7 +50,15 @@ class Plan:
         rows, columns = self.size or (None, None)
         known = {ROWS: rows, COLUMNS: columns,
                  CHANNELS: self.networks.channels if self.networks else None}
-        return tuple(known.get(size) if isinstance(size, str) else size for size in value.shape)
+
+        def resolved(size: int | str) -> int | None:
+            if isinstance(size, int):
+                return size
+            name, _, divisor = size.partition("/")
+            whole = known.get(name)
+            return None if whole is None else whole // int(divisor or 1)
+
+        return tuple(map(resolved, value.shape))
 
     @property
     def metadata(self) -> dict[str, str]:

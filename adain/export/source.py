@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from adain.errors import OptionError, WeightsError
-from adain.export.parts import ONE_STYLE, PARTS, one_style, program
+from adain.export.parts import ONE_STYLE, PARTS, one_style, part_of, program
 from adain.export.plan import PRECISIONS, Plan, Size
 from adain.methods.johnson import network as johnson
 from adain.networks import checkpoint, weights
@@ -64,7 +64,7 @@ class Source:
         if precision == "int8" and self.networks.ranges is None:
             raise OptionError("`precision=int8` is for the networks that ship, whose ranges are "
                               "known; use float32 or float16 with others.")
-        chosen = next(iter(PARTS.values())) if part is None else PARTS[part]
+        chosen = part_of(part or PARTS[0], self.networks)
         return Plan(self.name, chosen, program(chosen, self.networks), self.networks, precision,
                     size)
 

@@ -29,7 +29,7 @@ RUNTIME = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-thre
 GPU_RUNTIME = ("ort.webgpu.min.mjs", "ort-wasm-simd-threaded.asyncify.mjs",
                "ort-wasm-simd-threaded.asyncify.wasm")
 MODEL = "compact"
-PARTS = ("tile-statistics", "tile-regions")
+PARTS = ("tile-features", "tile-statistics", "tile-regions")
 SERVER_ONLY = ("engine_server.js",)
 SAMPLE_SIZE = 800  # pixels of the shorter side
 POLICY = HEADERS["Content-Security-Policy"].replace(

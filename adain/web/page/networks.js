@@ -1,4 +1,4 @@
-// The networks in the browser: two exported graphs and onnxruntime-web.
+// The networks in the browser: exported graphs and onnxruntime-web.
 
 /** Load the networks. about: of models/networks.json; threads: of WebAssembly. */
 export async function loadNetworks(base, about) {
@@ -24,57 +24,56 @@ async function create(base, about, module, provider) {
     ? Math.min(navigator.hardwareConcurrency || 1, 8) : 1;
   const options = { executionProviders: [provider], graphOptimizationLevel: "all" };
   const open = (name) => ort.InferenceSession.create(new URL(`models/${name}`, base).href, options);
-  return new Networks(ort, about, provider, await open("tile-statistics.onnx"),
-    await open("tile-regions.onnx"));
+  return new Networks(ort, about, provider, {
+    features: await open("tile-features.onnx"),
+    statistics: await open("tile-statistics.onnx"),
+    regions: await open("tile-regions.onnx"),
+  });
 }
 
 class Networks {
-  constructor(ort, about, provider, statistics, regions) {
-    Object.assign(this, { provider, channels: about.channels, radius: about.radius });
+  constructor(ort, about, provider, sessions) {
+    Object.assign(this, { provider, sessions, channels: about.channels, radius: about.radius });
     this.tensor = (data, ...dims) => new ort.Tensor("float32", data, dims);
-    this.sessions = { statistics, regions };
     this.last = Promise.resolve(); // sessions compute one after the other
   }
 
-  /** Return weighted mean and variance of the features of a window {data, rows, columns}. */
-  async measure({ data, rows, columns }, weights) {
-    const { mean, variance } = await this.run("statistics", {
-      tile: this.tensor(data, 1, rows, columns, 3),
-      weights: this.tensor(weights, 1, rows, columns),
-    });
-    return { mean, variance };
+  /** Return the features of a window {data, rows, columns}: tensors for the next two. */
+  async features({ data, rows, columns }) {
+    const found = await this.run("features", { tile: this.tensor(data, 1, rows, columns, 3) });
+    return { rows, columns, levels: found };
   }
 
-  /** Return the window's picture, about 0 to 1; shares, scales and shifts: one after the other. */
-  async paint({ data, rows, columns }, shares, scales, shifts) {
+  /** Return weighted mean and variance of features. */
+  async measure({ levels, rows, columns }, weights) {
+    const found = await this.run("statistics",
+      { ...levels, weights: this.tensor(weights, 1, rows, columns) });
+    return { mean: found.mean.data, variance: found.variance.data };
+  }
+
+  /** Return the picture of features, about 0 to 1; shares, scales, shifts: of each region. */
+  async paint({ levels, rows, columns }, shares, scales, shifts) {
     const regions = scales.length / this.channels;
     const { stylized } = await this.run("regions", {
-      tile: this.tensor(data, 1, rows, columns, 3),
+      ...levels,
       shares: this.tensor(shares, regions, rows, columns),
       scales: this.tensor(scales, regions, this.channels),
       shifts: this.tensor(shifts, regions, this.channels),
     });
-    return stylized;
+    return stylized.data;
   }
 
-  /** Compute with one of the sessions; return copies of its outputs, by name. */
+  /** Compute with one of the sessions; return its outputs, tensors, by name. */
   run(name, inputs) {
-    const made = this.last.then(async () => {
-      const outputs = await this.sessions[name].run(inputs);
-      const found = {};
-      for (const [output, tensor] of Object.entries(outputs)) {
-        found[output] = await tensor.getData(true);
-      }
-      return found;
-    });
+    const made = this.last.then(() => this.sessions[name].run(inputs));
     this.last = made.catch(() => {});
     return made;
   }
 
-  /** Tell whether the device computes what was computed in Python: {size, picture, stylized}. */
+  /** Tell whether the device computes what was computed in Python: {size, tile, stylized}. */
   async computes({ size, tile, scale, shift, stylized }) {
     const window = { data: Float32Array.from(tile), rows: size, columns: size };
-    const made = await this.paint(window, new Float32Array(size * size).fill(1),
+    const made = await this.paint(await this.features(window), new Float32Array(size * size).fill(1),
       new Float32Array(this.channels).fill(scale), new Float32Array(this.channels).fill(shift));
     return made.every((value, index) => Math.abs(value - stylized[index]) < 0.01);
   }

@@ -75,6 +75,19 @@ function maskOf({ width, height, data }, { down, columns }) {
   return found;
 }
 
+/**
+ * Return a tile's features. kept: what holds them for the next call, where the picture is one tile.
+ */
+async function featuresOf(networks, picture, tile, window, kept) {
+  const whole = tile.down.to >= picture.height && tile.down.from === 0
+    && tile.columns.to >= picture.width && tile.columns.from === 0;
+  if (!whole || !kept) {
+    return networks.features(window);
+  }
+  kept.features ??= await networks.features(window);
+  return kept.features;
+}
+
 /** Call use(index) for each pixel of a tile's core, as an index into its window. */
 function forCore({ down, columns }, use) {
   const wide = columns.to - columns.from;
@@ -91,8 +104,10 @@ function forCore({ down, columns }, use) {
  *
  * mask: the weight of each pixel, {width, height, data}; null: all count.
  * step(pixels): is awaited after each tile, with how many pixels its core has.
+ * kept: an object in which features stay for other calls with this picture.
  */
-export async function measure(networks, picture, tileSize, mask = null, step = async () => {}) {
+export async function measure(networks, picture, tileSize,
+  { mask = null, step = async () => {}, kept = null } = {}) {
   const { channels, radius } = networks;
   const [sum, squares] = [new Float64Array(channels), new Float64Array(channels)];
   let area = 0;
@@ -106,7 +121,8 @@ export async function measure(networks, picture, tileSize, mask = null, step = a
       part += weights[index];
     });
     if (part) {
-      const { mean, variance } = await networks.measure(window, weights);
+      const features = await featuresOf(networks, picture, tile, window, kept);
+      const { mean, variance } = await networks.measure(features, weights);
       area += part;
       for (let channel = 0; channel < channels; channel++) {
         sum[channel] += part * mean[channel];
@@ -149,13 +165,17 @@ function affine(content, style, alpha) {
  *
  * styles: one, or with masks one for each of them.
  * masks: {width, height, data}: as large as the picture, 0 to 255; null: the style is everywhere.
- * content: statistics of the picture, where they are known and there are no masks.
+ * kept: an object in which features and statistics stay for other calls with this picture.
  */
 export async function stylize(networks, picture, styles, alpha, tileSize,
-  { masks = null, content = null, step = async () => {} } = {}) {
+  { masks = null, step = async () => {}, kept = {} } = {}) {
   const pairs = [];
   for (const [index, style] of styles.entries()) {
-    const own = content ?? await measure(networks, picture, tileSize, masks?.[index], step);
+    let own = masks ? null : kept.stats;
+    own ??= await measure(networks, picture, tileSize, { mask: masks?.[index], step, kept });
+    if (!masks) {
+      kept.stats = own;
+    }
     pairs.push(affine(own, style, alpha));
   }
   const table = (name) => Float32Array.from(pairs.flatMap((pair) => [...pair[name]]));
@@ -165,7 +185,8 @@ export async function stylize(networks, picture, styles, alpha, tileSize,
     const window = windowOf(picture, tile);
     const { shares, coverage } = masks ? sharesOf(masks, tile)
       : { shares: new Float32Array(window.rows * window.columns).fill(1), coverage: null };
-    const stylized = await networks.paint(window, shares, scales, shifts);
+    const features = await featuresOf(networks, picture, tile, window, kept);
+    const stylized = await networks.paint(features, shares, scales, shifts);
     put(result, tile, window, stylized, coverage);
     await step(sizeOf(tile));
   }
@@ -209,9 +230,9 @@ function put({ width, height, data }, { down, columns }, window, stylized, cover
   }
 }
 
-/** Return how many tiles' passes a call of stylize() makes, in pixels of the picture. */
-export function cost({ width, height }, masks, known) {
-  return padded(width) * padded(height) * (1 + (masks ? masks.length : known ? 0 : 1));
+/** Return how many pixels of tiles a call of stylize() computes at most. */
+export function cost({ width, height }, masks) {
+  return padded(width) * padded(height) * (1 + (masks ? masks.length : 1));
 }
 
 /** Return the size of tiles for a picture: one tile, where it is no larger than one with halo. */

@@ -11,10 +11,11 @@ import { cost, measure, merge, stylize, tileSizeFor } from "./tiles.js";
 const TILE_SIZE = 512; // pixels; larger pictures are computed in tiles of about this size
 const STYLE_SIZE = 512; // pixels of a painting's shorter side, as in Python
 const SCREEN_SIZE = 640; // pixels of the shorter side of a photograph that the page shows
+const MOST_KEPT = 3; // sizes of a photograph whose features are kept: 30 MB each at most
 const QUALITY = { preview: 0.9, finished: 0.95 }; // of JPEG
 
 const base = new URL(".", self.location);
-const contents = new Map(); // id -> {file, name, width, height, screen, stats}
+const contents = new Map(); // id -> {file, name, width, height, screen, kept}
 const styles = new Map(); // id -> {picture, encoded: Map from mode and content}
 const cancelled = new Set(); // calls
 let networks; // a Promise
@@ -121,8 +122,12 @@ async function encoded(id, mode, content, key) {
   return style.encoded.get(name);
 }
 
-/** Return the picture that a recipe asks for; key: names the content, for what is kept. */
-async function paint(content, recipe, key, stats, call, progress = () => {}) {
+/**
+ * Return the picture that a recipe asks for.
+ *
+ * kept: a Map that holds what was computed of the content, for the next recipe; key: names it.
+ */
+async function paint(content, recipe, key, kept, call, progress = () => {}) {
   const loaded = await networks;
   const found = [];
   for (const { id } of recipe.styles) {
@@ -130,27 +135,22 @@ async function paint(content, recipe, key, stats, call, progress = () => {}) {
   }
   const mixed = recipe.masks ? found
     : [merge(found, found.length > 1 ? recipe.styles.map(({ weight }) => weight) : [1])];
-  let start = content;
   const { coarseSize } = recipe;
-  const passes = [content];
-  if (coarseSize && Math.min(content.width, content.height) > coarseSize) {
-    passes.unshift(resizeShorter(content, coarseSize));
-    start = passes[0];
-  }
+  const coarse = coarseSize && Math.min(content.width, content.height) > coarseSize;
+  const passes = coarse ? [resizeShorter(content, coarseSize), content] : [content];
   let done = 0;
-  const total = passes.reduce((sum, picture) => sum + cost(picture, recipe.masks, false), 0);
-  for (const [index, picture] of passes.entries()) {
-    start = index ? resize(start, picture.width, picture.height) : start;
-    const size = tileSizeFor(loaded, start, TILE_SIZE);
-    const masks = recipe.masks && await openMasks(recipe.masks, start);
-    const own = start === content && !masks;
-    if (own && !stats.has(key)) {
-      stats.set(key, await measure(loaded, start, size, null, step));
-    }
-    start = await stylize(loaded, start, mixed, recipe.alpha, size,
-      { masks, content: own ? stats.get(key) : null, step });
+  const total = passes.reduce((sum, picture) => sum + cost(picture, recipe.masks), 0);
+  let [made] = passes;
+  for (const [index, { width, height }] of passes.entries()) {
+    made = resize(made, width, height);
+    made = await stylize(loaded, made, mixed, recipe.alpha,
+      tileSizeFor(loaded, made, TILE_SIZE), {
+        masks: recipe.masks && await openMasks(recipe.masks, made),
+        kept: index ? {} : keptOf(kept, `${key} ${coarse ? coarseSize : ""}`),
+        step,
+      });
   }
-  return restoreColors(start, content, recipe.keepColors);
+  return restoreColors(made, content, recipe.keepColors);
 
   async function step(pixels) {
     done += pixels;
@@ -160,6 +160,17 @@ async function paint(content, recipe, key, stats, call, progress = () => {}) {
       throw new DOMException("cancelled", "AbortError");
     }
   }
+}
+
+/** Return what is kept under a key; only the newest are. */
+function keptOf(kept, key) {
+  const found = kept.get(key) ?? {};
+  kept.delete(key);
+  kept.set(key, found);
+  if (kept.size > MOST_KEPT) {
+    kept.delete(kept.keys().next().value);
+  }
+  return found;
 }
 
 const methods = {
@@ -181,7 +192,7 @@ const methods = {
     const screen = resizeShorter(whole, SCREEN_SIZE);
     const id = `photograph-${count++}`;
     contents.clear(); // the page has one at a time
-    contents.set(id, { file, name, width, height, screen, stats: new Map() });
+    contents.set(id, { file, name, width, height, screen, kept: new Map() });
     return { id, name, width, height, picture: await encodePicture(screen, "image/jpeg",
       QUALITY.preview) };
   },
@@ -198,9 +209,9 @@ const methods = {
   },
 
   async preview(call, id, recipe, size) {
-    const { screen, stats } = opened(id);
+    const { screen, kept } = opened(id);
     const content = resizeShorter(screen, size);
-    const made = await paint(content, recipe, `${id} ${size}`, stats, call);
+    const made = await paint(content, recipe, `${id} ${size}`, kept, call);
     return encodePicture(made, "image/jpeg", QUALITY.preview);
   },
 
