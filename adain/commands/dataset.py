@@ -15,9 +15,11 @@ from adain.commands import show_log, tell_error
 from adain.commands.dataset_options import alpha_of, parser, shard_of
 from adain.commands.meter import Meter
 from adain.errors import AdaINError, OptionError
-from adain.files.storage import Pictures
+from adain.files.storage import FolderWriter, Pictures
+from adain.files.storage.listing import kind_of
 from adain.files.storage.remote import is_url
 from adain.jobs.dataset import manifest
+from adain.jobs.dataset.coco import Coco
 from adain.jobs.dataset.config import DatasetConfig
 from adain.jobs.dataset.draws import check_count, draw
 from adain.jobs.dataset.run import (
@@ -29,7 +31,7 @@ from adain.jobs.dataset.run import (
     into_tars,
 )
 from adain.jobs.dataset.styles import open_styles
-from adain.jobs.dataset.tasks import Shard
+from adain.jobs.dataset.tasks import Shard, tasks_of
 from adain.jobs.dataset.worker import Worker
 from adain.progress import stop_on_signals
 from adain.transfer.stylizer import Stylizer
@@ -51,6 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
     config, model = settings(root, options)
     listing = Pictures(options.content_path, leave_out=[options.out_path])
     check_out_path(options.out_path, listing.sources)
+    coco = coco_of(options, config, listing)
     into_tar = options.out_kind == "tar" or (options.out_kind is None and are_tars(listing))
     if into_tar and are_tars(listing):  # with labels and what else is in them
         listing = Pictures(options.content_path, None)
@@ -63,15 +66,19 @@ def main(arguments: list[str] | None = None) -> int:
                                  "styles": styles.digest}
     drawn = (manifest.drawn_from(Path(options.manifest), styles) if options.manifest
              else partial(draw, config, styles=len(styles)))
-    meter = Meter("pictures", counter(listing, config, shard))
+    meter = Meter("pictures", counter(coco or listing, config, shard))
     with stop_on_signals() as stop:
         job = Job(Worker(config, stylizer, styles), drawn, options.out_path, found, shard,
                   options.overwrite, options.max_bad, tell_error, meter.advance, stop)
         try:
-            if into_tar:
+            if coco is not None:
+                into_folder(job, lambda namer: coco.tasks(
+                    drawn, namer, shard, config.region is not None))
+                write_annotations(coco, job)
+            elif into_tar:
                 into_tars(listing, job, options.shard_pictures)
             else:
-                into_folder(listing, job)
+                into_folder(job, lambda namer: tasks_of(listing, drawn, namer, shard))
         finally:
             meter.close()
             if job.summary != Summary():
@@ -99,18 +106,50 @@ def settings(root: argparse.ArgumentParser,
     return config, None if options.checkpoint else options.model or found.get("model")
 
 
-def counter(listing: Pictures, config: DatasetConfig, shard: Shard) -> Callable[[], int] | None:
-    """Return what counts the results of a job; None behind URLs, where listing takes long."""
-    if any(map(is_url, listing.sources)):
+def coco_of(options: argparse.Namespace, config: DatasetConfig,
+            listing: Pictures) -> Coco | None:
+    """Return the annotations, if there are any; OptionError for what does not go with them."""
+    if options.annotations is None:
+        if config.region is not None:
+            raise OptionError("`region` needs the `annotations` that have the objects.")
         return None
-    again = Pictures(listing.sources, report=lambda line: None)
+    if config.content_size is not None:
+        raise OptionError("`content_size` would move what the `annotations` mark: leave it out.")
+    if [kind_of(source) for source in listing.sources] != ["folder"] or options.out_kind == "tar":
+        raise OptionError("`annotations` need one folder, or URL of a folder, of contents, and "
+                          "results in a folder.")
+    return Coco(options.annotations, listing.sources[0])
+
+
+def write_annotations(coco: Coco, job: Job) -> None:
+    """Write the annotations of all results."""
+    folder = FolderWriter(job.out_path)
+    place = folder.place(coco.path.name)
+    if job.shard.count > 1:
+        print(f"{place} is written by a last run without --shard, when all jobs are done",
+              file=sys.stderr)
+        return
+    lacking = coco.write(place, job.drawn, job.namer, job.worker.styles,
+                         lambda target: folder.has(target.name))
+    print(f"annotations -> {place}" + (f", without {lacking} pictures that have no result"
+                                       if lacking else ""), file=sys.stderr)
+
+
+def counter(contents: Coco | Pictures, config: DatasetConfig,
+            shard: Shard) -> Callable[[], int] | None:
+    """Return what counts the results of a job; None behind URLs, where listing takes long."""
+    if isinstance(contents, Pictures):
+        if any(map(is_url, contents.sources)):
+            return None
+        contents = Pictures(contents.sources, report=lambda line: None)
 
     def count() -> int:
         try:
-            contents = sum(1 for _ in again)
+            number = (len(contents) if isinstance(contents, Coco)
+                      else sum(1 for _ in contents))
         except AdaINError:  # said by the run itself
             return 0
-        return contents * config.styles_per_picture // shard.count
+        return number * config.styles_per_picture // shard.count
 
     return count
 

@@ -18,7 +18,7 @@ Nothing is unpacked to disk. URLs need fsspec and the package of their scheme: t
 from adain.files.storage.entry import Entry
 from adain.files.storage.listing import Pictures, expand
 from adain.files.storage.reading import read
-from adain.files.storage.writing import FolderWriter, TarWriter, exists, write_tar
+from adain.files.storage.writing import FolderWriter, TarWriter, exists, write_file, write_tar
 
 __all__ = ["Entry", "FolderWriter", "Pictures", "TarWriter", "exists", "expand", "read",
-           "write_tar"]
+           "write_file", "write_tar"]

@@ -88,22 +88,29 @@ def write_tar(path: str | Path) -> Iterator[TarWriter]:
         ImageError: it cannot be written, because the disk is full, for example.
         OptionError: a URL that cannot be used.
     """
+    with write_file(path) as file:
+        tar = TarWriter(file)
+        yield tar
+        tar.close()
+
+
+@contextmanager
+def write_file(path: str | Path) -> Iterator[IO[bytes]]:
+    """Give a binary file that appears, whole, when the block ends without an error.
+
+    Raises as write_tar().
+    """
     place = local(path)
     if is_url(place):
         system, inner = file_system(place)
-        with (url_errors(place, doing="written"),
-              tempfile.NamedTemporaryFile(suffix=".tar") as file):
-            tar = TarWriter(file)
-            yield tar
-            tar.close()
+        with url_errors(place, doing="written"), tempfile.NamedTemporaryFile() as file:
+            yield file
             file.flush()
             system.makedirs(inner.rpartition("/")[0], exist_ok=True)
             system.put_file(file.name, inner)
     else:
         with atomic(place) as beside, open(beside, "wb") as local_file:
-            tar = TarWriter(local_file)
-            yield tar
-            tar.close()
+            yield local_file
 
 
 def exists(path: str | Path) -> bool:

@@ -1,9 +1,9 @@
 """The region of a picture's objects, from the segmentations of COCO annotations.
 
-A segmentation is a list of polygons [x, y, x, y, ...], or run lengths, column by column, that begin
-with background: {"size": [rows, columns], "counts": [...]} or the same with its counts packed into
-a text, as in the COCO API (its rleFrString: five bits a character, from the third count on as the
-difference to the count two before).
+A segmentation is a list of polygons [x, y, x, y, ...], whose edges are within the region, or run
+lengths, column by column, that begin with background: {"size": [rows, columns], "counts": [...]};
+or the same with its counts packed into a text, as in the COCO API (its rleFrString: five bits a
+character, from the fourth count on as the difference to the count two before).
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from adain.files.storage.remote import local
 from adain.jobs.dataset import manifest
 from adain.jobs.dataset.manifest import DONE, FAILED, Lines, Manifest
 from adain.jobs.dataset.process import Finished, process
-from adain.jobs.dataset.tasks import Drawn, Namer, Shard, sample_tasks, split_key, tasks_of
+from adain.jobs.dataset.tasks import Drawn, Namer, Shard, sample_tasks, split_key
 from adain.jobs.dataset.worker import Made, Target, Task, Worker
 from adain.progress import StopRequest
 
@@ -110,12 +110,8 @@ def check_out_path(out_path: str, sources: Iterable[str]) -> None:
                               "another folder.")
 
 
-def into_folder(entries: Iterable[Entry], job: Job,
-                tasks: Callable[[Namer], Iterable[Task]] | None = None) -> None:
-    """Make the results of all contents of this job's shard into a folder.
-
-    tasks: makes them, where that takes more than the entries.
-    """
+def into_folder(job: Job, tasks: Callable[[Namer], Iterable[Task]]) -> None:
+    """Make the results of tasks into a folder; tasks: gives them, named by a Namer."""
     folder = FolderWriter(job.out_path)
     record = Manifest(folder, f"manifest{job.shard.suffix}.jsonl", job.settings, job.overwrite)
     lines = Lines(job.worker.config, job.worker.styles)
@@ -128,10 +124,8 @@ def into_folder(entries: Iterable[Entry], job: Job,
             folder.write(made.target.name, made.data)
         return made._replace(data=None)
 
-    namer = job.namer()
-    todo = tasks(namer) if tasks else tasks_of(entries, job.drawn, namer, job.shard)
     try:
-        for done in process(todo, job.worker, has, finish, job.stop,
+        for done in process(tasks(job.namer()), job.worker, has, finish, job.stop,
                             job.worker.stylizer.room_for_pictures):
             for line in job.finished(done, lines, lambda target: target.name in record.known):
                 record.add(line)
