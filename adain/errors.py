@@ -32,6 +32,9 @@ class StyleError(ImageError):
         super().__init__(message if str(path) in message else f"{path}: {message}")
         self.path = path
 
+    def __reduce__(self) -> tuple[type[StyleError], tuple[Path, str]]:
+        return StyleError, (self.path, str(self))
+
 
 class WeightsError(AdaINError):
     """A file of weights, an encoded style or a checkpoint: missing, damaged or of another network.

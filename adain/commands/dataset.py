@@ -19,6 +19,7 @@ from adain.files.storage import FolderWriter, Pictures
 from adain.files.storage.listing import kind_of
 from adain.files.storage.remote import is_url
 from adain.jobs.dataset import manifest
+from adain.jobs.dataset.cluster import Cluster
 from adain.jobs.dataset.coco import Coco
 from adain.jobs.dataset.config import DatasetConfig
 from adain.jobs.dataset.draws import check_count, draw
@@ -57,9 +58,12 @@ def main(arguments: list[str] | None = None) -> int:
     into_tar = options.out_kind == "tar" or (options.out_kind is None and are_tars(listing))
     if into_tar and are_tars(listing):  # with labels and what else is in them
         listing = Pictures(options.content_path, None)
+    cluster = None if options.ray is None else Cluster(options.ray, options.ray_cpus,
+                                                       options.ray_gpus)
     stylizer = Stylizer(model, checkpoint=options.checkpoint, engine=options.engine,
                         precision=options.precision, max_memory=options.max_memory,
-                        style_size=options.style_size or None)
+                        style_size=options.style_size or None,
+                        threads=None if cluster is None else cluster.cpus)
     styles = open_styles(options.style_path, stylizer)
     check_count(config, len(styles))
     found = config.settings() | {"model": stylizer.model, "encoder": stylizer.fingerprint,
@@ -69,7 +73,8 @@ def main(arguments: list[str] | None = None) -> int:
     meter = Meter("pictures", counter(coco or listing, config, shard))
     with stop_on_signals() as stop:
         job = Job(Worker(config, stylizer, styles), drawn, options.out_path, found, shard,
-                  options.overwrite, options.max_bad, tell_error, meter.advance, stop)
+                  options.overwrite, options.max_bad, tell_error, meter.advance, stop,
+                  cluster=cluster)
         try:
             if coco is not None:
                 into_folder(job, lambda namer: coco.tasks(
@@ -78,7 +83,7 @@ def main(arguments: list[str] | None = None) -> int:
             elif into_tar:
                 into_tars(listing, job, options.shard_pictures)
             else:
-                into_folder(job, lambda namer: tasks_of(listing, drawn, namer, shard))
+                into_folder(job, lambda namer: tasks_of(listing, drawn, namer, shard), listing)
         finally:
             meter.close()
             if job.summary != Summary():

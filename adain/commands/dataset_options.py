@@ -62,6 +62,14 @@ def parser() -> argparse.ArgumentParser:
     job.add_argument("--shard", default="0/1", metavar="I/N",
                      help="do the part I, from 0 to N - 1, of the work; N jobs, on any machines, "
                           "do all of it")
+    job.add_argument("--ray", nargs="?", const="", metavar="ADDRESS",
+                     help="do the work on a Ray cluster: HOST:PORT, auto for the one that runs "
+                          "here, or all cores of this machine if no address is given")
+    job.add_argument("--ray-cpus", type=int, default=1, metavar="N",
+                     help="cores of each worker of the cluster (default %(default)s)")
+    job.add_argument("--ray-gpus", type=float, default=0, metavar="N",
+                     help="GPUs of each worker, with --engine keras; 0.25: four share one (default "
+                          "%(default)s)")
     job.add_argument("--max-bad", type=float, default=0.1, metavar="SHARE",
                      help="end when more than this share of the results, and at least ten, failed "
                           "(default %(default)s)")

@@ -99,6 +99,7 @@ class Stylizer:
             networks = _from_files(model or DEFAULT_PRESET, vgg_path, decoder_path)
         self.model = networks.name
         self.style_size, self.tile_size, self.max_memory = style_size, tile_size, max_memory
+        self.threads = threads
         self._halo = tiling.stride_multiple(2 * networks.radius)
         # Known before networks start, which take their part.
         self._limits = list(self._find_limits(engine))

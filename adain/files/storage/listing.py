@@ -10,6 +10,7 @@ import os
 import re
 import tarfile
 from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, field
 from itertools import islice, product
 from pathlib import Path
 from typing import BinaryIO
@@ -73,6 +74,14 @@ def kind_of(source: str) -> str:
     return "file" if ending in READ_SUFFIXES or not is_url(source) else "folder"
 
 
+@dataclass(frozen=True)
+class Heard:
+    """What was reported while pictures were listed elsewhere, and which of it are problems."""
+
+    lines: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
 class Pictures:
     """The pictures at several paths, in the order of the paths.
 
@@ -117,6 +126,18 @@ class Pictures:
             more = f" and {len(self.sources) - 1} more" if self.sources[1:] else ""
             raise ImageError(f"{', '.join(self.sources[:1])}{more} has no pictures; looked for "
                              f"{' '.join(sorted(self._suffixes or ['any file']))}.")
+
+    def hear(self) -> Heard:
+        """Return what gets all reports from now on, instead of what got them before."""
+        heard = Heard()
+        self.problems, self._report = heard.problems, heard.lines.append
+        return heard
+
+    def repeat(self, heard: Heard) -> None:
+        """Report what was found elsewhere."""
+        self.problems += heard.problems
+        for line in heard.lines:
+            self._report(line)
 
     def of(self, source: str) -> Iterator[Entry]:
         """Yield the pictures of one of the sources."""

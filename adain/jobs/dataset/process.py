@@ -57,7 +57,7 @@ def process(tasks: Iterable[Task], worker: Worker, has: Callable[[Target], bool]
     """
     decoding = Room(_DECODING if room is None else min(_DECODING, room // 2))
     held = _HELD if room is None else min(_HELD, room // 4)
-    threads = usable_cores()
+    threads = worker.stylizer.threads or usable_cores()
     # Threads that wait for the disk or the network take no core.
     with ThreadPoolExecutor(2 * threads + 2) as pool, closing(decoding):
         stream = _loaded(iter(tasks), lambda task: _load(task, worker, has, decoding), pool,
@@ -155,7 +155,7 @@ def _compute(window: list[_Ready], worker: Worker, pool: ThreadPoolExecutor,
             if ready.content is not None for target, style in ready.work]
     # Networks prepare for each new size of pictures, see adain.jobs.order.
     work.sort(key=lambda item: item[1].picture.rgb.shape)
-    step = 4 * usable_cores()
+    step = 4 * (worker.stylizer.threads or usable_cores())
     for start in range(0, len(work), step):
         part = work[start:start + step]
         try:

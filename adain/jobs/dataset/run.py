@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from itertools import chain, islice
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 from adain.errors import AdaINError, OptionError
@@ -18,14 +18,16 @@ from adain.files.storage import (
     read,
     write_tar,
 )
-from adain.files.storage.listing import kind_of
+from adain.files.storage.listing import Heard, kind_of
 from adain.files.storage.remote import local
 from adain.jobs.dataset import manifest
+from adain.jobs.dataset.cluster import Cluster
 from adain.jobs.dataset.manifest import DONE, FAILED, Lines, Manifest
 from adain.jobs.dataset.process import Finished, process
+from adain.jobs.dataset.spread import FolderMaker, FolderTasks
 from adain.jobs.dataset.tasks import Drawn, Namer, Shard, sample_tasks, split_key
-from adain.jobs.dataset.worker import Made, Target, Task, Worker
-from adain.progress import StopRequest
+from adain.jobs.dataset.worker import Target, Task, Worker
+from adain.progress import StopRequest, checked
 
 KINDS = ("folder", "tar")
 SHARD_PICTURES = 1000
@@ -47,7 +49,8 @@ class Job:
 
     drawn: what the results of a content get. settings: see manifest. max_bad: the largest share of
     failed results; where there are more, and more than a few, the run ends. report: called with
-    each error, advance with the number of results after each content.
+    each error, advance with the number of results after each content. cluster: that makes the
+    results; None: this process does.
     """
 
     worker: Worker
@@ -61,6 +64,7 @@ class Job:
     advance: Callable[[int], None] = lambda count: None
     stop: StopRequest | None = None
     summary: Summary = field(default_factory=Summary)
+    cluster: Cluster | None = None
 
     def namer(self) -> Namer:
         """Return the names of results in one folder or tar file."""
@@ -110,28 +114,38 @@ def check_out_path(out_path: str, sources: Iterable[str]) -> None:
                               "another folder.")
 
 
-def into_folder(job: Job, tasks: Callable[[Namer], Iterable[Task]]) -> None:
-    """Make the results of tasks into a folder; tasks: gives them, named by a Namer."""
+def into_folder(job: Job, tasks: Callable[[Namer], Iterable[Task]],
+                listing: Pictures | None = None) -> None:
+    """Make the results of tasks into a folder.
+
+    Args:
+        tasks: gives them, named by a Namer; can be sent to another process, if there is a cluster.
+        listing: the pictures that it lists, whose reports come from there.
+    """
     folder = FolderWriter(job.out_path)
     record = Manifest(folder, f"manifest{job.shard.suffix}.jsonl", job.settings, job.overwrite)
     lines = Lines(job.worker.config, job.worker.styles)
 
-    def has(target: Target) -> bool:
-        return not job.overwrite and folder.has(target.name)
-
-    def finish(made: Made) -> Made:
-        if made.data is not None:
-            folder.write(made.target.name, made.data)
-        return made._replace(data=None)
-
+    maker = FolderMaker(job.worker, folder, job.overwrite)
     try:
-        for done in process(tasks(job.namer()), job.worker, has, finish, job.stop,
-                            job.worker.stylizer.room_for_pictures):
+        for done in (maker.process(tasks(job.namer()), job.stop) if job.cluster is None
+                     else _spread(tasks, maker, job, job.cluster, listing)):
             for line in job.finished(done, lines, lambda target: target.name in record.known):
                 record.add(line)
             job.check_bad()
     finally:
         record.close()
+
+
+def _spread(tasks: Callable[[Namer], Iterable[Task]], maker: FolderMaker, job: Job,
+            cluster: Cluster, listing: Pictures | None) -> Iterator[Finished]:
+    """Do the tasks on a cluster; yield what became of each, in their order."""
+    sent = FolderTasks(tasks, job.worker.config, job.worker.styles, listing)
+    for found in checked(cluster.do(sent.pieces, maker), job.stop):
+        if not isinstance(found, Heard):
+            yield from found
+        elif listing is not None:
+            listing.repeat(found)
 
 
 def into_tars(listing: Pictures, job: Job, pictures: int = SHARD_PICTURES) -> None:
@@ -143,12 +157,23 @@ def into_tars(listing: Pictures, job: Job, pictures: int = SHARD_PICTURES) -> No
     Args:
         listing: of all files in tar files, not only pictures, so that labels are copied.
     """
-    folder = FolderWriter(job.out_path)
-    shards = _tar_shards(listing) if are_tars(listing) else _runs(listing, pictures)
-    for index, (name, entries) in enumerate(shards):
-        if index % job.shard.count == job.shard.index:
-            _into_tar(folder, name, entries, job)
+    shards = _Shards(listing, pictures, job.shard)
+    if job.cluster is None:
+        for name, entries in shards:
+            _into_tar(FolderWriter(job.out_path), name, shards.entries(entries), job)
             job.check_bad()
+        return
+    sent = replace(job, report=_nothing, advance=_nothing, stop=None, max_bad=1.0, cluster=None)
+    made = job.cluster.do(shards.__iter__, _TarMaker(shards, sent))
+    for counts, errors, heard in checked(made, job.stop):
+        listing.repeat(heard)
+        job.summary.done += counts.done
+        job.summary.existing += counts.existing
+        job.summary.failed += counts.failed
+        job.advance(counts.done + counts.existing + counts.failed)
+        for error in errors:
+            job.report(error)
+        job.check_bad()
 
 
 def are_tars(listing: Pictures) -> bool:
@@ -156,25 +181,61 @@ def are_tars(listing: Pictures) -> bool:
     return all(kind_of(source) == "tar" for source in listing.sources)
 
 
-def _tar_shards(listing: Pictures) -> Iterator[tuple[str, Iterator[Entry]]]:
-    """Yield the name and the files of each tar file."""
+@dataclass(frozen=True)
+class _Shards:
+    """Lists the tar files to make: the name of each, and its contents or where they are listed."""
+
+    listing: Pictures
+    pictures: int
+    shard: Shard
+
+    def __iter__(self) -> Iterator[tuple[str, str | list[Entry]]]:
+        shards: Iterator[tuple[str, str | list[Entry]]] = (
+            _tar_shards(self.listing) if are_tars(self.listing)
+            else _runs(self.listing, self.pictures))
+        return islice(shards, self.shard.index, None, self.shard.count)
+
+    def entries(self, contents: str | list[Entry]) -> Iterator[Entry]:
+        """Return the contents of a tar file."""
+        return self.listing.of(contents) if isinstance(contents, str) else iter(contents)
+
+
+@dataclass(frozen=True)
+class _TarMaker:
+    """Makes one tar file; returns its counts, errors and reports; can be pickled."""
+
+    shards: _Shards
+    job: Job
+
+    def __call__(self, shard: tuple[str, str | list[Entry]]
+                 ) -> tuple[Summary, list[AdaINError], Heard]:
+        name, contents = shard
+        errors: list[AdaINError] = []
+        job = replace(self.job, report=errors.append, summary=Summary())
+        heard = self.shards.listing.hear()
+        _into_tar(FolderWriter(job.out_path), name, self.shards.entries(contents), job)
+        return job.summary, errors, heard
+
+
+def _nothing(_: object) -> None:
+    pass
+
+
+def _tar_shards(listing: Pictures) -> Iterator[tuple[str, str]]:
+    """Yield the name of each tar file, and the one that it is made of."""
     names = [os.path.basename(source.partition("?")[0]) for source in listing.sources]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise OptionError(f"several tar files are called {twice}: their results need folders of "
                           "their own; make them one after the other.")
-    for name, source in zip(names, listing.sources):
-        yield name, listing.of(source)
+    yield from zip(names, listing.sources)
 
 
-def _runs(listing: Pictures, pictures: int) -> Iterator[tuple[str, Iterator[Entry]]]:
+def _runs(listing: Pictures, pictures: int) -> Iterator[tuple[str, list[Entry]]]:
     """Yield the names and the files of tar files of so many pictures."""
     entries = iter(listing)
-    for index, first in enumerate(entries):  # each pass takes all entries of a tar file
-        rest = islice(entries, pictures - 1)
-        yield f"shard-{index:06d}.tar", chain([first], rest)
-        for _ in rest:  # where this one is another job's, or is there already
-            pass
+    parts = iter(lambda: list(islice(entries, pictures)), [])
+    yield from ((f"shard-{index:06d}.tar", part) for index, part in enumerate(parts))
 
 
 def _into_tar(folder: FolderWriter, name: str, entries: Iterator[Entry], job: Job) -> None:

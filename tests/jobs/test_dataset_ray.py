@@ -1,0 +1,153 @@
+"""adain dataset --ray: the same bytes as without it, also where a machine of the cluster dies."""
+
+import os
+import socket
+import subprocess
+import sys
+import tarfile
+import time
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, picture
+from PIL import Image
+
+from adain.commands import dataset
+from adain.errors import ImageError, OptionError
+from adain.jobs.dataset.cluster import Cluster
+
+ray = pytest.importorskip("ray")
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+
+
+@pytest.fixture(scope="module")
+def styles(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("styles")
+    for seed in range(4):
+        Image.fromarray(picture(64, 64, 100 + seed)).save(folder / f"{seed}.png")
+    return folder
+
+
+def photos(folder, count):
+    """Write small pictures in class folders; the first file is none."""
+    for index in range(count):
+        path = folder / f"class{index % 3}" / f"{index:03d}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture(32, 32 + 8 * (index % 3), index)).save(path)
+    (folder / "class0" / "000.jpg").write_bytes(b"nonsense")
+    return folder
+
+
+def arguments(content, styles, out, *more):
+    return ["--content-path", str(content), "--style-path", str(styles), "--out-path", str(out),
+            "--model", "compact", "--precision", "float32", *more]
+
+
+def files(folder):
+    """Return {name: bytes} of all files."""
+    return {str(path.relative_to(folder)): path.read_bytes()
+            for path in Path(folder).rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """One local cluster for several commands, as `--ray` starts it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(ROOT))
+        with Cluster()._connected():
+            yield
+
+
+def test_a_folder_on_a_cluster_gets_the_bytes_of_one_process(cluster, styles, tmp_path, capsys):
+    """The manifest, too: lines are in the order of the contents."""
+    content = photos(tmp_path / "photos", 40)  # two pieces
+    assert dataset.main(arguments(content, styles, tmp_path / "serial")) == 1
+    told = capsys.readouterr().err
+    assert dataset.main(arguments(content, styles, tmp_path / "ray", "--ray")) == 1
+    found = files(tmp_path / "ray")
+    assert found == files(tmp_path / "serial") and len(found) == 39 + 1
+    assert "class0/000.jpg is not a readable image" in told
+    assert capsys.readouterr().err == told
+    (tmp_path / "ray" / "class1" / "001.jpg").unlink()
+    assert dataset.main(arguments(content, styles, tmp_path / "ray", "--ray")) == 1
+    assert {name: data for name, data in files(tmp_path / "ray").items()
+            if name != "manifest.jsonl"} == {
+        name: data for name, data in found.items() if name != "manifest.jsonl"}
+
+
+def test_tar_files_on_a_cluster_get_the_bytes_of_one_process(cluster, styles, tmp_path, capsys):
+    content = photos(tmp_path / "photos", 6)
+    (content / "cut.tar").write_bytes(b"\0" * 100)
+    for number in range(2):
+        with tarfile.open(tmp_path / f"shard-{number:06d}.tar", "w") as tar:
+            for path in sorted(content.rglob("*.jpg"))[number::2]:
+                tar.add(path, path.relative_to(content))
+    with open(tmp_path / "shard-000001.tar", "r+b") as file:
+        file.truncate(2000)
+    shards = tmp_path / "shard-{000000..000001}.tar"
+    codes, told = [], []
+    for name, more in (("serial", ()), ("ray", ("--ray",))):
+        codes.append(dataset.main(arguments(shards, styles, tmp_path / name, *more)))
+        told.append(sorted(capsys.readouterr().err.splitlines()))
+    assert codes == [1, 1] and told[0] == told[1]
+    assert any("shard-000001.tar" in line for line in told[0])
+    assert files(tmp_path / "ray") == files(tmp_path / "serial")
+
+
+def test_errors_of_listing_and_of_writing_end_the_run_with_their_message(cluster, styles, tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ImageError, match="has no pictures"):
+        dataset.main(arguments(tmp_path / "empty", styles, tmp_path / "out", "--ray"))
+    content = photos(tmp_path / "photos", 3)
+    (tmp_path / "out2").mkdir()
+    (tmp_path / "out2" / "class1").write_bytes(b"a file, where a folder should be")
+    with pytest.raises(ImageError, match="class1"):
+        dataset.main(arguments(content, styles, tmp_path / "out2", "--ray"))
+
+
+def test_a_cluster_that_lacks_what_a_worker_takes_is_refused(cluster, styles, tmp_path):
+    content = photos(tmp_path / "photos", 3)
+    for more, message in ((("--ray-gpus", "1"), "ray_gpus=1`: the cluster has 0 GPUs"),
+                          (("--ray-cpus", "999"), "ray_cpus=999`: the cluster has"),
+                          (("--ray-cpus", "0"), "ray_cpus` must be at least 1")):
+        with pytest.raises(OptionError, match=message):
+            dataset.main(arguments(content, styles, tmp_path / "out", "--ray", *more))
+
+
+def test_an_address_that_does_not_answer_is_refused_at_once(styles, tmp_path):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+        for address, message in ((f"127.0.0.1:{port}", "does not answer"),
+                                 (f"ray://127.0.0.1:{port}", "does not answer"),
+                                 ("nowhere", "HOST:PORT or auto"),
+                                 ("127.0.0.1:999999", "does not answer")):
+            with pytest.raises(OptionError, match=message):
+                list(Cluster(address).do(lambda: iter([1]), lambda piece: piece))
+
+
+@pytest.mark.slow
+def test_all_results_exist_once_when_a_machine_of_the_cluster_is_killed(styles, tmp_path):
+    from ray.cluster_utils import Cluster as Nodes
+
+    content = photos(tmp_path / "photos", 600)
+    dataset.main(arguments(content, styles, tmp_path / "serial"))
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    os.environ["PYTHONPATH"] = str(ROOT)
+    nodes = Nodes(initialize_head=True, head_node_args={"num_cpus": 1})
+    try:
+        second = nodes.add_node(num_cpus=1)
+        nodes.wait_for_nodes()
+        command = [sys.executable, "-m", "adain", "dataset", *arguments(
+            content, styles, tmp_path / "ray", "--ray", nodes.address)]
+        with subprocess.Popen(command, cwd=ROOT, env=environment, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            while process.poll() is None and len(files(tmp_path / "ray")) < 150:
+                time.sleep(0.05)
+            assert process.poll() is None
+            nodes.remove_node(second, allow_graceful=False)
+            out, told = process.communicate()
+    finally:
+        nodes.shutdown()
+    assert process.returncode == 1 and "skipped 1" in told, out + told
+    assert files(tmp_path / "ray") == files(tmp_path / "serial")
