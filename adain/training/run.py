@@ -41,8 +41,9 @@ def train(config: TrainConfig, content_path: str | Path, style_path: str | Path,
           stop: StopRequest | None = None) -> Path:
     """Train networks for any style, or go on from the newest checkpoint in `folder`.
 
-    The run writes checkpoints, previews, history.jsonl, TensorBoard logs and the list of pictures
-    that cannot be read into `folder`. It logs its progress as INFO with the logger "adain".
+    The run writes checkpoints, previews, history.jsonl, args.yaml (its settings as a recipe, see
+    training/recipe_file.py), TensorBoard logs and the list of pictures that cannot be read into
+    `folder`. It logs its progress as INFO with the logger "adain".
     A run that was stopped saves a checkpoint first; called again with the same arguments it goes
     on, with the same result as without a stop.
 
