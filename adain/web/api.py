@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import json
 from collections.abc import AsyncIterator, Callable
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
-import numpy as np
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
@@ -18,11 +16,11 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from adain import __version__
-from adain.errors import AdaINError
+from adain.errors import AdaINError, NetworkMemoryError
 from adain.files import images
 from adain.transfer import color
 from adain.web import settings, store
-from adain.web.gallery import THUMBNAIL_SIZE, Gallery
+from adain.web.gallery import Gallery
 from adain.web.limits import Limits, RequestError
 from adain.web.painting import Order, Painter
 from adain.web.store import Kept, Result, Source
@@ -37,12 +35,14 @@ _LARGEST_NAME = 120  # characters of a file's name
 class Api:
     """Answers requests: decoding and previews in one thread, finished pictures in another.
 
-    model: name of the networks. styles, samples: what the page offers.
+    model: name of the networks. styles, samples: what the page offers. give_up: is told when the
+    networks ran out of memory, after which they cannot compute.
     """
 
     def __init__(self, model: str, painter: Painter, styles: Gallery, samples: Gallery,
-                 limits: Limits) -> None:
+                 limits: Limits, give_up: Callable[[MemoryError], None]) -> None:
         self._model, self._painter, self._limits = model, painter, limits
+        self._give_up = give_up
         self._galleries = {"styles": styles, "samples": samples}
         self._sent = Kept[Source](limits.kept_pictures, limits.kept_bytes, "picture")
         self._results = Kept[Result](limits.results, limits.kept_bytes, "result")
@@ -75,6 +75,18 @@ class Api:
         self._sent.close()
         self._results.close()
 
+    def answer_to(self, error: BaseException) -> tuple[int, dict[str, str]]:
+        """Return status and body of the answer to a user's error; raise any other one."""
+        if isinstance(error, AdaINError):
+            return getattr(error, "status", 400), {"error": str(error)}
+        if isinstance(error, NetworkMemoryError):
+            self._give_up(error)
+            return 503, {"error": "the networks ran out of memory: start `adain web` again, and "
+                                  "make the picture smaller."}
+        if isinstance(error, MemoryError):
+            return 503, {"error": "there is not enough memory for this picture: make it smaller."}
+        raise error
+
     async def about(self, request: Request) -> Response:
         """What this server can do."""
         return JSONResponse({
@@ -93,7 +105,7 @@ class Api:
     async def thumbnail(self, request: Request) -> Response:
         """A small JPEG of one of them."""
         found = self._galleries[request.url.path.split("/")[2]].get(request.path_params["id"])
-        return Response(await run_in_threadpool(_small_jpeg, found, THUMBNAIL_SIZE),
+        return Response(await run_in_threadpool(lambda: found.thumbnail),
                         media_type="image/jpeg", headers=_CACHED)
 
     async def send(self, request: Request) -> Response:
@@ -121,7 +133,7 @@ class Api:
     async def screen(self, request: Request) -> Response:
         """A JPEG of it at a screen's size, upright."""
         source = self._source(request.path_params["id"], "samples")
-        return Response(await run_in_threadpool(_small_jpeg, source, None),
+        return Response(await run_in_threadpool(lambda: store.to_jpeg(source.screen)),
                         media_type="image/jpeg", headers=_CACHED)
 
     async def stylize(self, request: Request) -> Response:
@@ -229,24 +241,15 @@ class Api:
                     yield ": still here\n\n"  # finds out whether anyone reads
             error = job.future.exception()
             if error is not None:
-                status, answer = describe_error(error)
+                status, answer = self.answer_to(error)
                 yield _event("error", {"status": status, **answer})
                 return
             result = self._results.add(job.future.result())
             rows, columns = result.shape
             yield _event("done", {"url": f"/api/results/{result.id}", "name": result.name,
-                                  "width": columns, "height": rows, "bytes": result.bytes})
+                                  "width": columns, "height": rows, "bytes": result.size})
         finally:
             job.stop.ask("the request was closed")
-
-
-def describe_error(error: BaseException) -> tuple[int, dict[str, str]]:
-    """Return the status and the body of an error's answer; raise what is not a user's error."""
-    if isinstance(error, AdaINError):
-        return getattr(error, "status", 400), {"error": str(error)}
-    if isinstance(error, MemoryError):
-        return 503, {"error": "there is not enough memory for this picture: make it smaller."}
-    raise error
 
 
 def _job() -> tuple[Job, asyncio.Event]:
@@ -280,11 +283,3 @@ def _file(result: Result) -> Response:
         **_NO_STORE, "Content-Disposition": f'attachment; filename="{ascii_name}"; '
                                             f"filename*=UTF-8''{quote(result.name)}"})
 
-
-def _small_jpeg(source: Source, size: int | None) -> bytes:
-    rgb: np.ndarray = source.screen
-    if size is not None and min(rgb.shape[:2]) > size:
-        rgb = images.resize_shorter_side(rgb, size)
-    file = io.BytesIO()
-    images.write(file, rgb, format="jpg", quality=88)
-    return file.getvalue()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import cast
@@ -18,8 +18,8 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from adain.errors import AdaINError, NetworkMemoryError
-from adain.web.api import Api, describe_error
+from adain.errors import AdaINError
+from adain.web.api import Api
 from adain.web.guard import Guard
 from adain.web.limits import Limits
 
@@ -27,23 +27,15 @@ PAGE = Path(__file__).parent / "page"
 mimetypes.add_type("text/javascript", ".js")  # some systems' tables say something else
 
 
-def create_app(api: Api, port: int, limits: Limits,
-               give_up: Callable[[MemoryError], None] = lambda error: None) -> Starlette:
-    """Return the application.
-
-    Args:
-        port: that it is served on.
-        give_up: is told when networks ran out of memory, after which nothing can be computed.
-    """
+def create_app(api: Api, port: int, limits: Limits) -> Starlette:
+    """Return the application that is served on a port."""
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
         await run_in_threadpool(api.close)
 
     async def user_error(request: Request, error: Exception) -> Response:
-        status, answer = describe_error(error)
-        if isinstance(error, NetworkMemoryError):
-            give_up(error)
+        status, answer = api.answer_to(error)
         headers = {"Retry-After": "5"} if status == 503 else None
         return JSONResponse(answer, status, headers)
 

@@ -10,7 +10,6 @@ from adain.web.limits import NotFoundError
 from adain.web.store import Source
 
 ROOT = Path(__file__).resolve().parents[2]  # of a checkout, which has styles/ and inputs/
-THUMBNAIL_SIZE = 160  # pixels of the shorter side
 
 
 class Gallery:

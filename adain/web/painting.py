@@ -23,9 +23,8 @@ from adain.transfer import color, tiling
 from adain.transfer.stylizer import Stylizer
 from adain.web.limits import TooLargeError
 from adain.web.settings import FORMATS, Settings
-from adain.web.store import PREVIEW_SIZE, Result, Source, Spool, largest_screen_size
+from adain.web.store import PREVIEW_SIZE, Result, Source, Spool, largest_screen_size, to_jpeg
 
-PREVIEW_QUALITY = 90  # of JPEG
 _KEPT_STYLES = 256  # a few kB each
 _KEPT_PICTURES = 24  # of styles, 1 MB each
 _LONGEST_NAME = 120  # characters of a result's name
@@ -84,9 +83,7 @@ class Painter:
         settings = replace(order.settings, refine=0)
         painted = self._paint(rgb, f"{order.content.id} {size}", replace(order, settings=settings),
                               iter, stop)
-        file = io.BytesIO()
-        images.write(file, painted, format="jpg", quality=PREVIEW_QUALITY)
-        return file.getvalue()
+        return to_jpeg(painted)
 
     def picture(self, order: Order, stop: StopRequest, share: Callable[[float], None]) -> Result:
         """Return the finished picture as a file.

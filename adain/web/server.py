@@ -60,8 +60,8 @@ def serve(port: int = 8000, model: str | Stylizer = "compact",
 
         painter = Painter(loader.submit(_load, model), limits.max_pixels)
         name = model if isinstance(model, str) else model.model
-        api = Api(name, painter, styles, samples, limits)
-        app = create_app(api, port, limits, give_up)
+        api = Api(name, painter, styles, samples, limits, give_up)
+        app = create_app(api, port, limits)
         config = uvicorn.Config(
             app, log_level="warning", access_log=False, ws="none", http="h11", loop="asyncio",
             lifespan="on", timeout_graceful_shutdown=_GRACE, limit_concurrency=64,

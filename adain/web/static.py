@@ -19,8 +19,9 @@ from adain.files import find, images
 from adain.networks.networks import Networks
 from adain.transfer.stylizer import STYLE_SIZE, Stylizer
 from adain.web.app import PAGE
-from adain.web.gallery import ROOT, THUMBNAIL_SIZE, shipped
+from adain.web.gallery import ROOT, shipped
 from adain.web.guard import HEADERS
+from adain.web.store import THUMBNAIL_SIZE
 
 NODE = ROOT / "web"  # package.json, and node_modules with onnxruntime-web
 _RUNTIME = NODE / "node_modules" / "onnxruntime-web" / "dist"

@@ -24,6 +24,8 @@ from adain.web.limits import Limits, NotAPictureError, NotFoundError, TooLargeEr
 
 PREVIEW_SIZE = 640  # pixels of the shorter side that is kept for previews
 PREVIEW_PIXELS = 960 * PREVIEW_SIZE  # of panoramas, which are smaller
+THUMBNAIL_SIZE = 160  # pixels of the shorter side
+_SCREEN_QUALITY = 90  # of JPEG
 ID_LENGTH = 32  # of a picture that was sent
 _TEMPORARY = 8_000_000  # bytes that stay in memory, instead of in a file
 
@@ -58,7 +60,7 @@ class Source:
         self._stored = (0, 0)  # rows and columns in the file's header
 
     @property
-    def bytes(self) -> int:
+    def size(self) -> int:
         return self._data.size if isinstance(self._data, Spool) else 0
 
     def close(self) -> None:
@@ -102,6 +104,12 @@ class Source:
         return images.resize_shorter_side(rgb, size)
 
     @cached_property
+    def thumbnail(self) -> bytes:
+        """A small JPEG of the picture."""
+        rgb = self.read(THUMBNAIL_SIZE).rgb
+        return to_jpeg(images.resize_shorter_side(rgb, min(THUMBNAIL_SIZE, *rgb.shape[:2])))
+
+    @cached_property
     def shape(self) -> tuple[int, int]:
         """Rows and columns of the upright picture."""
         rows, columns = self.screen.shape[:2]  # its header was read for it
@@ -111,6 +119,13 @@ class Source:
 
 class _Named(io.BytesIO):
     name = "picture"
+
+
+def to_jpeg(rgb: np.ndarray) -> bytes:
+    """Return a picture for the screen as the bytes of a JPEG file."""
+    file = io.BytesIO()
+    images.write(file, rgb, format="jpg", quality=_SCREEN_QUALITY)
+    return file.getvalue()
 
 
 def largest_screen_size(rows: int, columns: int) -> int:
@@ -130,7 +145,7 @@ class Result:
     id: str = field(default_factory=lambda: secrets.token_urlsafe(16))
 
     @property
-    def bytes(self) -> int:
+    def size(self) -> int:
         return self.data.size
 
     def close(self) -> None:
@@ -157,7 +172,7 @@ class Kept(Generic[Item]):
                 self._items[item.id] = item
             self._items.move_to_end(item.id)
             while len(self._items) > 1 and (len(self._items) > self._count or sum(
-                    each.bytes for each in self._items.values()) > self._size):
+                    each.size for each in self._items.values()) > self._size):
                 self._items.popitem(last=False)[1].close()
             return self._items[item.id]
 

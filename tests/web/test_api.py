@@ -1,5 +1,6 @@
 """The server of adain web: what it answers, what it refuses, and that it goes on answering."""
 
+import asyncio
 import io
 import json
 import random
@@ -17,11 +18,14 @@ httpx = pytest.importorskip("httpx", reason="needs httpx")
 
 from web_server import encoded, huge, running, write_styles
 
-from adain.errors import OptionError
+from adain.errors import NetworkMemoryError, OptionError
 from adain.files import images
 from adain.networks.stats import merge
 from adain.transfer import color
-from adain.web.limits import BusyError, Limits
+from adain.web.api import Api
+from adain.web.gallery import Gallery
+from adain.web.guard import Guard
+from adain.web.limits import BusyError, Limits, SlowError
 from adain.web.server import serve
 from adain.web.work import Job, Lane
 
@@ -279,6 +283,33 @@ def test_a_closed_request_ends_its_work(client):
     with client.stream("POST", "/api/stylize", data=fields, files=PHOTO, headers=STREAM) as answer:
         next(answer.iter_text())
     assert decoded(stylize(client)).shape == (48, 64, 3)
+
+
+def test_what_goes_wrong_while_it_is_computed_ends_the_stream_of_events(client):
+    files = {**PHOTO, "mask": ("m.png", BLACK.getvalue())}
+    (name, data), = events(stylize(client, files, STREAM))[-1:]
+    assert name == "error" and data["status"] == 400 and "all black" in data["error"]
+
+
+def test_a_body_that_stops_is_given_up():
+    async def silent():
+        await asyncio.Event().wait()
+
+    async def read(scope, receive, send):
+        with pytest.raises(SlowError, match="stopped for 0.01 seconds"):
+            await receive()
+
+    scope = {"type": "http", "headers": [(b"host", b"localhost:80")]}
+    asyncio.run(Guard(read, 80, Limits(pause=0.01))(scope, silent, None))
+
+
+def test_networks_without_memory_stop_the_server():
+    errors = []
+    api = Api("compact", None, Gallery([], "style", 1), Gallery([], "sample", 1), Limits(),
+              errors.append)
+    assert api.answer_to(MemoryError())[0] == 503 and errors == []
+    assert api.answer_to(NetworkMemoryError("short"))[0] == 503 and len(errors) == 1
+    api.close()
 
 
 def test_more_jobs_than_the_queue_holds_are_refused_until_one_is_done():

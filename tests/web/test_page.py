@@ -186,6 +186,32 @@ def test_a_picture_that_the_server_forgot_is_sent_again(page, client):
     assert page.download()[0].size == (64, 48)
 
 
+def test_two_tabs_make_their_pictures_at_once(page, browser, client):
+    context = browser.new_context(accept_downloads=True)
+    other = Page(context.new_page(), str(client.base_url))
+    for each in (page, other):
+        each.open()
+        each.choose("File", "png")
+    buttons = [each.page.get_by_role("button", name="Make the full picture")
+               for each in (page, other)]
+    with page.page.expect_download() as first, other.page.expect_download() as second:
+        for button in buttons:
+            button.click()
+    assert (np.asarray(Image.open(first.value.path()))
+            == np.asarray(Image.open(second.value.path()))).all()
+    context.close()
+
+
+def test_a_server_that_was_stopped_is_said(browser, stylizer, styles):
+    context = browser.new_context()
+    with running(stylizer, styles) as client:
+        page = Page(context.new_page(), str(client.base_url))
+        page.open()
+    page.slide("Strength", 10)
+    page.page.get_by_role("alert").filter(has_text="adain web does not answer").wait_for()
+    context.close()
+
+
 def test_the_camera_s_picture_is_opened(page):
     page.page.get_by_role("button", name="Use the camera").click()
     page.page.get_by_role("button", name="Take the picture").click()

@@ -59,7 +59,6 @@ export function createViewer() {
   zoom.addEventListener("click", () => {
     const on = zoom.getAttribute("aria-pressed") !== "true";
     zoom.setAttribute("aria-pressed", on);
-    zoom.textContent = on ? "Fit" : "100 %";
     fit();
     const frame = element("frame");
     frame.scrollTo((frame.scrollWidth - frame.clientWidth) / 2,
