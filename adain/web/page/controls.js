@@ -36,7 +36,7 @@ export function createControls(engine, change) {
     describe();
     change();
   }));
-  colors.addEventListener("change", change);
+  colors.addEventListener("change", () => change());
   describe();
 
   return {

@@ -24,7 +24,9 @@ export function createFinish(engine, state, viewer, messages, recipe, change) {
   size.addEventListener("change", () => {
     element("other-row").hidden = size.value !== "other";
   });
-  [size, other, quality, format].forEach((input) => input.addEventListener("change", change));
+  [size, other].forEach((input) => input.addEventListener("change", () => change()));
+  [quality, format].forEach((input) => input.addEventListener("change",
+    () => change({ inPreview: false })));
 
   /** Return the sides of the result in pixels, as [width, height]. */
   function sides() {

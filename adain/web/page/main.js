@@ -39,10 +39,13 @@ async function start() {
   }
 
   /** Something was changed: the picture is not what the controls say any more. */
-  function change() {
+  function change({ inPreview = true } = {}) {
     finish.forget();
     hint();
-    preview.refresh();
+    if (inPreview) {
+      viewer.outdate();
+      preview.refresh();
+    }
   }
 
   async function open(file) {

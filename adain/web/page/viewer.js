@@ -7,6 +7,7 @@ export function createViewer() {
   const before = element("before");
   const split = element("split");
   const zoom = element("zoom");
+  let isFinal = false; // a finished picture of the state as it is: no preview replaces it
   let shown = null; // address of a Blob
 
   split.addEventListener("input", () => {
@@ -85,6 +86,9 @@ export function createViewer() {
       try {
         await image.decode();
       } catch {
+        image.src = ""; // it is no picture
+      }
+      if (isFinal || !image.naturalWidth) {
         URL.revokeObjectURL(address);
         return;
       }
@@ -100,6 +104,7 @@ export function createViewer() {
       image.src = address;
       await image.decode().catch(() => {});
       release();
+      isFinal = true;
       after.src = address;
       shows("finished");
     },
@@ -108,6 +113,10 @@ export function createViewer() {
       release();
       after.src = before.src;
       shows("photograph");
+    },
+    /** The state was changed: what is shown is not its picture any more. */
+    outdate() {
+      isFinal = false;
     },
     badge,
     busy: (text) => badge(text, "busy"),
