@@ -17,14 +17,13 @@ pytest.importorskip("starlette", reason="needs the extra web")
 pytest.importorskip("onnxruntime", reason="needs the extra export")
 pytest.importorskip("onnx", reason="needs the extra export")
 
+from web_server import chromium
+
 from adain.commands import web
 from adain.errors import OptionError
 from adain.networks.stats import merge
 from adain.web import static
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-         "--disable-background-networking", "--disable-component-update", "--disable-sync")
 TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm"}
 LIMIT = 1  # of 255, as both round to integers
 
@@ -72,13 +71,8 @@ def served(folder):
 
 @pytest.fixture(scope="module")
 def browser():
-    api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-    if CHROMIUM is None:
-        pytest.skip("needs Chromium")
-    with api.sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS])
+    with chromium() as found:
         yield found
-        found.close()
 
 
 @pytest.fixture(scope="module")
@@ -216,6 +210,16 @@ def test_the_page_works_without_its_host_once_loaded(browser, page, tmp_path):
     opened(tab, save(tmp_path / "photo.png", 40, 56, 1))
     assert make(tab).startswith(b"\xff\xd8")
     context.close()
+
+
+def test_a_picture_is_cancelled_in_the_middle(tab, tmp_path):
+    opened(tab, save(tmp_path / "photo.png", 700, 900, 1))
+    tab.click("#make")
+    tab.wait_for_selector("#progress[value]:not([value='0'])")
+    tab.click("#cancel")
+    tab.wait_for_selector("#badge:text-is('Cancelled')")
+    opened(tab, save(tmp_path / "other.png", 40, 56, 2))  # the page goes on
+    assert make(tab, format="jpg").startswith(b"\xff\xd8")
 
 
 def test_what_is_no_picture_is_refused_in_words(tab, tmp_path):

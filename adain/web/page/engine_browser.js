@@ -56,7 +56,7 @@ class BrowserEngine {
       refine: [],
       formats: ["jpg", "png"],
       read: [".jpg", ".jpeg", ".png", ".webp", ".avif", ".gif", ".bmp"],
-      previewSize: 384,
+      previewSize: 512,
       maxPixels: MAX_PIXELS,
     };
     this.calls = new Map();

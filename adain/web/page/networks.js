@@ -2,8 +2,9 @@
 
 /** Load the networks. about: of models/networks.json; threads: of WebAssembly. */
 export async function loadNetworks(base, about) {
+  // Not one that a processor imitates: WebAssembly is ten times faster then.
   const gpu = await navigator.gpu?.requestAdapter().catch(() => null);
-  if (gpu) {
+  if (gpu && !gpu.info?.isFallbackAdapter && gpu.info?.architecture !== "swiftshader") {
     try {
       const networks = await create(base, about, "ort.webgpu.min.mjs", "webgpu");
       if (await networks.computes(about.check)) {
