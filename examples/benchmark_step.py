@@ -34,7 +34,7 @@ from adain.networks.architecture import (
 from adain.networks.keras.devices import describe_device
 from adain.networks.stats import EPSILON
 from adain.networks.weights import load_decoder, load_encoder
-from adain.training import trainer
+from adain.training import any_style
 from adain.training.config import TrainConfig
 
 ROOT = Path(__file__).parent.parent
@@ -113,8 +113,8 @@ class TorchStep:
 
 def keras_step(precision, batch_size, jit):
     """Return this package's step, with the shipped decoder, as a function of uint8 pairs."""
-    model = trainer.build(TrainConfig(precision=precision, batch_size=batch_size, jit=jit))
-    trainer.set_weights(model.transfer.decoder, load_decoder("vgg19"))
+    model = any_style.build(TrainConfig(precision=precision, batch_size=batch_size, jit=jit))
+    any_style.set_weights(model.transfer.decoder, load_decoder("vgg19"))
 
     def step(pairs):
         model.reset_metrics()

@@ -141,7 +141,7 @@ def _camera(number: int, options: argparse.Namespace, recipe: Recipe,
     [encoded] = method.encoded(styles[0])
     made = webcam.stylize_webcam(method.stylizer, number, encoded,
                                  styles[0].alpha, options.smoothing)
-    _tell_frames(made, "the window", method.stylizer)
+    _print_summary(made, "the window", method.stylizer)
     return 0
 
 
@@ -163,10 +163,10 @@ def _clip(options: argparse.Namespace, method: AdaIN, source: Path, style: Style
         print(f"{source} was cut: it ends {made.missing_seconds:.1f} s early", file=sys.stderr)
     if made.left_out:
         print(f"{target} lacks: {', '.join(made.left_out)}", file=sys.stderr)
-    _tell_frames(made, target, method.stylizer)
+    _print_summary(made, target, method.stylizer)
 
 
-def _tell_frames(made: FileSummary | CameraSummary, where: Path | str,
+def _print_summary(made: FileSummary | CameraSummary, where: Path | str,
                  stylizer: Stylizer) -> None:
     print(f"{made.frames} frames in {made.seconds:.1f} s -> {where} ({stylizer.model}, "
           f"{stylizer.engine.name} on {stylizer.engine.device})")

@@ -67,8 +67,8 @@ def main(arguments: list[str] | None = None) -> int:
     kind = methods.choose(options.model, options.checkpoint)
     network = options.checkpoint or f"--model {options.model or DEFAULT_PRESET}"
     refuse(root, options, kind.understood(recipe), f"{network} {kind.kind}")
-    own_style = kind.own_style(vars(options))
-    styles, unreadable = ([own_style], []) if own_style else find_styles(options, recipe, kind)
+    learned = kind.learned_style(vars(options))
+    styles, unreadable = ([learned], []) if learned else find_styles(options, recipe, kind)
     videos, skipped = clips.named(options.content_path), list[Path]()
     if not videos:
         try:
@@ -95,7 +95,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.save_style and jobs:
             method.save_style(options.save_style, jobs[0].style)
         outcomes, bad = paint(options, jobs, Painter(method, recipe, results), results, stop)
-    return tell(options, outcomes, unreadable + bad, started, method.describe())
+    return print_summary(options, outcomes, unreadable + bad, started, method.describe())
 
 
 def shown_steps(jobs: Sequence[batch.Job]) -> Progress:
@@ -136,26 +136,26 @@ def paint(options: argparse.Namespace, jobs: list[batch.Job], painter: Painter, 
         return made
 
     done: list[batch.Outcome] = []
-    told: dict[str, Path] = {}  # what several results lack is told once
+    reported: dict[str, Path] = {}  # an error of several results is printed once
     with closing(batch.run(jobs, read, whole, write, existing, prepare,
                            method.room, painter.shape)) as outcomes:
         for outcome in checked(progress(outcomes, "pictures", len(jobs)), stop):
             done.append(outcome)
             error = outcome.error
-            if error and str(error) not in told:
+            if error and str(error) not in reported:
                 tell_error(error)
-                told[str(error)] = (error.path if isinstance(error, StyleError)
+                reported[str(error)] = (error.path if isinstance(error, StyleError)
                                     else outcome.job.content)
             if options.json:
                 print(json.dumps(as_json(outcome)), flush=True)
     if options.sheet and cells.results:
         images.write(options.sheet, cells.sheet(jobs))
-    return done, list(dict.fromkeys(told.values()))
+    return done, list(dict.fromkeys(reported.values()))
 
 
-def tell(options: argparse.Namespace, outcomes: list[batch.Outcome], bad: list[Path],
-         started: float, network: str) -> int:
-    """Print what was made by which network; return the exit code."""
+def print_summary(options: argparse.Namespace, outcomes: list[batch.Outcome], bad: list[Path],
+                  started: float, network: str) -> int:
+    """Print the number of results, the time and the network; return the exit code."""
     where = options.sheet or (outcomes[0].out_path if len(outcomes) == 1 else options.out_path)
     counts = Counter(outcome.status for outcome in outcomes)
     print(f"{summary(counts)} in {time.perf_counter() - started:.1f} s -> {where} ({network})",

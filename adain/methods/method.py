@@ -65,8 +65,8 @@ class Method:
         return COMMON_OPTIONS | cls.options
 
     @classmethod
-    def own_style(cls, options: Mapping[str, Any]) -> Style | None:
-        """Return the style of a method that has exactly one, else None."""
+    def learned_style(cls, options: Mapping[str, Any]) -> Style | None:
+        """Return the style of a network that learned only one; None for other methods."""
         return None
 
     def check_results(self, paths: Sequence[Path]) -> None:

@@ -130,10 +130,13 @@ def save(folder: Path, config: dict[str, Any], encoder: Weights | None,
     config needs "step" and "options"; encoder is None where it is frozen. A disk that is full is a
     WeightsError, and the older checkpoints stay.
     """
+    return write(folder, config, to_arrays(encoder, decoder), optimizer, keep)
+
+
+def to_arrays(encoder: Weights | None, decoder: Weights) -> dict[str, np.ndarray]:
+    """Return what model.npz has of networks for any style; encoder: None where it is frozen."""
     arrays = weights.to_arrays(decoder, "decoder")
-    if encoder is not None:
-        arrays |= weights.to_arrays(encoder, "encoder")
-    return write(folder, config, arrays, optimizer, keep)
+    return arrays if encoder is None else arrays | weights.to_arrays(encoder, "encoder")
 
 
 def write(folder: Path, config: dict[str, Any], arrays: dict[str, np.ndarray],

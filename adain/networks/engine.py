@@ -67,11 +67,11 @@ class Engine(StatisticsEngine, Protocol):
 
     def transfer(self, image: np.ndarray, style: ChannelStats, alpha: float,
                  content: ChannelStats | None = None,
-                 own: float = 0.0) -> tuple[np.ndarray, ChannelStats]:
+                 own_weight: float = 0.0) -> tuple[np.ndarray, ChannelStats]:
         """Return the picture with its features moved alpha of the way to the style's statistics.
 
-        content: statistics to remove instead of the picture's own, where it is a tile of a larger
-        picture; own: the share of its own in what is removed, where it is one of a sequence.
+        content: statistics to remove instead of those of this picture, which may be a tile of a
+        larger one. own_weight: weight of this picture's statistics against `content`'s, 0 to 1.
         The result is about [0, 1], not clipped. The statistics that were removed come second.
         """
 

@@ -125,6 +125,14 @@ def hold_out(files: list[Path], share: float, seed: int) -> tuple[list[Path], li
             [file for number, file in enumerate(files) if number in chosen])
 
 
+def check_crop(name: str, size: int, image_size: int) -> None:
+    """Raise OptionError unless crops of this size can be cut out of pictures of image_size."""
+    if size % 8 or size < 16:
+        raise OptionError(f"`{name}` must be a multiple of 8, 16 or more; received {size}.")
+    if image_size < size:
+        raise OptionError(f"`image_size={image_size}` is smaller than `{name}={size}`.")
+
+
 def random_crop(image: np.ndarray, size: int, generator: np.random.Generator) -> np.ndarray:
     """Return a square crop at a random place; the picture must be at least that large."""
     top, left = (int(generator.integers(side - size + 1)) for side in image.shape[:2])
@@ -146,13 +154,9 @@ class PairSource:
                  recoloring: Recoloring = UNCHANGED, style_crop_size: int | None = None,
                  cache: PictureCache | None = None,
                  leave_out: Sequence[str | Path] = ()) -> None:
-        for name, size in (("crop_size", crop_size), ("style_crop_size", style_crop_size)):
-            if size is None:
-                continue
-            if size % 8 or size < 16:
-                raise OptionError(f"`{name}` must be a multiple of 8, 16 or more; received {size}.")
-            if image_size < size:
-                raise OptionError(f"`image_size={image_size}` is smaller than `{name}={size}`.")
+        check_crop("crop_size", crop_size, image_size)
+        if style_crop_size is not None:
+            check_crop("style_crop_size", style_crop_size, image_size)
         self.crop_size = crop_size
         self._arrived: dict[int, float] = {}
         # Two seeds: otherwise folders of equal length would always meet in the same pairs.

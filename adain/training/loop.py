@@ -142,7 +142,7 @@ def _fit(method: Method, config: TrainConfig, batches: Batches, watch: Watch, fo
             fed = distribution.distributed(strategy, batches, first_step, config.max_iter)
         stop.check()
     except Stopped:
-        _tell_stop(first_step, watch)
+        _log_stop(first_step, watch)
         return model
     recorder = Recorder(config, folder, events, watch, batches, first_step,
                         resumed.config.get("seconds", 0.0) if resumed else 0.0, method.about(),
@@ -151,7 +151,7 @@ def _fit(method: Method, config: TrainConfig, batches: Batches, watch: Watch, fo
         model.fit(fed, epochs=1, verbose=0, shuffle=False,
                   steps_per_epoch=config.max_iter - first_step, callbacks=[recorder])
     if recorder.step < config.max_iter:
-        _tell_stop(recorder.step, watch)
+        _log_stop(recorder.step, watch)
     else:
         logger.info("done: python stylize.py --checkpoint %s %s", folder, method.usage)
     best = checkpoint.best(folder)
@@ -167,7 +167,7 @@ def _resume_point(folder: Path, method: str) -> Checkpoint | None:
     return checkpoint.load(folder, method, resume=True)
 
 
-def _tell_stop(step: int, watch: Watch) -> None:
+def _log_stop(step: int, watch: Watch) -> None:
     """Say how to go on with a run that was stopped."""
     logger.info("stopped at step %d%s; run the same command to go on%s", step,
                 ", saved" if step else "", f":\n  {watch.command}" if watch.command else ".")

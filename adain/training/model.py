@@ -8,12 +8,12 @@ import keras
 import numpy as np
 from keras import ops
 
+from adain.networks import checkpoint
 from adain.networks.architecture import PRESETS, STYLE_LAYERS
 from adain.networks.keras import losses
 from adain.networks.keras.model import Decoder, Encoder, StyleTransfer, blend, get_weights
 from adain.networks.keras.ops import Tensor, channel_stats
 from adain.networks.stats import ChannelStats
-from adain.networks.weights import to_arrays
 from adain.training import accumulation
 from adain.training.config import TrainConfig
 
@@ -100,15 +100,15 @@ class TrainingModel(RecordedModel):
         self.vgg = vgg  # measures the losses, frozen; the vgg19 preset also encodes with it
         self.vgg.trainable = False
         self.transfer = StyleTransfer(encoder, decoder)
-        self.built = True  # its parts are, and it has no weights of its own
+        self.built = True  # its parts are, and it has no other weights
 
     def call(self, batch: Tensor | dict[str, Tensor], training: bool = True) -> dict[str, Any]:
         features = batch if isinstance(batch, dict) else {"pairs": batch}
-        own = self.own_style(features["pairs"], training)
-        content, style = self.split(features["pairs"], own)
+        identity = self.identity_mask(features["pairs"], training)
+        content, style = self.split(features["pairs"], identity)
         if "content_features" in features:
             content_features = features["content_features"]
-            style_stats = self.unpack(features["style_stats"], content_features, own)
+            style_stats = self.unpack(features["style_stats"], content_features, identity)
         else:
             content_features = self.vgg(content)[-1]
             style_features = self.vgg(style)
@@ -120,15 +120,16 @@ class TrainingModel(RecordedModel):
             stylized = self.transfer(content, style)
         if self.config.content_target == "content":
             target = content_features
-        result = {"content": content, "target": target, "style_stats": style_stats, "own": own,
-                  "stylized": stylized, "stylized_features": self.vgg(stylized)}
+        result = {"content": content, "target": target, "style_stats": style_stats,
+                  "identity": identity, "stylized": stylized,
+                  "stylized_features": self.vgg(stylized)}
         return {**result, "style_features": style_features} if self.config.gram else result
 
-    def own_style(self, pairs: Tensor, training: bool = True) -> Tensor | None:
-        """Tell which pairs learn to reproduce their content, as its own style (batch,).
+    def identity_mask(self, pairs: Tensor, training: bool = True) -> Tensor | None:
+        """Return which pairs learn to reproduce their content, as their style: bool (batch,).
 
-        All of them during the first reconstruction_iter steps, then identity_share of them. None
-        where no pair ever does.
+        All pairs during the first reconstruction_iter steps, then identity_share of them; None if
+        no pair ever does.
         """
         config = self.config
         if not training or not (config.reconstruction_iter or config.identity_share):
@@ -140,27 +141,27 @@ class TrainingModel(RecordedModel):
         return places < share * ops.cast(count, "float32")
 
     @staticmethod
-    def split(pairs: Tensor, own: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def split(pairs: Tensor, identity: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return content and style pictures in [0, 1]."""
         pictures = ops.cast(pairs, "float32") / 255.0
         content, style = pictures[:, 0], pictures[:, 1]
-        if own is not None:
-            style = ops.where(own[:, None, None, None], content, style)
+        if identity is not None:
+            style = ops.where(identity[:, None, None, None], content, style)
         return content, style
 
     @staticmethod
     def unpack(packed: Tensor, content_features: Tensor,
-               own: Tensor | None = None) -> list[ChannelStats]:
+               identity: Tensor | None = None) -> list[ChannelStats]:
         """Return the statistics of each of STYLE_LAYERS from features.FeatureCache's rows.
 
-        Where a pair is its own style, those of relu4_1 are the content's; the others are not used.
+        In pairs of the identity mask those of relu4_1 are the content's; the others are not used.
         """
         cuts = np.cumsum(PRESETS["vgg19"].widths)[:-1].tolist()
         means, stds = (ops.split(packed[:, row][:, None, None, :], cuts, axis=-1)
                        for row in (0, 1))
         stats = [ChannelStats(mean, std) for mean, std in zip(means, stds)]
-        if own is not None:
-            stats[-1] = ChannelStats(*(ops.where(own[:, None, None, None], ours, theirs)
+        if identity is not None:
+            stats[-1] = ChannelStats(*(ops.where(identity[:, None, None, None], ours, theirs)
                                        for ours, theirs in zip(channel_stats(content_features),
                                                                stats[-1])))
         return stats
@@ -193,29 +194,28 @@ class TrainingModel(RecordedModel):
             total = total + config.tv_weight * tv
         if config.structure_weight:
             total = total + config.structure_weight * structure
-        if y_pred["own"] is not None:
+        if y_pred["identity"] is not None:
             # Factor 100: brings the pixel error of a blurred picture near the content loss.
             total = total + 100.0 * losses.pixel_loss(y_pred["stylized"], y_pred["content"],
-                                                      y_pred["own"])
+                                                      y_pred["identity"])
         return total / self.replicas  # whose gradients are added up
 
     def style_losses(self, y_pred: dict[str, Any]) -> dict[str, Tensor]:
-        """Return each pair's style loss for each of STYLE_LAYERS, 0 where it is its own style."""
-        stylized, own = y_pred["stylized_features"], y_pred["own"]
+        """Return the style loss of each pair at each of STYLE_LAYERS; 0 in the identity mask."""
+        stylized, identity = y_pred["stylized_features"], y_pred["identity"]
         if self.config.gram:
             pairs, loss = zip(stylized, y_pred["style_features"]), losses.gram_loss
         else:
             pairs = zip(map(channel_stats, stylized), y_pred["style_stats"])
             loss = losses.style_loss
         found = {name: loss(*pair) for name, pair in zip(STYLE_LAYERS, pairs)}
-        return found if own is None else {name: ops.where(own, 0.0, values)
+        return found if identity is None else {name: ops.where(identity, 0.0, values)
                                           for name, values in found.items()}
 
     def networks(self) -> dict[str, np.ndarray]:
         encoder = self.transfer.encoder
-        arrays = to_arrays(get_weights(self.transfer.decoder), "decoder")
-        return arrays if encoder is self.vgg else arrays | to_arrays(get_weights(encoder),
-                                                                     "encoder")
+        return checkpoint.to_arrays(None if encoder is self.vgg else get_weights(encoder),
+                                    get_weights(self.transfer.decoder))
 
     def stylize(self, contents: np.ndarray, styles: np.ndarray) -> np.ndarray:
         stylized = ops.convert_to_numpy(self.transfer(

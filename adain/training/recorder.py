@@ -46,7 +46,7 @@ class Recorder(keras.callbacks.Callback):
         self.folder, self.events, self.watch, self.about = folder, events, watch, about
         self.batches = batches
         self.history: History | None = History(folder, first_step) if events else None
-        self.step = self.saved_step = first_step
+        self.step = first_step
         self.gallery = None
         if events and self.history and watch.gallery is not None:
             self.gallery = GalleryRecorder(Judge(watch.gallery, config), folder, events,
@@ -201,7 +201,6 @@ class Recorder(keras.callbacks.Callback):
         except WeightsError as error:
             raise WeightsError(f"{error} Make room, then run the same command to go on."
                                + self._command()) from None
-        self.saved_step = self.step
         self.preview()
         self._summary = (self.step, time.monotonic())  # saving is no training time
 

@@ -94,7 +94,7 @@ def train(config: TrainConfig, content_path: str | Path, style_path: str | Path,
     shown = _gallery(gallery, config, source)
 
     strategy = framework.start(device)
-    from adain.training import loop, trainer  # import Keras
+    from adain.training import any_style, loop  # import Keras
 
     if strategy is not None and config.cached_crops:
         raise OptionError("`cached_crops` works on one device only: leave it out, or hide the "
@@ -112,13 +112,13 @@ def train(config: TrainConfig, content_path: str | Path, style_path: str | Path,
     arguments = {"content_path": content_path, "style_path": style_path, "log_path": log_path,
                  "continue_from": continue_from, "device": device,
                  "picture_cache": picture_cache, "gallery": gallery}
-    with bad_files_told(bad_files, source), stop_on_signals(stop) as stop:
+    with reporting_bad_files(bad_files, source), stop_on_signals(stop) as stop:
         if config.cached_crops:
             cache = features.FeatureCache(source, load_encoder("vgg19", config.vgg_path), stop)
             batches = functools.partial(features.dataset, cache, config.effective_batch_size)
         else:
             batches = functools.partial(data.dataset, source, config.effective_batch_size)
-        loop.fit(trainer.AnyStyle(config, continue_from), config, batches,
+        loop.fit(any_style.AnyStyle(config, continue_from), config, batches,
                  Watch(previews, validation, source.arrived, command, pictures, shown, arguments),
                  folder, log_path=log_path, strategy=strategy, allow_changes=allow_changes,
                  stop=stop)
@@ -149,7 +149,7 @@ class Source(Protocol):
 
 
 @contextmanager
-def bad_files_told(bad_files: BadFiles, source: Source) -> Iterator[None]:
+def reporting_bad_files(bad_files: BadFiles, source: Source) -> Iterator[None]:
     """At the end of a run, count its bad files; raise what ended its stream of pictures."""
     try:
         yield

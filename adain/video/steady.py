@@ -42,7 +42,7 @@ class _State(NamedTuple):
     """What the next frame is compared with."""
 
     pixels: np.ndarray  # averaged over time, float32 (rows, columns, 3)
-    own: ChannelStats  # of the frame alone
+    stats: ChannelStats  # of the frame
     mean: ChannelStats  # averaged over time
 
 
@@ -87,20 +87,20 @@ class SteadyStylizer:
         return result[:rows, :columns]
 
     def _start(self, image: np.ndarray) -> np.ndarray:
-        result, own = self._transfer(image, None, 1.0)
-        self._state = _State(image, own, own)
+        result, stats = self._transfer(image, None, 1.0)
+        self._state = _State(image, stats, stats)
         return result
 
     def _go_on(self, last: _State, image: np.ndarray, seconds: float) -> np.ndarray:
         pixels = calm(last.pixels, image, _share(seconds, PIXELS * self._smoothing))
         share = _share(seconds, self._smoothing)
         result, mean = self._transfer(pixels, last.mean, share)
-        # mean = (1 - share) * last.mean + share * own, solved for the frame's statistics:
-        own = interpolate(last.mean, mean, 1 / share)
-        if jump(last.own, own) > CUT:
+        # mean = (1 - share) * last.mean + share * stats, solved for the frame's statistics:
+        stats = interpolate(last.mean, mean, 1 / share)
+        if jump(last.stats, stats) > CUT:
             self.cuts += 1
             return self._start(image)
-        self._state = _State(pixels, own, mean)
+        self._state = _State(pixels, stats, mean)
         return result
 
     def _transfer(self, image: np.ndarray, mean: ChannelStats | None,
@@ -112,8 +112,8 @@ class SteadyStylizer:
                 picture, removed = self._engine.transfer(image, self._style, self._alpha, mean,
                                                          share)
                 return to_integers(picture), removed
-        own = tiling.measure(self._engine, image, tile_size, progress=self._progress)
-        removed = own if mean is None else interpolate(mean, own, share)
+        stats = tiling.measure(self._engine, image, tile_size, progress=self._progress)
+        removed = stats if mean is None else interpolate(mean, stats, share)
         return tiling.stylize(self._engine, image, self._style, self._alpha, tile_size,
                               progress=self._progress, content=removed), removed
 

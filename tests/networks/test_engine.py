@@ -96,7 +96,7 @@ def test_own_statistics_are_those_that_measure_finds(name):
     close(networks.transfer(image, style, 0.7, measured)[0], result)
     other = random_stats(24, 1)
     assert abs(networks.transfer(image, style, 0.7, other)[0] - result).max() > 0.01
-    _, mixed = networks.transfer(image, style, 0.7, other, own=0.25)
+    _, mixed = networks.transfer(image, style, 0.7, other, own_weight=0.25)
     close(mixed.std, 0.75 * other.std + 0.25 * measured.std)
 
 

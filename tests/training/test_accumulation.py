@@ -12,8 +12,8 @@ from conftest import ROOT
 pytest.importorskip("keras")
 pytest.importorskip("tensorflow")
 import toy
+from test_any_style import arrays
 from test_recorder import FAST, train
-from test_trainer import arrays
 
 from adain.errors import OptionError
 from adain.networks import checkpoint

@@ -29,7 +29,7 @@ if int(devices) > 1:
         tf.config.list_physical_devices("CPU")[0],
         [tf.config.LogicalDeviceConfiguration()] * int(devices))
 import logging
-from adain.training import data, distribution, loop, trainer
+from adain.training import any_style, data, distribution, loop
 from adain.training.watch import Watch
 from adain.errors import AdaINError
 strategy = distribution.choose()
@@ -54,7 +54,7 @@ logging.getLogger("adain").addHandler(Printer())
 logging.getLogger("adain").setLevel(logging.INFO)
 watch = Watch(source.pair(0)[None], source.validation_pairs(settings.batch_size))
 try:
-    loop.fit(trainer.AnyStyle(settings), settings, batches, watch, folder / name,
+    loop.fit(any_style.AnyStyle(settings), settings, batches, watch, folder / name,
              strategy=strategy)
 except AdaINError as error:
     print(f"{type(error).__name__}: {error}")

@@ -72,8 +72,8 @@ def test_pictures_that_are_trained_on_are_found_by_content_and_by_look(folder, t
 
 pytest.importorskip("keras")
 pytest.importorskip("tensorflow")
+from test_any_style import arrays
 from test_recorder import FAST
-from test_trainer import arrays
 
 from adain.networks import checkpoint
 from adain.training import history

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 from conftest import picture
-from test_trainer import CONFIG, train
+from test_any_style import CONFIG, train
 
 keras = pytest.importorskip("keras")
 from adain.errors import OptionError

@@ -16,7 +16,7 @@ pytest.importorskip("keras")
 pytest.importorskip("tensorflow")
 yaml = pytest.importorskip("yaml")
 import toy
-from test_trainer import arrays
+from test_any_style import arrays
 
 from adain.commands import train as command
 from adain.errors import OptionError

@@ -14,12 +14,12 @@ from PIL import Image
 
 pytest.importorskip("keras")
 pytest.importorskip("tensorflow")
-from test_trainer import CONFIG, arrays
+from test_any_style import CONFIG, arrays
 
 from adain.errors import AdaINError, OptionError
 from adain.networks import checkpoint
 from adain.progress import StopRequest
-from adain.training import data, history, loop, recorder, trainer
+from adain.training import any_style, data, history, loop, recorder
 from adain.training.watch import Watch
 
 FAST = dataclasses.replace(CONFIG, image_size=16, crop_size=16, summary_iter=1)
@@ -34,7 +34,7 @@ def train(folders, name="run", feed=None, **options):
     feed = feed or (lambda first, last: data.dataset(source, config.effective_batch_size, first,
                                                      last))
     with logged() as lines:
-        loop.fit(trainer.AnyStyle(config), config, feed, watch, folders / name)
+        loop.fit(any_style.AnyStyle(config), config, feed, watch, folders / name)
     return lines
 
 
@@ -144,9 +144,9 @@ def test_validation_does_not_change_the_training(folders):
 
 
 def test_validation_measures_style_transfer_while_training_reconstructs(folders):
-    model = trainer.build(dataclasses.replace(FAST, reconstruction_iter=10))
+    model = any_style.build(dataclasses.replace(FAST, reconstruction_iter=10))
     pairs = np.stack([[picture(16, 16, 0), picture(16, 16, 1)]])
-    content, style = map(np.asarray, model.split(pairs, model.own_style(pairs, training=False)))
+    content, style = map(np.asarray, model.split(pairs, model.identity_mask(pairs, training=False)))
     assert (content != style).any()
     during = recorder.scalars(model.evaluate(pairs, verbose=0, return_dict=True))["style"]
     model.optimizer.iterations.assign(11)
@@ -218,7 +218,7 @@ def test_losses_are_not_fetched_before_the_next_step_is_under_way(folders, monke
 
 def test_weights_that_are_not_numbers_are_never_saved_as_good(folders):
     """A finite loss can have a gradient that is not."""
-    model = trainer.build(FAST)
+    model = any_style.build(FAST)
     watch = Watch(np.stack([[picture(16, 16), picture(16, 16, 1)]]))
     record = recorder.Recorder(FAST, folders / "run", None, watch,
                                lambda first, last: [watch.previews], 0, 0.0, {},
@@ -246,7 +246,7 @@ def test_the_share_of_time_waited_for_data_is_logged(folders):
     with logged() as lines:
         for name, delay in (("starved", 1.0), ("fed", 0.0)):
             slow = delay
-            loop.fit(trainer.AnyStyle(config), config,
+            loop.fit(any_style.AnyStyle(config), config,
                      lambda first, last: data.dataset(source, 1, first, last),
                      Watch(pair(0)[None], arrivals=source.arrived), folders / name)
     shares = {name: history.read(folders / name)[-1]["waited"] for name in ("starved", "fed")}

@@ -98,7 +98,7 @@ def optimise(content: ImageLike, style: ImageLike, config: GatysConfig | None = 
             if frames and state.step == 0:
                 frames.add(0, crop(state.picture, level))
             while state.step < level.stop and not stop.reason:
-                progress.tell(state.step + 1, iterate(state, objective, level, config),
+                progress.update(state.step + 1, iterate(state, objective, level, config),
                               plan[index:])
                 if frames:
                     frames.add(state.step, crop(state.picture, level))
@@ -188,8 +188,8 @@ class Progress:
         self.config, self.every = config, every
         self._then, self._step, self._size = time.monotonic(), 0, (0, 0)
 
-    def tell(self, step: int, losses: dict[str, float], plan: list[Level]) -> None:
-        """Take in an iteration; plan: the current level and those to come."""
+    def update(self, step: int, losses: dict[str, float], plan: list[Level]) -> None:
+        """Record an iteration, and log every few; plan: the current level and those to come."""
         level = plan[0]
         if self._size != (level.rows, level.columns):  # the first one also compiles
             self._then, self._step, self._size = time.monotonic(), step, (level.rows, level.columns)

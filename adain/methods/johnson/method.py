@@ -71,7 +71,7 @@ class Johnson(Method):
         return self._runs.is_unfinished(path)
 
     @classmethod
-    def own_style(cls, options: Mapping[str, Any]) -> Style:
+    def learned_style(cls, options: Mapping[str, Any]) -> Style:
         return Style(style_name(options["checkpoint"]), cls._paintings(options))
 
     @staticmethod

@@ -30,10 +30,10 @@ from adain.training.picture_cache import PictureCache
 from adain.training.resume import describe_pictures
 from adain.training.run import (
     PREVIEWS,
-    bad_files_told,
     cache_bytes,
     checked_folder,
     newest_checkpoint,
+    reporting_bad_files,
 )
 from adain.training.watch import Batches, Watch
 
@@ -116,7 +116,7 @@ def train_style(config: TrainConfig, content_path: str | Path, style_path: str |
                   arguments={"content_path": content_path, "style_path": style_path,
                              "log_path": log_path, "continue_from": continue_from,
                              "device": device, "picture_cache": picture_cache})
-    with bad_files_told(bad_files, source):
+    with reporting_bad_files(bad_files, source):
         loop.fit(OneStyle(config, style, Path(style_path).name, continue_from), config, batches,
                  watch, folder, log_path=log_path, allow_changes=allow_changes, stop=stop)
     return newest_checkpoint(folder)
@@ -132,9 +132,7 @@ def _check(config: TrainConfig, style_path: str | Path) -> None:
                           f"`style_path={style_path}` is a folder: name a picture in it.")
     if distribution.worker_count() > 1:
         raise OptionError("`method=johnson` trains on one machine: leave out TF_CONFIG.")
-    if config.crop_size % 8 or config.crop_size < 16 or config.crop_size > config.image_size:
-        raise OptionError("`crop_size` must be a multiple of 8, from 16 to the image size "
-                          f"{config.image_size}; received {config.crop_size}.")
+    data.check_crop("crop_size", config.crop_size, config.image_size)
 
 
 class OneStyle:

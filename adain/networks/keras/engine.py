@@ -50,11 +50,11 @@ class KerasEngine:
 
     def transfer(self, image: np.ndarray, style: ChannelStats, alpha: float,
                  content: ChannelStats | None = None,
-                 own: float = 0.0) -> tuple[np.ndarray, ChannelStats]:
+                 own_weight: float = 0.0) -> tuple[np.ndarray, ChannelStats]:
         if content is None:  # zeros get no share
-            content, own = ChannelStats(*np.zeros((2, self.channels), np.float32)), 1.0
+            content, own_weight = ChannelStats(*np.zeros((2, self.channels), np.float32)), 1.0
         picture, removed = self._transfer(image[None], _row(style), np.array([alpha], np.float32),
-                                          _row(content), np.array([own], np.float32))
+                                          _row(content), np.array([own_weight], np.float32))
         return _first(picture), ChannelStats(*map(_first, removed))
 
     def transfer_batch(self, images: Sequence[np.ndarray], styles: Sequence[ChannelStats],

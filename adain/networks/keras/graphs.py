@@ -51,7 +51,7 @@ class Graphs:
     """The graphs of one pair of networks; policy: the Keras dtype policy they compute in.
 
     images: float32 (pictures, rows, columns, 3); statistics: (pictures, channels of all AdaIN
-    layers); alphas, own: (pictures,).
+    layers); alphas, own_weights: (pictures,).
     """
 
     def __init__(self, networks: Networks, policy: str) -> None:
@@ -66,15 +66,16 @@ class Graphs:
                            for level, share in zip(self._encode(images), shares)])
 
     def transfer(self, images: Tensor, style: ChannelStats, alphas: Tensor, given: ChannelStats,
-                 own: Tensor) -> tuple[Tensor, ChannelStats]:
+                 own_weights: Tensor) -> tuple[Tensor, ChannelStats]:
         """Return the stylized pictures and the statistics that were removed.
 
-        given: statistics to remove; own: the share of the pictures' own in them.
+        given: statistics to remove; own_weights: weights of the pictures' statistics against
+        these, 0 to 1.
         """
         features = self._encode(images)
         mean, variance = self._join([_moments(level) for level in features])
         found = ChannelStats(mean, ops.sqrt(variance + EPSILON))
-        content = interpolate(given, found, own[:, None])
+        content = interpolate(given, found, own_weights[:, None])
         target = interpolate(content, style, alphas[:, None])
         restyled = [adain(level, ChannelStats(*ours), ChannelStats(*theirs))
                     for level, ours, theirs in zip(features, self._each(content),
@@ -84,9 +85,9 @@ class Graphs:
     def transfer_integers(self, images: Tensor, mean: Tensor, std: Tensor,
                           alphas: Tensor) -> Tensor:
         """Return stylized pictures of uint8, from pictures of uint8 and the styles' statistics."""
-        nothing, own = ops.zeros_like(mean), ops.ones_like(alphas)
+        nothing, own_weights = ops.zeros_like(mean), ops.ones_like(alphas)
         pictures, _ = self.transfer(ops.cast(images, "float32") / 255, ChannelStats(mean, std),
-                                    alphas, ChannelStats(nothing, nothing), own)
+                                    alphas, ChannelStats(nothing, nothing), own_weights)
         return ops.cast(ops.clip(pictures * 255 + 0.5, 0, 255), "uint8")
 
     def transfer_regions(self, images: Tensor, regions: Tensor, scales: Tensor,

@@ -91,13 +91,14 @@ class OpenVINOEngine:
 
     def transfer(self, image: np.ndarray, style: ChannelStats, alpha: float,
                  content: ChannelStats | None = None,
-                 own: float = 0.0) -> tuple[np.ndarray, ChannelStats]:
+                 own_weight: float = 0.0) -> tuple[np.ndarray, ChannelStats]:
         network = self._next(self._transfer.result())
         # Whole pictures often have one size. Tiles of large ones do, too, but must save memory.
-        call = network.repeat if content is None or own else network
+        call = network.repeat if content is None or own_weight else network
         if content is None:
-            content, own = self._no_statistics, 1.0
-        picture, mean, std = call(image[None], *style, np.float32(alpha), *content, np.float32(own))
+            content, own_weight = self._no_statistics, 1.0
+        picture, mean, std = call(image[None], *style, np.float32(alpha), *content,
+                                  np.float32(own_weight))
         return picture[0], ChannelStats(mean.copy(), std.copy())
 
     def transfer_batch(self, images: Sequence[np.ndarray], styles: Sequence[ChannelStats],

@@ -72,8 +72,8 @@ def picture_graph(weights: Weights) -> openvino.Model:
         variance = op.reduce_mean(_square(op.subtract(x, mean)), _ROWS_AND_COLUMNS, keep_dims=True)
         std = op.sqrt(op.add(variance, np.float32(EPSILON)))
         mean_error, std_error = (
-            op.subtract(own, op.reshape(target, np.array([1, -1, 1, 1]), False))
-            for own, target in zip((mean, std), targets))
+            op.subtract(value, op.reshape(target, np.array([1, -1, 1, 1]), False))
+            for value, target in zip((mean, std), targets))
         errors += [mean_error, std_error]
         # The slope of the mean is 1 / pixels, that of the deviation (x - mean) / std of it.
         share = op.divide(op.multiply(style_weight, np.float32(2)), _size(x, _ROWS_AND_COLUMNS))

@@ -90,15 +90,15 @@ def transfer(networks: Networks, encoder: Convolutions, decoder: Convolutions
     image, found = _encode(encoder, names, networks.negative_slope)
     style_mean, style_std, mean, std = (
         op.parameter([networks.channels], np.float32) for _ in range(4))
-    alpha, own = op.parameter([], np.float32), op.parameter([], np.float32)
+    alpha, own_weight = op.parameter([], np.float32), op.parameter([], np.float32)
     own_mean, own_variance = map(_row, zip(*(_moments(found[name]) for name in names)))
     own_std = op.sqrt(op.add(own_variance, np.float32(EPSILON)))
-    content = ChannelStats(blend(mean, own_mean, own), blend(std, own_std, own))
+    content = ChannelStats(blend(mean, own_mean, own_weight), blend(std, own_std, own_weight))
     target = ChannelStats(blend(content.mean, style_mean, alpha),
                           blend(content.std, style_std, alpha))
     restyled = {name: op.add(op.multiply(found[name], scale), shift)
                 for name, scale, shift in zip(names, *map(split, affine(content, target)))}
-    inputs = [image, style_mean, style_std, alpha, mean, std, own]
+    inputs = [image, style_mean, style_std, alpha, mean, std, own_weight]
     return inputs, _decode(decoder, restyled, networks.negative_slope), content
 
 

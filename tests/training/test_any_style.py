@@ -20,7 +20,7 @@ from adain.networks.keras import ops  # noqa: E402
 from adain.networks.keras.model import get_weights
 from adain.networks.weights import load_encoder
 from adain.progress import stop_on_signals
-from adain.training import data, features, loop, trainer
+from adain.training import any_style, data, features, loop
 from adain.training.config import TrainConfig
 from adain.training.folder_lock import locked
 from adain.training.watch import Watch
@@ -33,8 +33,8 @@ CONFIG = TrainConfig(
 def fit(config, batches, previews, folder, continue_from=None, **options):
     """Train networks for any style; return the model and what was logged."""
     with logged() as lines:
-        model = loop.fit(trainer.AnyStyle(config, continue_from), config, batches, Watch(previews),
-                         folder, **options)
+        model = loop.fit(any_style.AnyStyle(config, continue_from), config, batches,
+                         Watch(previews), folder, **options)
     return model, lines
 
 
@@ -122,7 +122,7 @@ def test_cached_features_are_computed_once_and_right(folders):
     pairs, content_features, style_stats = cache.pair(3)
     np.testing.assert_array_equal(pairs, source.pair(3))
     assert content_features.shape == (4, 4, 512) and style_stats.shape == (2, 960)
-    model = trainer.build(dataclasses.replace(CONFIG, model="vgg19"))
+    model = any_style.build(dataclasses.replace(CONFIG, model="vgg19"))
     relu4_1 = np.asarray(model.vgg(pairs[:1] / np.float32(255))[-1][0])
     np.testing.assert_allclose(content_features, relu4_1, atol=0.03 * relu4_1.max())
     stats = ops.channel_stats(model.vgg(pairs[1:] / np.float32(255))[0])
@@ -204,7 +204,7 @@ def test_a_run_writes_checkpoints_previews_and_tensorboard(folders):
     events.Reload()
     tags = events.Tags()
     assert {"loss/total", "loss/content", "loss/style", "loss/tv", "learning_rate",
-            "images_per_second", *(f"loss/style/{layer}" for layer in trainer.STYLE_LAYERS)
+            "images_per_second", *(f"loss/style/{layer}" for layer in any_style.STYLE_LAYERS)
             } <= set(tags["scalars"])
     assert [event.step for event in events.Scalars("loss/total")] == [2, 4]
     assert tags["images"] == ["content_style_stylized"]
@@ -235,23 +235,23 @@ def test_learning_rate_decays_as_documented():
 
 
 def test_reconstruction_and_ramp_follow_the_step():
-    model = trainer.build(dataclasses.replace(CONFIG, reconstruction_iter=10,
+    model = any_style.build(dataclasses.replace(CONFIG, reconstruction_iter=10,
                                               style_weight_ramp=4, style_weight=8.0))
     pairs = np.stack([[picture(32, 32, 0), picture(32, 32, 1)]])
     for step, weight, reconstructs in ((0, 0, True), (9, 0, True), (11, 2, False), (99, 8, False)):
         model.optimizer.iterations.assign(step)
-        content, style = map(np.asarray, model.split(pairs, model.own_style(pairs)))
+        content, style = map(np.asarray, model.split(pairs, model.identity_mask(pairs)))
         assert float(model.style_weight()) == weight
         assert (content == style).all() == reconstructs
 
 
 def test_a_share_of_the_pairs_is_its_own_style():
-    model = trainer.build(dataclasses.replace(CONFIG, identity_share=0.25, content_weight=0.0,
+    model = any_style.build(dataclasses.replace(CONFIG, identity_share=0.25, content_weight=0.0,
                                               style_weight=0.0))
     pairs = np.stack([[picture(32, 32, 2 * index), picture(32, 32, 2 * index + 1)]
                       for index in range(4)])
     found = model(pairs)
-    assert np.asarray(found["own"]).tolist() == [True, False, False, False]
+    assert np.asarray(found["identity"]).tolist() == [True, False, False, False]
     # Nothing else has a weight: what counts are the pixels of the first picture.
     difference = np.asarray(found["stylized"])[0] - pairs[0, 0] / 255
     expected = 100 * (difference ** 2).mean() / 4
@@ -262,7 +262,7 @@ def test_a_share_of_the_pairs_is_its_own_style():
 
 
 def test_style_layer_weights_are_factors_of_the_layers_losses():
-    model = trainer.build(dataclasses.replace(CONFIG, content_weight=0.0, style_weight=0.5,
+    model = any_style.build(dataclasses.replace(CONFIG, content_weight=0.0, style_weight=0.5,
                                               style_layer_weights=(8.0, 4.0, 2.0, 0.0)))
     pairs = np.stack([[picture(32, 32, 0), picture(32, 32, 1)]])
     loss = float(model.compute_loss(pairs, y_pred=model(pairs)))
@@ -273,7 +273,7 @@ def test_style_layer_weights_are_factors_of_the_layers_losses():
 
 
 def test_the_vgg19_encoder_stays_as_it_is(folders):
-    model = trainer.build(dataclasses.replace(CONFIG, model="vgg19"))
+    model = any_style.build(dataclasses.replace(CONFIG, model="vgg19"))
     assert len(model.trainable_variables) == 2 * len(get_weights(model.transfer.decoder))
 
 
@@ -287,7 +287,7 @@ def test_a_new_run_begins_with_the_networks_it_continues_from(folders):
     train(CONFIG, folders, "run")
     found = checkpoint.load(folders / "run")
     for folder in (folders / "run", found.path):
-        model = trainer.build(CONFIG, start=checkpoint.load(folder))
+        model = any_style.build(CONFIG, start=checkpoint.load(folder))
         for ours, theirs in ((model.transfer.decoder, found.decoder()),
                              (model.transfer.encoder, found.encoder())):
             for layer, (kernel, bias) in get_weights(ours).items():
@@ -303,12 +303,12 @@ def test_a_new_run_begins_with_the_networks_it_continues_from(folders):
 
 
 def test_run_may_begin_with_the_shipped_networks():
-    shipped = trainer.starting_point("compact")
-    model = trainer.build(CONFIG, start=shipped)
+    shipped = any_style.starting_point("compact")
+    model = any_style.build(CONFIG, start=shipped)
     for layer, (kernel, _) in get_weights(model.transfer.encoder).items():
         np.testing.assert_array_equal(kernel, shipped.encoder()[layer][0])
     with pytest.raises(OptionError, match="the shipped vgg19 holds the model vgg19"):
-        trainer.build(CONFIG, start=trainer.starting_point("vgg19"))
+        any_style.build(CONFIG, start=any_style.starting_point("vgg19"))
 
 
 def test_a_loss_that_is_not_a_number_ends_the_run(folders):
@@ -378,7 +378,7 @@ def test_an_unfinished_checkpoint_is_not_seen(tmp_path):
 
 
 def test_preview_is_rows_of_content_style_and_result(folders):
-    model = trainer.build(CONFIG)
+    model = any_style.build(CONFIG)
     pairs = np.stack([[picture(32, 32, seed), picture(32, 32, seed + 1)] for seed in (0, 5)])
     strip = model.preview(pairs)
     assert strip.shape == (64, 96, 3)
