@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import tarfile
+import threading
 import time
 from pathlib import Path
 
@@ -124,6 +125,25 @@ def test_an_address_that_does_not_answer_is_refused_at_once(styles, tmp_path):
                                  ("127.0.0.1:999999", "does not answer")):
             with pytest.raises(OptionError, match=message):
                 list(Cluster(address).do(lambda: iter([1]), lambda piece: piece))
+
+
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n"])
+def test_a_server_that_is_no_ray_is_refused_at_once(answer, monkeypatch):
+    monkeypatch.setattr("adain.jobs.dataset.cluster._SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        def serve():
+            with server.accept()[0] as connection:
+                connection.sendall(answer)
+                connection.recv(1000)
+                done.wait()
+
+        done, thread = threading.Event(), threading.Thread(target=serve)
+        thread.start()
+        with pytest.raises(OptionError, match="does not answer"):
+            list(Cluster(f"127.0.0.1:{server.getsockname()[1]}").do(
+                lambda: iter([1]), lambda piece: piece))
+        done.set()
+        thread.join()
 
 
 @pytest.mark.slow

@@ -22,6 +22,9 @@ from adain.networks.openvino.cpu import usable_cores
 Piece = TypeVar("Piece")
 Result = TypeVar("Result")
 _SECONDS = 5.0  # an address that answers does so in a fraction of one
+# A gRPC server answers the beginning of HTTP/2, here with empty settings, by a frame of settings.
+_HTTP2_SETTINGS = b"\x04"
+_HTTP2 = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0" + _HTTP2_SETTINGS + b"\0" * 5
 _MAKERS: dict[str, Any] = {}  # of this process: what makes pieces, with its networks
 
 
@@ -123,14 +126,17 @@ class Cluster:
 
 
 def _check_answers(address: str) -> None:
-    """Raise OptionError where nothing listens at HOST:PORT: Ray itself would wait for minutes."""
+    """Raise OptionError where no gRPC server answers at HOST:PORT: Ray would wait for minutes."""
     if address == "auto":
         return
     host, _, port = address.rpartition("://")[2].rpartition(":")
     if not (host and port.isdecimal()):
         raise OptionError(f"`ray` is HOST:PORT or auto; received {address}.")
     try:
-        socket.create_connection((host.strip("[]"), int(port)), _SECONDS).close()
+        with socket.create_connection((host.strip("[]"), int(port)), _SECONDS) as connection:
+            connection.sendall(_HTTP2)
+            if connection.recv(9)[3:4] != _HTTP2_SETTINGS:
+                raise OSError("what listens there is something else")
     except (OSError, OverflowError) as error:
         raise OptionError(f"`ray={address}` does not answer ({error}). \"ray status\" on a "
                           "machine of the cluster says whether it runs.") from None
