@@ -6,8 +6,10 @@ import argparse
 import importlib.util
 import json
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
+from adain.errors import OptionError
 from adain.files.atomic import atomic
 from adain.measuring import benchmark
 from adain.networks.architecture import PRESETS
@@ -23,6 +25,9 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument("--repeat", type=int, default=20, metavar="N",
                       help="number of measurements (default %(default)s)")
     root.add_argument("--json", metavar="FILE", help="also write the numbers to this file")
+    root.add_argument("--batch", type=int, metavar="N",
+                      help="measure instead N pictures of 256 x 256 in styles of their own, one at "
+                           "a time and in a batch, by each engine")
     page = root.add_argument_group("comparison of all methods")
     page.add_argument("--report", metavar="DIR", help="write the page to this folder")
     page.add_argument("--quick", action="store_true",
@@ -47,6 +52,16 @@ def main(arguments: list[str] | None = None) -> None:
     if options.report:
         benchmark.report(options)
         return
+    if options.batch is not None:
+        if options.batch < 1 or options.repeat < 1:
+            raise OptionError("`batch` and `repeat` must be at least 1; received "
+                              f"{options.batch} and {options.repeat}.")
+        loads = benchmark.batches(options.model, options.batch, options.repeat)
+        for name, load in loads.items():
+            print(f"{name:48} {1e3 * load.wall:7.1f} ms a picture, {1e3 * load.cores:6.1f} ms of "
+                  "a core")
+        _write(options.json, loads)
+        return
     has_peer = importlib.util.find_spec(benchmark.PEER) is not None
     actions = benchmark.one(options.model) | (benchmark.peer_one() if has_peer else {})
     benchmark.in_turn(actions, 1, REPEATED)
@@ -59,6 +74,11 @@ def main(arguments: list[str] | None = None) -> None:
         found |= benchmark.folder(options.model, place)
     for name, value in found.items():
         print(f"{name:32} {value:8.0%}" if "busy" in name else f"{name:32} {value:8.3f} s")
-    if options.json:
-        with atomic(options.json) as beside:
+    _write(options.json, found)
+
+
+def _write(path: str | None, found: Mapping[str, object]) -> None:
+    """Write numbers to the file that --json names."""
+    if path:
+        with atomic(path) as beside:
             beside.write_text(json.dumps(found, indent=2) + "\n")

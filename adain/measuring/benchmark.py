@@ -11,6 +11,11 @@
   than JPEG.
 * folder: the whole command on 50 photographs of 1024 x 768, and how busy it keeps the cores.
 
+    adain benchmark --batch 64 [--model compact] [--repeat 20]
+
+measures instead many pictures of 256 x 256, each in its own style: one at a time, and by
+Stylizer.stylize_batch(), with each engine and precision; seconds of the clock and of all cores.
+
     adain benchmark --report DIR [--quick] [--johnson PATH]
 
 measures instead how compact, vgg19, the two older methods and peers compare, and writes a page
@@ -24,14 +29,16 @@ nothing else runs; compare only numbers of one run.
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -39,6 +46,7 @@ from adain.errors import OptionError
 from adain.files import find, images
 from adain.measuring import comparison, comparison_page
 from adain.networks.openvino import cpu
+from adain.networks.stats import ChannelStats
 from adain.transfer.stylizer import Stylizer
 
 BLOCK, FOLDER = 5, 50
@@ -84,6 +92,52 @@ def one(model: str) -> dict[str, Callable[[], object]]:
         name = f"one {model}, {stylizer.engine.device.rpartition(' ')[2]}"
         found.setdefault(name, partial(stylizer.stylize, content, style))
     return found
+
+
+class Load(NamedTuple):
+    """Seconds that something takes, and seconds of all cores together."""
+
+    wall: float
+    cores: float
+
+
+def batches(model: str, count: int, rounds: int) -> dict[str, Load]:
+    """Return what a picture takes, one at a time and in batches, by each engine and precision.
+
+    count: of pictures; rounds: of measurements, of which the medians count.
+    """
+    contents = [picture(256, 256, seed) for seed in range(count)]
+    found = {}
+    for engine, precision in _engines():
+        stylizer = Stylizer(model, engine=engine, precision=precision)
+        styles = [stylizer.encode_style(content) for content in contents[:8]] * -(-count // 8)
+        name = f"{engine} on {stylizer.engine.device}"
+        for kind, action in (
+                ("one at a time", partial(_each, stylizer, contents, styles)),
+                ("in a batch", partial(stylizer.stylize_batch, contents, styles[:count]))):
+            action()  # compiles
+            loads = [_load(action) for _ in range(rounds)]
+            found[f"{name}, {kind}"] = Load(*(statistics.median(part) / count
+                                              for part in zip(*loads)))
+    return found
+
+
+def _engines() -> Iterator[tuple[str, str]]:
+    for precision in ("float32", "auto", *(() if cpu.lacks_int8() else ("int8",))):
+        yield "openvino", precision
+    if importlib.util.find_spec("keras") is not None:
+        yield from (("keras", "float32"), ("keras", "auto"))
+
+
+def _each(stylizer: Stylizer, contents: list[np.ndarray], styles: list[ChannelStats]) -> None:
+    for content, style in zip(contents, styles):
+        stylizer.stylize(content, style)
+
+
+def _load(action: Callable[[], object]) -> Load:
+    before, started = time.process_time(), time.perf_counter()
+    action()
+    return Load(time.perf_counter() - started, time.process_time() - before)
 
 
 def peer_one() -> dict[str, Callable[[], object]]:

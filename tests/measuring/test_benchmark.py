@@ -51,3 +51,14 @@ def test_the_command_prints_its_numbers_and_writes_them(tmp_path, monkeypatch, c
     found = json.loads((tmp_path / "numbers.json").read_text())
     assert "one compact, float32" in found and "folder compact, a picture" in found
     assert len(capsys.readouterr().out.splitlines()) == len(found)
+
+
+def test_batches_are_measured_by_each_engine(monkeypatch, tmp_path, capsys):
+    """By the seconds of the clock, and by those of all cores."""
+    monkeypatch.setattr(benchmark, "_engines", lambda: [("openvino", "float32")])
+    command.main(["--batch", "2", "--repeat", "1", "--json", str(tmp_path / "numbers.json")])
+    found = json.loads((tmp_path / "numbers.json").read_text())
+    assert list(found) == [f"openvino on CPU, float32, {kind}"
+                           for kind in ("one at a time", "in a batch")]
+    assert all(0 < wall < 60 and 0 < cores < 60 for wall, cores in found.values())
+    assert capsys.readouterr().out.count("ms of a core") == 2
