@@ -6,6 +6,7 @@ import errno
 import logging
 import os
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,14 +14,15 @@ from typing import TextIO
 
 from adain.errors import OptionError
 
-try:
+if sys.platform == "win32":
+    import msvcrt
+else:
     import fcntl
-except ImportError:  # Windows, where folders are not locked
-    fcntl = None  # type: ignore[assignment]  # typeshed has it on every system
 
 logger = logging.getLogger(__name__)
 
 NAME = "run.lock"
+_AFTER_NAME = 1 << 20  # bytes
 _UNSUPPORTED = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL)
 
 
@@ -28,8 +30,9 @@ _UNSUPPORTED = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, err
 def locked(folder: Path) -> Iterator[None]:
     """Make a folder where there is none and hold it; OptionError while another run does.
 
-    The lock is the system's own (flock) on a file that names its owner. So it ends with the
-    process, however that ends, and a run may go on at once, on another machine, too.
+    The lock is the system's own (flock; on Windows, where it was never tried, msvcrt.locking) on a
+    file that names its owner. So it ends with the process, however that ends, and a run may go on
+    at once, on another machine, too.
     """
     new = not folder.exists()
     try:
@@ -40,6 +43,8 @@ def locked(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
+        if sys.platform == "win32":  # which removes no open file
+            file.close()
         with suppress(OSError):
             (folder / NAME).unlink()
         file.close()
@@ -52,8 +57,7 @@ def _acquire(path: Path) -> TextIO:
     while True:
         file = path.open("a+")
         try:
-            if fcntl:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(file.fileno())
             # Its last owner may have removed the file that was opened.
             if path.exists() and os.path.samestat(path.stat(), os.fstat(file.fileno())):
                 break
@@ -74,3 +78,16 @@ def _acquire(path: Path) -> TextIO:
     file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
     file.flush()
     return file
+
+
+def _lock(descriptor: int) -> None:
+    """Lock an open file for this process; BlockingIOError if another one has it."""
+    if sys.platform == "win32":
+        # A byte after the name of the owner, which others could not read else. A refusal is EACCES.
+        os.lseek(descriptor, _AFTER_NAME, os.SEEK_SET)
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except PermissionError as error:
+            raise BlockingIOError(*error.args) from None
+    else:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

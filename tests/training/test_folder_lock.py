@@ -2,7 +2,6 @@
 
 import multiprocessing
 import os
-import signal
 import socket
 import threading
 
@@ -11,13 +10,11 @@ import pytest
 from adain.errors import OptionError
 from adain.training.folder_lock import NAME, locked
 
-pytest.importorskip("fcntl")
-
 
 def hold(folder, held):
     with locked(folder):
         held.send(os.getpid())
-        signal.pause()
+        threading.Event().wait()
 
 
 @pytest.fixture
