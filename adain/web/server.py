@@ -6,6 +6,7 @@ import errno
 import os
 import socket
 import sys
+import threading
 import webbrowser
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -38,7 +39,7 @@ def serve(port: int = 8000, model: str | Stylizer = "compact",
         model: "compact" or "vgg19", or a Stylizer.
         style_path: paintings that the page offers, files and folders; None: the repository's.
         limits: of requests.
-        ready: is called with the page's address once it can be opened.
+        ready: is called with the page's address, in a thread, once it can be opened.
         stop: None: SIGINT, SIGTERM and SIGHUP ask.
 
     Raises:
@@ -84,7 +85,8 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        self._ready()
+        # In a thread: a browser's command may return only when the browser is closed.
+        threading.Thread(target=self._ready, daemon=True).start()
 
     async def on_tick(self, counter: int) -> bool:
         return await super().on_tick(counter) or self._stop.reason is not None

@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import os
 import random
 import socket
 import threading
@@ -155,6 +156,15 @@ def test_styles_and_samples_are_listed_with_their_pictures(client):
     assert decoded(client.get(listed[0]["picture"])).shape == (64, 64, 3)
     for sample in client.get("/api/samples").json():
         assert client.get(sample["picture"]).status_code == 200
+
+
+def test_paintings_of_one_name_and_of_no_text_are_listed(tmp_path):
+    for folder, name in (("a", b"sea.png"), ("b", b"sea.png"), ("b", b"\xff.png")):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / folder / os.fsdecode(name)).write_bytes(encoded())
+    gallery = Gallery([tmp_path], "style", 10_000)
+    assert [each["id"] for each in gallery.listing()] == ["sea", "sea-2", "?"]
+    assert gallery.get("sea-2").shape == (48, 64)
 
 
 def test_two_requests_at_once_are_both_answered(client):
