@@ -80,10 +80,10 @@ def _find_runtime() -> Path:
     if not _RUNTIME.is_dir():
         npm = shutil.which("npm")
         if npm is None:
-            raise OptionError(f"the static page needs onnxruntime-web: install npm, or run `npm "
-                              f"ci` in {NODE} elsewhere and copy its node_modules.")
-        done = subprocess.run([npm, "ci", "--no-audit", "--no-fund"], cwd=NODE, check=False,
-                              capture_output=True, text=True)
+            raise OptionError("the static page needs onnxruntime-web: install npm, or copy "
+                              f"{NODE / 'node_modules'} from a machine where npm ci has run.")
+        done = subprocess.run([npm, "ci", "--no-audit", "--no-fund", "--fetch-retries=1"], cwd=NODE,
+                              check=False, capture_output=True, text=True)
         if done.returncode:
             reason = (done.stderr.strip().splitlines() or ["no reason given"])[0]
             raise OptionError("the static page needs onnxruntime-web, and npm ci failed in "

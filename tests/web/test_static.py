@@ -139,7 +139,7 @@ def test_the_picture_equals_stylizer(tab, page, stylizer, tmp_path):
 
 
 def test_the_tiles_of_a_large_picture_equal_stylizer(tab, page, stylizer, tmp_path):
-    photograph = save(tmp_path / "photo.png", 440, 920, 2)
+    photograph = save(tmp_path / "photo.png", 560, 700, 2)
     opened(tab, photograph)
     slide(tab, "strokes", 0)
     expected = stylizer.stylize(photograph, stylizer.encode_style(page[1][1]))
@@ -245,6 +245,14 @@ def test_a_folder_with_other_files_is_not_replaced(page, tmp_path):
         static.write(tmp_path)
     version = json.loads((page[0] / "models" / "networks.json").read_text())
     assert version["channels"] == 384
+
+
+def test_without_its_runtime_and_npm_the_page_is_not_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(static, "_RUNTIME", tmp_path / "missing")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(OptionError, match="needs onnxruntime-web: install npm, or copy"):
+        static.write(tmp_path / "page")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_lock_of_packages_names_no_registry():

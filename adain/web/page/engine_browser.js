@@ -1,6 +1,8 @@
 // The engine that computes in the browser itself, for a page without a server: `adain web --static`.
 // engine_server.js describes what an engine is. Pictures do not leave the browser.
 
+import { element } from "./messages.js";
+
 const MAX_PIXELS = 50e6;
 
 export class EngineError extends Error {
@@ -29,6 +31,9 @@ export async function createEngine() {
 async function prepareOffline() {
   if (!navigator.serviceWorker) {
     return; // http:// without encryption
+  }
+  if (!navigator.serviceWorker.controller) {
+    element("where").textContent = "Loading the networks, once …";
   }
   try {
     await navigator.serviceWorker.register("sw.js");

@@ -176,14 +176,15 @@ function keptOf(kept, key) {
 const methods = {
   async start(_, shipped) {
     const about = await (await fetch(new URL("models/networks.json", base))).json();
-    networks = loadNetworks(base, about);
+    networks = loadNetworks(base, about).catch((error) => {
+      throw new UserError(`The networks cannot be loaded: ${error.message ?? error}.`, 500);
+    });
+    networks.catch(() => {}); // who needs them is told
     shipped.forEach(({ id, title, file, mean, std }) => styles.set(id, {
       title,
       open: async () => (await fetch(new URL(file, base))).blob(),
       encoded: new Map([["", { mean: Float32Array.from(mean), std: Float32Array.from(std) }]]),
     }));
-    const { provider } = await networks;
-    return { provider };
   },
 
   async openContent(_, file, name) {
