@@ -2,10 +2,12 @@
 
     python tools/measure_dataset.py 2000 200000
     python tools/measure_dataset.py --content-path PHOTOS --style-path BANK --content-size 256
+    python tools/measure_dataset.py --ray --content-path PHOTOS --style-path BANK --content-size 256
 
 With numbers: the memory of a run that finds all of so many results there already, which lists and
 names them, and writes their manifest. Else the options are those of adain dataset, whose results go
-to a temporary folder.
+to a temporary folder. With --ray first, one process is compared with workers of one core each on
+a Ray cluster of this machine that runs already, and their results are compared.
 """
 
 import os
@@ -60,6 +62,30 @@ def entries(count: int, folder: Path) -> None:
           f"{seconds:.0f} s")
 
 
+def report(printed: str, seconds: float, cores: float, memory: int) -> None:
+    """Print what a run took."""
+    made = int(re.search(r"(\d+) picture", printed)[1])
+    print(f"{printed.strip()}\n{cores / made * 1000:.1f} ms of a core a picture, "
+          f"{memory / 1000:.0f} MB, cores busy "
+          f"{cores / seconds / len(os.sched_getaffinity(0)):.0%}", flush=True)
+
+
+def on_ray(options: list[str], folder: str) -> None:
+    """Print what one process takes, and what a cluster of this machine takes."""
+    from ray.cluster_utils import Cluster
+
+    one = run([*options, "--out-path", f"{folder}/one"])
+    report(*one)
+    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "PYTHONPATH": str(ROOT)}
+    cluster = Cluster(initialize_head=True,
+                      head_node_args={"num_cpus": len(os.sched_getaffinity(0))})
+    printed, seconds, *_ = run([*options, "--out-path", f"{folder}/ray",
+                                "--ray", cluster.address])
+    cluster.shutdown()
+    print(f"{printed.strip()}\non Ray {seconds:.1f} s, {seconds / one[1] - 1:+.0%} of one process")
+    subprocess.run(["diff", "-rq", f"{folder}/one", f"{folder}/ray"], check=True)
+
+
 def main() -> None:
     given = sys.argv[1:]
     if not given:
@@ -68,12 +94,10 @@ def main() -> None:
         if given[0].isdecimal():
             for count in map(int, given):
                 entries(count, Path(folder) / str(count))
+        elif given[0] == "--ray":
+            on_ray(given[1:], folder)
         else:
-            printed, seconds, cores, memory = run([*given, "--out-path", f"{folder}/out"])
-            made = int(re.match(r"(\d+) picture", printed)[1])
-            print(f"{printed.strip()}\n{cores / made * 1000:.1f} ms of a core a picture, "
-                  f"{memory / 1000:.0f} MB, cores busy "
-                  f"{cores / seconds / len(os.sched_getaffinity(0)):.0%}")
+            report(*run([*given, "--out-path", f"{folder}/out"]))
 
 
 if __name__ == "__main__":
