@@ -100,7 +100,7 @@ def parser(method: str = methods.ADAIN, needs_paths: bool = True) -> argparse.Ar
 
 
 def main(arguments: list[str] | None = None) -> None:
-    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    first = argparse.ArgumentParser(add_help=False)
     first.add_argument("--method", choices=methods.TRAINABLE)
     first.add_argument("--config")
     given = first.parse_known_args(arguments)[0]
@@ -138,6 +138,8 @@ def _phase_run(phase: recipe_file.Phase, options: dict[str, Any], typed: str) ->
     config = {field.name: options[field.name] for field in dataclasses.fields(TrainConfig)}
     config["style_layer_weights"] = tuple(config["style_layer_weights"])
     others = {name: options[name] for name in recipe_file.settings() if name not in config}
+    if phase.name and others["log_path"]:
+        others["log_path"] = Path(others["log_path"]) / phase.name
     return phases.PhaseRun(phase.name, TrainConfig(**config), {
         **others, "allow_changes": options["allow_changes"], "command": typed}, phase.average)
 

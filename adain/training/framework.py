@@ -33,11 +33,12 @@ def start(device: str = "auto") -> Any | None:
     try:
         with devices.hidden_native_stderr():
             import tensorboard  # noqa: F401
+            import yaml  # noqa: F401
 
             strategy = distribution.choose()
             devices.gpus()
     except ModuleNotFoundError as error:
-        if error.name not in ("keras", "tensorflow", "tensorboard", "jax"):
+        if error.name not in ("keras", "tensorflow", "tensorboard", "jax", "yaml"):
             raise
         extra = "jax" if error.name == "jax" else "train"
         raise OptionError(f"training needs {error.name}: pip install -e '.[{extra}]'") from None

@@ -107,11 +107,9 @@ def _phase(found: Any, shared: dict[str, Any], before: list[Phase], where: str) 
             raise OptionError(f"{where} ({name}) continues from the phase before it: leave out "
                               "continue_from.")
         shared = {key: value for key, value in shared.items() if key != "continue_from"}
-    if "log_path" in shared and "log_path" not in ours:
-        ours["log_path"] = str(Path(shared["log_path"]) / name)
     if "average" not in own:
         return Phase(name, {**shared, **ours})
-    if set(ours) - {"log_path"}:
+    if ours:
         raise OptionError(f"{where} ({name}) averages weights, for which {min(ours)} has no "
                           "meaning: leave it out.")
     return Phase(name, shared, _shares(own["average"], names, f"{where} ({name})"))

@@ -54,6 +54,7 @@ def test_on_jax_too_and_there_on_several_devices(tmp_path, devices):
     check_toy_by_hand(tmp_path)
 
 
+@pytest.mark.slow
 def test_on_two_replicas_of_tensorflow_too(tmp_path):
     code = (
         "import sys; sys.path[:0] = ['tests', 'tests/training']\n"

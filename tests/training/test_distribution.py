@@ -41,7 +41,7 @@ folder = Path(folder)
 source = data.PairSource(folder / "content", folder / "style", 0, 16, 16, validation_split=0.5)
 
 def batches(first, last, context=None):
-    return data.dataset(source, settings.batch_size, first, last, context)
+    return data.dataset(source, settings.effective_batch_size, first, last, context)
 
 class Printer(logging.Handler):
     def emit(self, record):
@@ -66,7 +66,8 @@ except AdaINError as error:
 def config():
     from test_recorder import FAST
 
-    return dataclasses.replace(FAST, batch_size=4, save_iter=2, validation_split=0.5)
+    return dataclasses.replace(FAST, batch_size=2, accumulate=2, ema=0.5, save_iter=2,
+                               validation_split=0.5)
 
 
 STARTED = []

@@ -109,13 +109,13 @@ phases:
 def test_the_command_trains_the_phases_of_a_recipe_with_flags_over_it(folders, capsys):
     recipe = folders / "recipe.yaml"
     recipe.write_text(RECIPE.format(folder=folders))
-    command.main(["--config", str(recipe), "--batch-size", "1"])
+    command.main(["--config", str(recipe), "--batch-size", "1", "--log-path", f"{folders}/logs"])
     args = yaml.safe_load((folders / "run" / "second" / "args.yaml").read_text())
     assert (args["batch_size"], args["learning_rate"], args["crop_size"]) == (1, 2e-4, 16)
     assert args["continue_from"] == str(folders / "run" / "first")
-    check_tensorboard(folders / "run" / "second" / "logs")
+    check_tensorboard(folders / "logs" / "second")
     capsys.readouterr()
-    command.main(["--config", str(recipe), "--batch-size", "1"])
+    command.main(["--conf", str(recipe), "--batch-size", "1"])
     assert capsys.readouterr().out.count(": finished") == 2
     # What is written beside a run is a recipe that repeats it.
     command.main(["--config", str(folders / "run" / "second" / "args.yaml")])

@@ -43,8 +43,8 @@ phases:
     first, second, mean = recipe.phases
     assert recipe.method == "johnson"
     assert first.settings == {"checkpoint": "runs/a", "batch_size": 4, "max_iter": 3,
-                              "log_path": "logs/first", "continue_from": "compact"}
-    assert second.settings == {"checkpoint": "runs/a", "batch_size": 2, "log_path": "logs/second"}
+                              "log_path": "logs", "continue_from": "compact"}
+    assert second.settings == {"checkpoint": "runs/a", "batch_size": 2, "log_path": "logs"}
     assert mean.average == {"first": 0.25, "second": 0.75}
 
 
