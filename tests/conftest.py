@@ -91,14 +91,19 @@ def script(name):
     return module
 
 
-@pytest.fixture
-def folders(tmp_path):
-    """Two contents and two styles in folders, small enough to train on in seconds."""
+def write_folders(root):
+    """Write two contents and two styles, small enough to train on in seconds."""
     for kind, seed in (("content", 0), ("style", 10)):
-        (tmp_path / kind).mkdir()
+        (root / kind).mkdir()
         for index in range(2):
             Image.fromarray(picture(40 + 8 * index, 56, seed + index)).save(
-                tmp_path / kind / f"{kind}{index}.png")
+                root / kind / f"{kind}{index}.png")
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """A folder with content/ and style/, see write_folders()."""
+    write_folders(tmp_path)
     return tmp_path
 
 

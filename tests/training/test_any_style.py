@@ -3,11 +3,12 @@
 import dataclasses
 import json
 import os
+import shutil
 import signal
 
 import numpy as np
 import pytest
-from conftest import logged, picture
+from conftest import logged, picture, write_folders
 from PIL import Image
 
 pytest.importorskip("keras")
@@ -60,6 +61,21 @@ def arrays(path):
         return {key: file[key] for key in file.files}
 
 
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """Folders of pictures and, in run/, what a finished training has left."""
+    root = tmp_path_factory.mktemp("finished")
+    write_folders(root)
+    train(CONFIG, root, "run")
+    return root
+
+
+@pytest.fixture
+def trained(finished, tmp_path):
+    """A copy of `finished`, to change."""
+    return shutil.copytree(finished, tmp_path / "copy")
+
+
 def test_two_folders_are_enough_to_train(folders):
     """Nothing else of the package has to be known, and no logging configured."""
     with logged() as lines:
@@ -88,14 +104,13 @@ def test_loss_falls(folders, model, options):
     assert np.mean(content[-4:]) < 0.9 * np.mean(content[:2])
 
 
-def test_stop_and_resume_equals_uninterrupted(folders):
-    train(CONFIG, folders, "whole")
-    train(dataclasses.replace(CONFIG, max_iter=2), folders, "halves")
-    _, lines = train(CONFIG, folders, "halves")
+def test_stop_and_resume_equals_uninterrupted(trained):
+    train(dataclasses.replace(CONFIG, max_iter=2), trained, "halves")
+    _, lines = train(CONFIG, trained, "halves")
     assert "step 2" in lines[0]
     for name in ("model.npz", "optimizer.npz"):
-        whole = arrays(folders / "whole" / "step_0000004" / name)
-        halves = arrays(folders / "halves" / "step_0000004" / name)
+        whole = arrays(trained / "run" / "step_0000004" / name)
+        halves = arrays(trained / "halves" / "step_0000004" / name)
         assert whole.keys() == halves.keys()
         for key in whole:
             np.testing.assert_array_equal(whole[key], halves[key], err_msg=key)
@@ -165,33 +180,30 @@ def test_features_are_filled_in_before_the_first_step(folders):
         cache.pair(index)
 
 
-def test_a_run_goes_on_from_the_newest_whole_checkpoint(folders):
-    train(CONFIG, folders, "run")
-    model = folders / "run" / "step_0000004" / "model.npz"
+def test_a_run_goes_on_from_the_newest_whole_checkpoint(trained):
+    model = trained / "run" / "step_0000004" / "model.npz"
     model.write_bytes(model.read_bytes()[:1000])
-    _, lines = train(dataclasses.replace(CONFIG, keep=1), folders, "run")
+    _, lines = train(dataclasses.replace(CONFIG, keep=1), trained, "run")
     assert "step_0000002, the newest whole checkpoint, is used" in lines[0]
     assert "step 2" in lines[1]
-    assert [path.name for path in checkpoint.list_all(folders / "run")] == ["step_0000004"]
-    checkpoint.load(folders / "run").decoder()
-    assert (folders / "run" / "damaged_step_0000004").exists()
+    assert [path.name for path in checkpoint.list_all(trained / "run")] == ["step_0000004"]
+    checkpoint.load(trained / "run").decoder()
+    assert (trained / "run" / "damaged_step_0000004").exists()
 
 
-def test_another_run_in_its_place_is_refused_unless_allowed(folders):
-    train(CONFIG, folders, "run")
+def test_another_run_in_its_place_is_refused_unless_allowed(trained):
     other = dataclasses.replace(CONFIG, batch_size=1, max_iter=5)
     with pytest.raises(OptionError, match=r"trained with `batch_size=2` \(now 1\)"):
-        train(other, folders, "run")
-    with locked(folders / "run"), pytest.raises(OptionError, match="a run trains in .* already"):
-        train(CONFIG, folders, "run")
-    _, lines = train(other, folders, "run", allow_changes=True)
+        train(other, trained, "run")
+    with locked(trained / "run"), pytest.raises(OptionError, match="a run trains in .* already"):
+        train(CONFIG, trained, "run")
+    _, lines = train(other, trained, "run", allow_changes=True)
     assert "`batch_size=2` (now 1)" in lines[0]
-    assert checkpoint.load(folders / "run").step == 5
+    assert checkpoint.load(trained / "run").step == 5
 
 
-def test_a_run_writes_checkpoints_previews_and_tensorboard(folders):
-    train(CONFIG, folders, "run")
-    run = folders / "run"
+def test_a_run_writes_checkpoints_previews_and_tensorboard(finished):
+    run = finished / "run"
     assert [path.name for path in checkpoint.list_all(run)] == ["step_0000002", "step_0000004"]
     assert sorted(path.name for path in (run / "previews").iterdir()) == [
         "step_0000001.jpg", "step_0000002.jpg", "step_0000004.jpg"]
@@ -219,9 +231,8 @@ def test_only_the_newest_checkpoints_are_kept(folders):
         "step_0000003", "step_0000004"]
 
 
-def test_a_finished_run_says_so(folders):
-    train(CONFIG, folders, "run")
-    _, lines = train(CONFIG, folders, "run")
+def test_a_finished_run_says_so(trained):
+    _, lines = train(CONFIG, trained, "run")
     assert "already at step 4 of 4" in lines[0]
 
 
@@ -277,16 +288,14 @@ def test_the_vgg19_encoder_stays_as_it_is(folders):
     assert len(model.trainable_variables) == 2 * len(get_weights(model.transfer.decoder))
 
 
-def test_a_folder_of_another_model_is_refused(folders):
-    train(CONFIG, folders, "run")
+def test_a_folder_of_another_model_is_refused(trained):
     with pytest.raises(OptionError, match="holds the model compact"):
-        train(dataclasses.replace(CONFIG, model="vgg19"), folders, "run")
+        train(dataclasses.replace(CONFIG, model="vgg19"), trained, "run")
 
 
-def test_a_new_run_begins_with_the_networks_it_continues_from(folders):
-    train(CONFIG, folders, "run")
-    found = checkpoint.load(folders / "run")
-    for folder in (folders / "run", found.path):
+def test_a_new_run_begins_with_the_networks_it_continues_from(trained):
+    found = checkpoint.load(trained / "run")
+    for folder in (trained / "run", found.path):
         model = any_style.build(CONFIG, start=checkpoint.load(folder))
         for ours, theirs in ((model.transfer.decoder, found.decoder()),
                              (model.transfer.encoder, found.encoder())):
@@ -294,12 +303,12 @@ def test_a_new_run_begins_with_the_networks_it_continues_from(folders):
                 np.testing.assert_array_equal(kernel, theirs[layer][0])
                 np.testing.assert_array_equal(bias, theirs[layer][1])
         assert int(model.optimizer.iterations) == 0
-    _, lines = train(dataclasses.replace(CONFIG, max_iter=1), folders, "next",
-                     continue_from=folders / "run")
-    assert checkpoint.load(folders / "next").step == 1
+    _, lines = train(dataclasses.replace(CONFIG, max_iter=1), trained, "next",
+                     continue_from=trained / "run")
+    assert checkpoint.load(trained / "next").step == 1
     with pytest.raises(OptionError, match="holds the model compact, this run trains vgg19. Contin"):
-        train(dataclasses.replace(CONFIG, model="vgg19"), folders, "other",
-              continue_from=folders / "run")
+        train(dataclasses.replace(CONFIG, model="vgg19"), trained, "other",
+              continue_from=trained / "run")
 
 
 def test_run_may_begin_with_the_shipped_networks():
