@@ -29,9 +29,10 @@ class Stopped(BaseException):
 
 
 class StopRequest:
-    """Asks work that takes long to end early, from any thread: the work looks between two steps.
+    """Asks long work to end early, from any thread; the work checks it between two steps.
 
-    reason: why, for example the name of a signal; None while nobody has asked.
+    Attributes:
+        reason: why, for example the name of a signal; None until ask() is called.
     """
 
     def __init__(self) -> None:

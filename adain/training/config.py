@@ -22,7 +22,10 @@ class TrainConfig:
 
     The defaults are the paper's. `style_layer_weights`, `content_target`, `initialization`,
     `reconstruction_iter`, `identity_share`, `style_weight_ramp` and `ema` are departures from it
-    that make short runs converge sooner: see docs/training.md.
+    that make short runs converge sooner: see docs/training.md, which lists all options.
+
+    Raises:
+        OptionError: a value is outside of its range, or two options exclude each other.
     """
 
     model: str = option(DEFAULT_PRESET, "what to train", choices=tuple(PRESETS))

@@ -171,7 +171,7 @@ class Stylizer:
         return join(encoded, self._refiner.measure(image)) if refine else encoded
 
     def shrink_style(self, image: np.ndarray) -> np.ndarray:
-        """Return a uint8 picture, shrunk to style_size where its shorter side is longer."""
+        """Return a picture, uint8 (rows, columns, 3), with a shorter side of at most style_size."""
         if self.style_size is None or min(image.shape[:2]) <= self.style_size:
             return image
         return images.resize_shorter_side(image, self.style_size)
@@ -359,8 +359,8 @@ class Stylizer:
                               f"{self.model} has {self.channels}: encode it with this model.")
 
     def tile_size_for(self, image: np.ndarray) -> int:
-        """Return the size of the tiles that a picture is computed in; ImageError for too little
-        memory."""
+        """Return the size of the tiles for a picture, in pixels; ImageError if memory is too short.
+        """
         if self.tile_size is not None:
             return self.tile_size
         tile_size = self._tile_size_in_memory(image)

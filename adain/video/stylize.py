@@ -49,16 +49,25 @@ def stylize_video(stylizer: Stylizer, source: str | Path, target: str | Path, st
     """Stylize the video `source` and write it to `target`, which is complete or absent.
 
     Args:
+        stylizer: the networks.
+        source: a file in MP4, MOV, Matroska, WebM, AVI, MPEG, ASF, FLV or Ogg.
+        target: a .mp4, .m4v, .mov, .mkv or .webm file; not `source`.
         style: returned by stylizer.encode_style().
-        alpha, smoothing: see SteadyStylizer.
+        alpha: strength of the style, 0 to 1.
+        smoothing: time constant of the averages that remove flicker, in seconds; 0 stylizes every
+            frame alone. See SteadyStylizer.
         progress: called with the number of finished frames and the total (None if unknown), after
             each frame and before each tile of large frames.
         max_pixels: clips with larger frames are refused.
-        stop: ends the clip early when it is asked to, by raising Stopped.
+        stop: ends the clip early when it is asked to.
+
+    Returns:
+        What was written, and which streams and packets are missing in it.
 
     Raises:
         ImageError: a file cannot be read or written.
         OptionError: an argument is invalid, or PyAV is missing.
+        Stopped: `stop` was asked to end the work; `target` is not written.
     """
     check_writable_format(target)
     if Path(target).resolve() == Path(source).resolve():

@@ -23,7 +23,13 @@ FEWER = 1 / 3
 
 @dataclass(frozen=True)
 class GatysConfig:
-    """Everything but the pictures that a result depends on."""
+    """Settings of optimise(): all that a result depends on besides the pictures.
+
+    Each field states its meaning and range: see `option()` below, or docs/methods.md.
+
+    Raises:
+        OptionError: a value is outside of its range.
+    """
 
     content_layers: tuple[str, ...] = option(
         (CONTENT_LAYER,), f"VGG19 layers of the content loss, relu1_1 to relu4_1 (default "

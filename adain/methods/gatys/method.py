@@ -53,18 +53,32 @@ def optimise(content: ImageLike, style: ImageLike, config: GatysConfig | None = 
              restore: bool = False, evolution: str | Path | None = None,
              evolution_iter: int = 50, report_iter: int = 10,
              stop: StopRequest | None = None) -> np.ndarray:
-    """Return the picture of lowest loss: uint8 RGB, exactly as large as the content.
+    """Optimize the pixels of a picture until it has the content's objects and the style's texture.
 
-    content, style: as Stylizer.stylize() takes them; of different sizes if you like.
-    start: a picture to start from, of any size, instead of config.start.
-    state_path: an .npz file, written every five minutes and on a stop, removed at the end; restore:
-        go on from it, exactly as if there had been no stop. OptionError when it is of other
-        pictures or settings.
-    evolution: a folder that gets a picture every evolution_iter iterations and, at the end, an
-        animation of them.
-    report_iter: iterations between two lines of progress, logged as INFO.
-    stop: ends the run after the current iteration, with the best picture so far; None: SIGINT
-        (Ctrl-C), SIGTERM and SIGHUP do.
+    Args:
+        content: a path, a Pillow image or an array, as in Stylizer.stylize().
+        style: the same; its size may differ.
+        config: losses, optimizer and number of iterations; None: the defaults.
+        start: a picture to start from, of any size, instead of config.start.
+        state_path: a .npz file, written every five minutes and on a stop, removed at the end.
+        restore: continue from state_path, exactly as if there had been no stop.
+        evolution: a folder for a picture every evolution_iter iterations and, at the end, an
+            animation of them.
+        evolution_iter: iterations between these pictures.
+        report_iter: iterations between two lines of progress, logged as INFO.
+        stop: ends the run after the current iteration, with the best picture so far; None: SIGINT
+            (Ctrl-C), SIGTERM and SIGHUP do.
+
+    Returns:
+        The picture of the lowest loss: uint8 RGB (rows, columns, 3), as large as the content.
+
+    Raises:
+        ImageError: a picture cannot be read, or a file cannot be written.
+        OptionError: the state is of other pictures or settings, or an argument cannot work.
+        AdaINError: the losses became infinite.
+
+    Source: Gatys, Ecker & Bethge 2016, "Image Style Transfer Using Convolutional Neural Networks";
+    coarse to fine as Gatys et al. 2017. Departures are listed in this module's docstring.
     """
     config = config or GatysConfig()
     content, style = as_image(content), as_image(style)

@@ -152,11 +152,20 @@ def is_network(path: str | Path) -> bool:
 # --- use -----------------------------------------------------------------------------------------
 
 class StyleNetwork:
-    """A trained network, ready to stylise pictures on the CPU.
+    """A network trained for one style, which stylizes pictures on the CPU.
 
-    path: a training folder, or a file written by `save`.
-    precision: "auto", "float32" or "bfloat16"; auto is bfloat16 where the CPU is faster with it.
-    max_memory: megabytes that a picture may take; the default is what this process has left.
+    Args:
+        path: a folder written by train_style(), or a .npz file written by `adain pack`.
+        precision: "auto", "float32" or "bfloat16"; auto is bfloat16 where the CPU is faster with
+            it.
+        max_memory: megabytes that a picture may take; None: what this process has left.
+
+    Raises:
+        OptionError: for another precision.
+        WeightsError: the path has no network for one style, or a damaged one.
+
+    Source: Johnson, Alahi & Fei-Fei 2016 (arXiv:1603.08155); departures are listed in this
+    module's docstring.
     """
 
     def __init__(self, path: str | Path, precision: str = "auto",
@@ -177,7 +186,7 @@ class StyleNetwork:
         return self._network.precision
 
     def release_memory(self) -> None:
-        """Let go of what is kept for the next call, other networks need it now."""
+        """Release the memory of activations until the next call."""
         self._network.release_memory()
 
     def check_size(self, rows: int, columns: int) -> None:
@@ -191,10 +200,17 @@ class StyleNetwork:
                              f"`content_size={side}` fits.")
 
     def stylize(self, content: ImageLike, dtype: type = np.uint8) -> np.ndarray:
-        """Return the content in the network's style: RGB, exactly as large.
+        """Return the content in the network's style.
 
-        dtype: np.uint8, np.uint16, or np.float32 in [0, 1]. ImageError for a picture that does not
-        fit the memory.
+        Args:
+            content: a path, a Pillow image or an array, as in Stylizer.stylize().
+            dtype: of the result: np.uint8, np.uint16, or np.float32 in [0, 1].
+
+        Returns:
+            A new array (rows, columns, 3), RGB, exactly as large as the content.
+
+        Raises:
+            ImageError: the picture cannot be read, or does not fit the memory.
         """
         image = as_image(content)
         rows, columns = image.shape[:2]
