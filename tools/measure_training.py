@@ -37,9 +37,9 @@ def seconds(function: Callable[[], object]) -> float:
 
 def step(config: TrainConfig, pairs: np.ndarray) -> Callable[[], object]:
     """Return a training step, compiled, with as many of the pairs as it takes."""
-    from adain.training import trainer
+    from adain.training import any_style
 
-    model = trainer.build(config)
+    model = any_style.build(config)
     batch = np.resize(pairs, (config.effective_batch_size, *pairs.shape[1:]))
 
     def compute() -> float:
@@ -96,10 +96,10 @@ def main() -> None:
 
 def gallery_seconds(config: TrainConfig, gallery: Gallery) -> float:
     """Return how long measuring a gallery takes, once everything is compiled."""
-    from adain.training import trainer
+    from adain.training import any_style
     from adain.training.judge import Judge
 
-    model, judge = trainer.build(config), Judge(gallery, config)
+    model, judge = any_style.build(config), Judge(gallery, config)
     return min(seconds(lambda: judge.measure(model.stylize)) for _ in range(2))
 
 
