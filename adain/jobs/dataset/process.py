@@ -21,6 +21,7 @@ from adain.networks.stats import ChannelStats
 from adain.progress import StopRequest
 
 _WINDOW = 64  # contents that are computed together, those of one size after each other
+_AHEAD = 24  # contents that are read while a window is computed
 _HELD = 64_000_000  # bytes of contents that wait and of results, unless a single one has more
 _DECODING = 256_000_000  # bytes that decoding may take, unless a single picture needs more
 
@@ -89,7 +90,7 @@ def _loaded(tasks: Iterator[Task], load: Callable[[Task], _Ready], pool: ThreadP
             return
         ready = waiting.popleft().result()
         size = 1 if ready.content is None else worker.bytes_of(ready.content)
-        count = max(2, min(_WINDOW, held // size))
+        count = max(2, min(max(_AHEAD, 2 * threads + 2), held // size))
         yield ready
 
 
