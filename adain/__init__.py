@@ -20,7 +20,8 @@ _LAZY = {"Stylizer": "adain.transfer.stylizer", "ChannelStats": "adain.networks.
          "TrainConfig": "adain.training.config", "train": "adain.training.run",
          "train_style": "adain.methods.johnson.training",
          "StyleNetwork": "adain.methods.johnson.network",
-         "GatysConfig": "adain.methods.gatys.config", "optimise": "adain.methods.gatys.method"}
+         "GatysConfig": "adain.methods.gatys.config", "optimise": "adain.methods.gatys.method",
+         "Dataset": "adain.jobs.dataset.make", "DatasetConfig": "adain.jobs.dataset.config"}
 # Classes of a framework, which help() must not start: not in __all__.
 _LAZY_OF_KERAS = {"RandomStyle": "adain.transfer.random_style"}
 __all__ = ["AdaINError", "ImageError", "OptionError", "WeightsError", "__version__", *_LAZY]

@@ -25,11 +25,13 @@ from adain.files.atomic import append
 from adain.files.reader import open_bytes
 from adain.files.storage import Entry, Pictures, read
 from adain.jobs.pipeline import ahead, one_picture
+from adain.networks.openvino.cpu import usable_cores
 from adain.networks.stats import ChannelStats
 from adain.networks.style_bank import StyleBank, is_bank, write_bank
 from adain.progress import StopRequest, checked
 from adain.transfer.stylizer import Stylizer
 
+_MOST_DECODED = 8  # at once: paintings have tens of megapixels
 _NUMBER = struct.Struct("<I")
 
 
@@ -67,7 +69,7 @@ def make_bank(listing: Pictures, path: str | Path, stylizer: Stylizer,
     encoded = _Part(part, stylizer)
     todo = [paintings[name] for name in names if name not in kept and name not in encoded.places]
     bad: list[ImageError] = []
-    cores = os.cpu_count() or 1
+    cores = min(usable_cores(), _MOST_DECODED)
     with ThreadPoolExecutor(cores) as pool:
         work = ahead(progress(todo), lambda entry: _read(entry, stylizer), pool, 2 * cores)
         for entry, picture in checked(work, stop):

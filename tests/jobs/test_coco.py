@@ -92,7 +92,7 @@ def test_jobs_leave_the_annotations_to_a_last_run(coco, make, capsys):  # noqa: 
     for index in range(2):
         make(coco / "photos", coco / "out", *options, "--shard", f"{index}/2")
     assert not (coco / "out" / "instances.json").exists()
-    assert "by a last run without --shard" in capsys.readouterr().err
+    assert "by a last run of all shards" in capsys.readouterr().err
     assert make(coco / "photos", coco / "out", *options) == 0
     assert "0 pictures, 3 exist already" in capsys.readouterr().out
     assert len(json.loads((coco / "out" / "instances.json").read_text())["images"]) == 3

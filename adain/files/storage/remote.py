@@ -55,7 +55,10 @@ def url_errors(url: str, error: type[AdaINError] = ImageError,
     """Make one line of whatever goes wrong with a URL."""
     try:
         yield
-    except FileNotFoundError:
+    except FileNotFoundError as failure:
+        cause = failure.__cause__  # of fsspec's https, when the server does not answer, too
+        if cause is not None and not isinstance(cause, FileNotFoundError):
+            raise error(f"{url} cannot be {doing}: {' '.join(str(cause).split())}.") from None
         raise error(f"{url} does not exist.") from None
     except OSError as failure:
         raise error(f"{url} cannot be {doing}: {failure.strerror or failure}.") from None
