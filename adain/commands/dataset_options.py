@@ -83,7 +83,7 @@ def parser() -> argparse.ArgumentParser:
                          help="openvino runs on the CPU, keras on the device of its backend, e.g. "
                               "a GPU (default %(default)s)")
     network.add_argument("--precision", choices=PRECISIONS, default="auto",
-                         help="auto: bfloat16 where the CPU is faster with it, else float32; "
+                         help="auto: bfloat16 where the device is faster with it, else float32; "
                               "float32: results that depend least on the machine (default "
                               "%(default)s)")
     network.add_argument("--max-memory", type=int, metavar="MB",

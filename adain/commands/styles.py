@@ -37,8 +37,8 @@ def parser() -> argparse.ArgumentParser:
                       help="openvino runs on the CPU, keras on the device of its backend, e.g. a "
                            "GPU (default %(default)s)")
     root.add_argument("--precision", choices=PRECISIONS, default="auto",
-                      help="auto: bfloat16 where the CPU is faster with it, else float32 (default "
-                           "%(default)s)")
+                      help="auto: bfloat16 where the device is faster with it, else float32 "
+                           "(default %(default)s)")
     return root
 
 

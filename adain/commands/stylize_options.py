@@ -100,8 +100,8 @@ def parser() -> argparse.ArgumentParser:
                          help="openvino runs on the CPU, keras on the device of its backend, e.g. "
                               "a GPU (default %(default)s)")
     machine.add_argument("--precision", choices=PRECISIONS, default="auto",
-                         help="auto: bfloat16 where the CPU is faster with it, else float32; int8 "
-                              "is two to three times as fast as float32 with nearly the same "
+                         help="auto: bfloat16 where the device is faster with it, else float32; "
+                              "int8 is two to three times as fast as float32 with nearly the same "
                               "pictures (shipped networks, CPUs with VNNI) (default auto)")
     machine.add_argument("--tile-size", type=int, metavar="PIXELS",
                          help="compute larger pictures in tiles of this size; smaller tiles need "

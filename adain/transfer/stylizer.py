@@ -48,8 +48,8 @@ class Stylizer:
             authors' vgg_normalised.t7, which needs their decoder, too.
         decoder_path: the authors' decoder.t7, with vgg_normalised.t7 only.
         engine: "openvino" (CPU) or "keras" (any device that its backend finds, such as a GPU).
-        precision: "auto", "float32", "bfloat16" or "int8". auto is bfloat16 where the CPU is
-            faster with it; int8 is faster still, for the shipped networks on OpenVINO.
+        precision: "auto", "float32", "bfloat16" or "int8". auto is bfloat16 where the device
+            is faster with it; int8 is faster still, for the shipped networks on OpenVINO.
         tile_size: pixels, a multiple of 8. Larger pictures are computed in tiles, which bounds
             the memory and does not change the result in float32.
         max_memory: megabytes that the process may take, about; chooses the tile size for each
