@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -132,8 +131,6 @@ def _replace(made: Path, path: Path) -> None:
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
-    if made.is_dir() and path.is_dir():
-        old = made.with_name(f"{made.name}.old")
-        path.rename(old)
-        shutil.rmtree(old, ignore_errors=True)
+    if path.is_dir():
+        path.rename(made.with_name(f"{made.name}.old"))  # which goes with the folder around it
     made.replace(path)

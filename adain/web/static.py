@@ -47,28 +47,31 @@ def write(folder: Path, style_path: Sequence[str | Path] | None = None) -> int:
         The number of bytes written.
 
     Raises:
-        OptionError: onnxruntime-web is missing and cannot be installed, or the folder holds other
-            files.
+        OptionError: onnxruntime-web is missing and cannot be installed; the folder holds other
+            files, or cannot be written.
     """
     if folder.exists() and not (folder.is_dir() and (
             not any(folder.iterdir()) or (folder / "sw.js").is_file())):
         raise OptionError(f"{folder} holds other files: name an empty or a new folder.")
     formats.FORMATS[".onnx"].check()
     runtime = _find_runtime()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name[:40]}.", suffix=".partial",
-                                     dir=folder.parent) as beside:
-        made = Path(beside) / "page"
-        _copy_page(made)
-        (made / "ort").mkdir()
-        for name in (*RUNTIME, *GPU_RUNTIME):
-            shutil.copyfile(runtime / name, made / "ort" / name)
-        _write_networks(made / "models")
-        _write_pictures(made, shipped("styles") if style_path is None else style_path)
-        _write_worker(made)
-        if folder.exists():
-            folder.rename(Path(beside) / "old")
-        made.rename(folder)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{folder.name[:40]}.", suffix=".partial",
+                                         dir=folder.parent) as beside:
+            made = Path(beside) / "page"
+            _copy_page(made)
+            (made / "ort").mkdir()
+            for name in (*RUNTIME, *GPU_RUNTIME):
+                shutil.copyfile(runtime / name, made / "ort" / name)
+            _write_networks(made / "models")
+            _write_pictures(made, shipped("styles") if style_path is None else style_path)
+            _write_worker(made)
+            if folder.exists():
+                folder.rename(Path(beside) / "old")
+            made.rename(folder)
+    except OSError as failure:
+        raise OptionError(f"{folder} cannot be written: {failure.strerror or failure}.") from None
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 

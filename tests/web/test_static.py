@@ -1,10 +1,12 @@
 """The static page in Chromium: it computes in the browser what Stylizer does."""
 
+import contextlib
 import functools
 import io
 import json
 import shutil
 import threading
+import time
 from contextlib import contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
@@ -50,15 +52,19 @@ def page(tmp_path_factory):
 
 
 @contextmanager
-def served(folder):
+def served(folder, port=0):
     """Serve a folder; give its address."""
     class Handler(SimpleHTTPRequestHandler):
         extensions_map = {**SimpleHTTPRequestHandler.extensions_map, **TYPES}
 
+        def send_head(self):
+            del self.headers["If-Modified-Since"]  # as app.py does
+            return super().send_head()
+
         def log_message(self, *_):
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=folder))
+    server = ThreadingHTTPServer(("127.0.0.1", port), functools.partial(Handler, directory=folder))
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
@@ -212,6 +218,28 @@ def test_the_page_works_without_its_host_once_loaded(browser, page, tmp_path):
     context.close()
 
 
+@pytest.mark.slow
+def test_a_server_at_its_address_takes_its_place(browser, page):
+    """As when `adain web` starts at a port where a static page was looked at before."""
+    context = browser.new_context()
+    tab = context.new_page()
+    with served(page[0]) as url:
+        tab.goto(url)
+        tab.wait_for_selector("html[data-ready]")
+    with served(static.PAGE, int(url.split(":")[-1].strip("/"))):
+        tab.goto(url)  # the old page, while its worker looks for a new one
+        count, deadline = 1, time.monotonic() + 60
+        while count and time.monotonic() < deadline:
+            tab.wait_for_timeout(50)
+            with contextlib.suppress(Exception):  # while the page is loaded again
+                count = tab.evaluate(
+                    "navigator.serviceWorker.getRegistrations().then((found) => found.length)")
+        tab.goto(url)
+        text = tab.evaluate("fetch('engine.js').then((found) => found.text())")
+        assert "engine_server.js" in text
+    context.close()
+
+
 def test_a_picture_is_cancelled_in_the_middle(tab, tmp_path):
     opened(tab, save(tmp_path / "photo.png", 700, 900, 1))
     tab.click("#make")
@@ -226,6 +254,12 @@ def test_what_is_no_picture_is_refused_in_words(tab, tmp_path):
     (tmp_path / "song.mp3").write_bytes(b"ID3")
     tab.set_input_files("#photo-file", tmp_path / "song.mp3")
     tab.wait_for_selector("#message-text:text('song.mp3 is not a picture')")
+
+
+def test_a_picture_beyond_the_limit_is_refused_in_words(tab, tmp_path):
+    Image.new("L", (9000, 6000)).save(tmp_path / "huge.png")
+    tab.set_input_files("#photo-file", tmp_path / "huge.png")
+    tab.wait_for_selector("#message-text:text('huge.png has 9000 × 6000 pixels; the limit')")
 
 
 def test_what_a_browser_cannot_do_is_hidden(tab, page, tmp_path):

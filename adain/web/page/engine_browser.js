@@ -20,7 +20,7 @@ export async function createEngine() {
   }
   const pictures = await answer.json();
   const engine = new BrowserEngine(pictures);
-  await engine.call("start", [pictures.styles]);
+  await engine.call("start", [pictures.styles, MAX_PIXELS]);
   return engine;
 }
 
@@ -88,10 +88,6 @@ class BrowserEngine {
     const [blob, name] = file instanceof Blob ? [file, file.name ?? "photograph"]
       : [await (await fetch(file.file)).blob(), file.file.split("/").pop()];
     const content = await this.call("openContent", [blob, name], { signal });
-    if (content.width * content.height > MAX_PIXELS) {
-      throw new EngineError(`${name} has ${content.width} × ${content.height} pixels; the limit `
-        + `in a browser is ${MAX_PIXELS / 1e6} megapixels.`, 413);
-    }
     return { ...content, picture: URL.createObjectURL(content.picture) };
   }
 

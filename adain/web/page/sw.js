@@ -1,8 +1,12 @@
 // The static page's service worker: keeps the page for use without a network, and isolates it, so
 // that WebAssembly may use threads. `adain web --static` writes VERSION and FILES.
 
+//
+// As it is here it removes itself: `adain web` may answer at an address where a static page was.
+
 const VERSION = "";
 const FILES = [];
+const IS_BUILT = FILES.length > 0;
 
 self.addEventListener("install", (event) => {
   event.waitUntil(caches.open(VERSION).then(async (cache) => {
@@ -15,12 +19,17 @@ self.addEventListener("activate", (event) => {
   event.waitUntil(caches.keys().then(async (names) => {
     await Promise.all(names.filter((name) => name !== VERSION).map((name) => caches.delete(name)));
     await self.clients.claim();
+    if (!IS_BUILT) {
+      await self.registration.unregister();
+      const pages = await self.clients.matchAll({ type: "window" });
+      await Promise.all(pages.map((page) => page.navigate(page.url)));
+    }
   }));
 });
 
 self.addEventListener("fetch", (event) => {
   const { request } = event;
-  if (request.method === "GET" && request.url.startsWith(self.registration.scope)) {
+  if (IS_BUILT && request.method === "GET" && request.url.startsWith(self.registration.scope)) {
     event.respondWith(answer(request));
   }
 });

@@ -19,6 +19,7 @@ const contents = new Map(); // id -> {file, name, width, height, screen, kept}
 const styles = new Map(); // id -> {picture, encoded: Map from mode and content}
 const cancelled = new Set(); // calls
 let networks; // a Promise
+let maxPixels;
 let count = 0;
 
 class UserError extends Error {
@@ -37,6 +38,11 @@ async function decode(file, name, shorter = null, sides = null) {
     throw new UserError(`${name} is not a picture that this browser can read: try JPEG or PNG.`);
   }
   let { width, height } = bitmap;
+  if (width * height > maxPixels) {
+    bitmap.close();
+    throw new UserError(`${name} has ${width} × ${height} pixels; the limit in a browser is `
+      + `${maxPixels / 1e6} megapixels.`, 413);
+  }
   const scale = shorter && Math.min(width, height) > shorter ? shorter / Math.min(width, height)
     : 1;
   [width, height] = sides ?? [width, height].map((side) => Math.max(1, Math.round(side * scale)));
@@ -174,7 +180,8 @@ function keptOf(kept, key) {
 }
 
 const methods = {
-  async start(_, shipped) {
+  async start(_, shipped, limit) {
+    maxPixels = limit;
     const about = await (await fetch(new URL("models/networks.json", base))).json();
     networks = loadNetworks(base, about).catch((error) => {
       throw new UserError(`The networks cannot be loaded: ${error.message ?? error}.`, 500);
