@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
@@ -46,11 +46,14 @@ def create_app(api: Api, port: int, limits: Limits) -> Starlette:
         return JSONResponse({"error": text.get(found.status_code, found.detail)},
                             found.status_code, found.headers)
 
+    async def closed(request: Request, error: Exception) -> Response:
+        return Response(status_code=400)  # nobody reads it: the client has closed the connection
+
     return Starlette(
         routes=[*api.routes(), Mount("/", _Page(directory=PAGE, html=True))],
         middleware=[Middleware(Guard, port=port, limits=limits)], lifespan=lifespan,
         exception_handlers={AdaINError: user_error, MemoryError: user_error,
-                            HTTPException: http_error})
+                            HTTPException: http_error, ClientDisconnect: closed})
 
 
 class _Page(StaticFiles):
