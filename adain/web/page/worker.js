@@ -1,6 +1,6 @@
 // The worker of engine_browser.js: it opens pictures and computes, so that the page stays quick.
 //
-// Messages to it: {call, name, arguments} for one of `methods`, {cancel: call}. From it: {call,
+// Messages to it: {call, name, parameters} for one of `methods`, {cancel: call}. From it: {call,
 // result}, {call, error: {message, status}}, {call, cancelled}, {call, progress}.
 
 import { keepColors, restoreColors } from "./colors.js";
@@ -16,7 +16,7 @@ const QUALITY = { preview: 0.9, finished: 0.95 }; // of JPEG
 
 const base = new URL(".", self.location);
 const contents = new Map(); // id -> {file, name, width, height, screen, kept}
-const styles = new Map(); // id -> {picture, encoded: Map from mode and content}
+const styles = new Map(); // id -> {title, picture, encoded: Map to statistics}
 const cancelled = new Set(); // calls
 let networks; // a Promise
 let maxPixels;
@@ -106,7 +106,7 @@ async function openMasks(blobs, { width, height }) {
   return found;
 }
 
-/** Return a photograph that was opened, unless another was since: then nobody waits for this one. */
+/** Return a photograph that was opened; an AbortError if another one was since. */
 function opened(id) {
   if (!contents.has(id)) {
     throw new DOMException("another photograph was opened", "AbortError");
@@ -228,7 +228,7 @@ const methods = {
     const scale = recipe.contentSize ? recipe.contentSize / Math.min(width, height) : 1;
     const sides = [width, height].map((side) => Math.max(1, Math.round(side * scale)));
     const content = await decode(file, name, null, sides);
-    const made = await paint(content, recipe, `${id} full`, new Map(), call,
+    const made = await paint(content, recipe, `${id} full ${sides}`, new Map(), call,
       (share) => postMessage({ call, progress: { share } }));
     const type = recipe.format === "png" ? "image/png" : "image/jpeg";
     const blob = await writeExif(await encodePicture(made, type, QUALITY.finished), type,
