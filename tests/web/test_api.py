@@ -5,12 +5,13 @@ import io
 import json
 import os
 import random
+import re
 import socket
 import threading
 
 import numpy as np
 import pytest
-from conftest import picture
+from conftest import ROOT, picture
 from PIL import ExifTags, Image
 
 pytest.importorskip("starlette", reason="needs the extra web")
@@ -28,6 +29,7 @@ from adain.web.gallery import Gallery
 from adain.web.guard import Guard
 from adain.web.limits import BusyError, Limits, SlowError
 from adain.web.server import serve
+from adain.web.settings import NAMES
 from adain.web.work import Job, Lane
 
 PHOTO = {"content": ("photo.png", encoded())}
@@ -250,6 +252,12 @@ def test_every_answer_forbids_other_sites_scripts_and_frames(client):
         assert "default-src 'none'; script-src 'self'" in answer.headers["content-security-policy"]
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert "access-control-allow-origin" not in answer.headers
+
+
+def test_every_field_is_in_the_docs():
+    table = (ROOT / "docs" / "web.md").read_text().partition("| field |")[2].partition("\n\n")[0]
+    named = re.findall(r"^\| `(\w+)` \|", table, re.M)
+    assert sorted(named) == sorted(("content", "style", "mask", *NAMES))
 
 
 def test_links_of_other_sites_to_the_page_work(client):
