@@ -32,8 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     started = time.perf_counter()
     config, model = settings(root, options)
     shard = shard_of(options.shard)
-    cluster = None if options.ray is None else Cluster(options.ray, options.ray_cpus,
-                                                       options.ray_gpus)
+    cluster = cluster_of(options)
     stylizer = partial(Stylizer, model, checkpoint=options.checkpoint, engine=options.engine,
                        precision=options.precision, max_memory=options.max_memory,
                        style_size=options.style_size or None,
@@ -51,6 +50,17 @@ def main(arguments: list[str] | None = None) -> int:
             if made.summary != Summary():
                 tell(made, options.out_path, time.perf_counter() - started)
     return int(bool(made.summary.failed or made.listing.problems))
+
+
+def cluster_of(options: argparse.Namespace) -> Cluster | None:
+    """Return what --ray and its options say."""
+    if options.ray is None and (options.ray_cpus != 1 or options.ray_gpus):
+        raise OptionError("`ray_cpus` and `ray_gpus` are for workers of a cluster: add `ray`.")
+    if options.ray_gpus and options.engine != "keras":
+        raise OptionError(f"`ray_gpus={options.ray_gpus:g}` needs `engine=keras`; received "
+                          f"{options.engine}, which computes on CPUs.")
+    return (None if options.ray is None
+            else Cluster(options.ray, options.ray_cpus, options.ray_gpus))
 
 
 def settings(root: argparse.ArgumentParser,

@@ -39,7 +39,7 @@ def stylize(engine: Engine, images: Sequence[np.ndarray], styles: Sequence[Chann
                                           [alphas[index] for index in group])
         for index, picture in zip(group, found):
             rows, columns = images[index].shape[:2]
-            results[index] = picture[:rows, :columns]
+            results[index] = picture[:rows, :columns].copy()  # without the padding around it
     return [results[index] for index in range(len(images))]
 
 

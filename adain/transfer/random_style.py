@@ -62,7 +62,7 @@ class RandomStyle(keras.layers.Layer):
                  alpha: float | Sequence[float] = 1.0, model: str = "compact",
                  value_range: Sequence[float] = (0.0, 255.0), seed: int | None = None,
                  styles: int | None = None, **options: Any) -> None:
-        super().__init__(**options)
+        super().__init__(autocast=False, **options)  # pixels lose much in bfloat16
         if not 0 <= probability <= 1:
             raise OptionError(f"`probability` must be from 0 to 1; received {probability}.")
         strengths = (alpha, alpha) if isinstance(alpha, (int, float)) else tuple(alpha)

@@ -55,7 +55,7 @@ def cluster():
     """One local cluster for several commands, as `--ray` starts it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(ROOT))
-        with Cluster()._connected():
+        with Cluster().connected():
             yield
 
 
@@ -108,11 +108,14 @@ def test_errors_of_listing_and_of_writing_end_the_run_with_their_message(cluster
 
 def test_a_cluster_that_lacks_what_a_worker_takes_is_refused(cluster, styles, tmp_path):
     content = photos(tmp_path / "photos", 3)
-    for more, message in ((("--ray-gpus", "1"), "ray_gpus=1`: the cluster has 0 GPUs"),
-                          (("--ray-cpus", "999"), "ray_cpus=999`: the cluster has"),
-                          (("--ray-cpus", "0"), "ray_cpus` must be at least 1")):
+    for more, message in (("--ray --ray-cpus 999", "ray_cpus=999`: the cluster has"),
+                          ("--ray --ray-cpus 0", "ray_cpus` must be at least 1"),
+                          ("--ray --ray-gpus 1", "ray_gpus=1` needs `engine=keras`"),
+                          ("--ray-cpus 2", "add `ray`")):
         with pytest.raises(OptionError, match=message):
-            dataset.main(arguments(content, styles, tmp_path / "out", "--ray", *more))
+            dataset.main(arguments(content, styles, tmp_path / "out", *more.split()))
+    with pytest.raises(OptionError, match="ray_gpus=0.5`: the cluster has 0 GPUs"):
+        list(Cluster(gpus=0.5).do(lambda: iter([1]), lambda piece: piece))
 
 
 def test_an_address_that_does_not_answer_is_refused_at_once(styles, tmp_path):

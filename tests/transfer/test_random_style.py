@@ -43,6 +43,15 @@ def test_nothing_changes_without_training_or_with_probability_0(bank, images):
     assert np.array_equal(RandomStyle(bank, 0.0)(images, training=True), images)
 
 
+def test_in_bfloat16_pixels_keep_their_precision(stylizer, bank, images):
+    layer = RandomStyle(ChannelStats(bank.mean[:1], bank.std[:1]), 1.0, dtype="mixed_bfloat16")
+    fractions = images + np.float32(1 / 3)
+    assert np.array_equal(layer(fractions), fractions)
+    ours = np.asarray(layer(images, training=True))
+    expected = stylizer.stylize(images[0], ChannelStats(bank.mean[0], bank.std[0]))
+    assert ours.dtype == np.float32 and 0 < abs(ours[0] - expected).mean() < 4
+
+
 def test_each_picture_is_drawn_for_itself_and_a_seed_repeats_the_draws(bank):
     same = np.stack([picture(16, 16, 0)] * 24).astype(np.float32) / 255
     first, second, other = (np.asarray(RandomStyle(

@@ -26,6 +26,7 @@ def test_a_batch_equals_stylize_for_each(stylizer, contents, styles):
     found = stylizer.stylize_batch(contents, styles, alphas)
     for content, style, alpha, result in zip(contents, styles, alphas, found, strict=True):
         assert result.shape == content.shape and result.dtype == np.uint8
+        assert result.flags.writeable and result.flags.c_contiguous
         expected = stylizer.stylize(content, style, alpha).astype(int)
         assert abs(expected - result).max() <= 1
 

@@ -59,7 +59,7 @@ class Cluster:
             OptionError: the cluster does not answer, or has not what a piece takes.
             AdaINError: the first that make() raised.
         """
-        with self._connected():
+        with self.connected():
             import ray
 
             resources = ray.cluster_resources()
@@ -96,7 +96,7 @@ class Cluster:
             compute=ray.data.ActorPoolStrategy(min_size=1, max_size=most), **options)
 
     @contextmanager
-    def _connected(self) -> Iterator[None]:
+    def connected(self) -> Iterator[None]:
         """Connect to the cluster, or start one, unless this process has done so."""
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         try:
