@@ -1,4 +1,4 @@
-"""The commands' shared manners: one line for a user's error, a progress bar, argument types."""
+"""What all commands share: errors in one line, the log, progress bars."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _PARAMETER = re.compile(r"(?<![^\s(])`([a-z][a-z0-9_]*)(?:=([^`]*))?`")
 
 
 def run(main: Callable[[], int | None], at_once: bool = False) -> None:
-    """Call main() and exit; our own errors become one line on stderr and exit code 1.
+    """Call main() and exit; an AdaINError becomes one line on stderr and exit code 1.
 
     at_once: after main() has returned, end the process without taking its networks and modules
     apart, which takes 0.04 s; for commands that leave nothing to threads or exit handlers.
@@ -47,7 +47,7 @@ def run(main: Callable[[], int | None], at_once: bool = False) -> None:
     warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may be no text at all
-    # What goes wrong with a picture is said by our own errors.
+    # Problems with pictures are reported by AdaINErrors alone.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
     logging.getLogger("PIL").addHandler(logging.NullHandler())
     show_log("stderr")
@@ -60,7 +60,7 @@ def run(main: Callable[[], int | None], at_once: bool = False) -> None:
             sys.stderr.flush()
             os._exit(code or 0)
     except AdaINError as error:
-        tell_error(error)
+        print_error(error)
         code = 1
     except MemoryError:
         print("MemoryError: there is not enough memory; smaller pictures, or a smaller --tile-size "
@@ -106,10 +106,10 @@ def with_flags(message: str) -> str:
         lambda found: flag(found[1]) + (f" {found[2]}" if found[2] else ""), message)
 
 
-def tell_error(error: AdaINError) -> None:
-    """Print one of our own errors as its line on stderr.
+def print_error(error: AdaINError) -> None:
+    """Print an error as one line on stderr.
 
-    What a terminal would take for a command, in a file's name or content, is printed in ASCII.
+    Control characters in a file's name or content are printed as ASCII escapes.
     """
     text = f"{type(error).__name__}: {with_flags(str(error))}"
     print("".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1]

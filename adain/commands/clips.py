@@ -9,7 +9,7 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adain.commands import frame_progress, tell_error
+from adain.commands import frame_progress, print_error
 from adain.errors import ImageError, OptionError
 from adain.files import find
 from adain.jobs import naming
@@ -85,7 +85,7 @@ def main(contents: list[Clip], options: argparse.Namespace, recipe: Recipe,
         except (ImageError, OptionError) as error:
             if len(contents) == 1:
                 raise
-            tell_error(error)
+            print_error(error)
             failed.append(source)
             continue
         if results[0][1].suffix != source.suffix and not naming.is_file_name(options.out_path):
@@ -97,7 +97,7 @@ def main(contents: list[Clip], options: argparse.Namespace, recipe: Recipe,
             try:
                 _clip(options, method, source, style, target)
             except ImageError as error:  # of this style, or of the disk
-                tell_error(error)
+                print_error(error)
                 failed.append(target)
     if failed:
         print(f"failed {len(failed)}: {', '.join(map(str, failed))}", file=sys.stderr)

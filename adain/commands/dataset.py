@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from adain import memory
-from adain.commands import show_log, tell_error
+from adain.commands import print_error, show_log
 from adain.commands.dataset_options import alpha_of, parser, shard_of
 from adain.commands.meter import Meter
 from adain.errors import OptionError
@@ -44,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     meter = Meter("pictures", made.counter())
     with stop_on_signals() as stop:
         try:
-            made.run(tell_error, meter.advance, stop)
+            made.run(print_error, meter.advance, stop)
         finally:
             meter.close()
             if made.summary != Summary():

@@ -7,7 +7,7 @@ import sys
 import time
 
 from adain import memory
-from adain.commands import progress, show_log, tell_error
+from adain.commands import print_error, progress, show_log
 from adain.errors import OptionError
 from adain.files.storage import Pictures
 from adain.jobs.style_bank import make_bank
@@ -55,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
     started = time.perf_counter()
     with stop_on_signals() as stop:
         made = make_bank(listing, options.target, stylizer,
-                         lambda todo: progress(todo, "paintings"), tell_error, stop)
+                         lambda todo: progress(todo, "paintings"), print_error, stop)
     print(f"{made.styles} style{'' if made.styles == 1 else 's'}, {made.encoded} of them new, in "
           f"{time.perf_counter() - started:.1f} s -> {options.target} ({stylizer.model}, "
           f"{stylizer.engine.name} on {stylizer.engine.device})")

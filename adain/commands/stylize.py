@@ -25,10 +25,10 @@ from adain import memory, methods
 from adain.commands import (
     check_paths,
     clips,
+    print_error,
     progress,
     run,
     show_log,
-    tell_error,
     with_flags,
 )
 from adain.commands.stylize_options import parser, refuse
@@ -143,7 +143,7 @@ def paint(options: argparse.Namespace, jobs: list[batch.Job], painter: Painter, 
             done.append(outcome)
             error = outcome.error
             if error and str(error) not in reported:
-                tell_error(error)
+                print_error(error)
                 reported[str(error)] = (error.path if isinstance(error, StyleError)
                                     else outcome.job.content)
             if options.json:

@@ -1,4 +1,4 @@
-"""The methods compared by the commands that a user types; see comparison_page for what is shown.
+"""Compare methods by running the commands that a user types; comparison_page writes the page.
 
 Each measurement is one whole command, from start to exit, so that timing it from outside gives the
 same. A command on one picture and one on several tell what each further picture takes, and so what

@@ -42,7 +42,7 @@ class Use:
     error: str | None = None
 
     def __add__(self, other: Use) -> Use:
-        """Return what both took, one after the other."""
+        """Return the sum of two runs, one after the other."""
         peaks = [peak for peak in (self.peak_bytes, other.peak_bytes) if peak is not None]
         joules = (None if self.joules is None or other.joules is None
                   else self.joules + other.joules)

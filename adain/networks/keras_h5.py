@@ -1,7 +1,7 @@
 """Copies the convolutions out of a Keras weights file: python keras_h5.py FILE.h5 FILE.npz LAYER...
 
-A process of its own, which `published_weights` starts: HDF5 is large and trusts what it reads, so a
-damaged file may crash it or keep it busy for ever. Links and arrays that lead into other files are
+`published_weights` starts it as a separate process: HDF5 is large and trusts what it reads, so a
+damaged file may crash it or never end. Links and arrays that lead into other files are
 refused: HDF5 would follow them. It imports nothing of this package.
 """
 

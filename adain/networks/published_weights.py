@@ -1,7 +1,7 @@
 """Weights as others publish them: the Keras VGG19 "notop" .h5, the .t7 files of AdaIN's authors.
 
-Both come from strangers, so what a file says is checked before it is believed; `weights.check`
-then compares layers, shapes and values. `weights` folds in what the networks expect of a picture.
+Such files come from strangers: everything in them is checked before it is used; `weights.check`
+then compares layers, shapes and values, and `weights` folds in the expected range of pictures.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from adain.networks import torch7
 from adain.networks.architecture import VGG19_LAYERS
 
 Convolution = tuple[np.ndarray, np.ndarray]  # kernel (rows, columns, inputs, outputs), bias
-SECONDS = 40  # that HDF5 may take; a whole VGG19 takes one
+SECONDS = 40  # limit for HDF5; it reads a VGG19 in one second
 
 
 def read_keras_h5(path: Path) -> dict[str, Convolution]:

@@ -57,10 +57,10 @@ class AnyStyle:
         pictures = first_pictures(batches, config.effective_batch_size, config.crop_size)
         networks = model.vgg, model.transfer.decoder, pictures, config.seed
         if self.continue_from:
-            logger.info("gives %d dead channels of the decoder new kernels",
+            logger.info("reinitialized %d dead channels of the decoder",
                         inversion.revive(*networks))
         else:
-            logger.info("computes the decoder's first weights")
+            logger.info("initializes the decoder by least squares")
             inversion.invert(*networks)
 
     def about(self) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def worker_count() -> int:
 
 
 def is_first() -> bool:
-    """Tell whether this process is the one that writes checkpoints and logs."""
+    """Return whether this process writes checkpoints and logs."""
     return worker_count() == 1 or int(json.loads(os.environ["TF_CONFIG"])["task"]["index"]) == 0
 
 

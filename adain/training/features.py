@@ -57,7 +57,7 @@ class FeatureCache:
         return self.source.stack(content, style), content_features, style_stats
 
     def fill(self, first: int, last: int) -> None:
-        """Compute the features of pairs first .. last - 1 that are not known yet, and say so.
+        """Compute the features of pairs first .. last - 1 that are not known yet.
 
         Done before the training, which would compete for the cores: that costs twice the time.
         """

@@ -1,11 +1,11 @@
-"""Decoder channels that undo the encoder before they were ever trained: least squares, by layer.
+"""Initialize a decoder as the inverse of the encoder: least squares, layer by layer.
 
-Each convolution of the decoder is to give back what went into the same convolution of the encoder.
-Over a few pictures, what comes in and what should come out are both known, so its kernel is the
-solution of a linear system. It takes a minute where gradient descent takes thousands of steps, and
-leaves no ReLU dead. A decoder with random weights loses most of its channels in the first steps:
-every feature has a mean of 1, so a step of Adam moves all outputs of a layer far the same way, and
-a ReLU that is 0 everywhere has no gradient to come back by.
+Each convolution of the decoder shall return the input of the same convolution of the encoder. For
+a few pictures its input and the wanted output are both known, so its kernel is the solution of a
+linear system. That takes a minute where gradient descent takes thousands of steps, and leaves no
+ReLU dead. A decoder with random weights loses most of its channels in the first steps: every
+feature has a mean of 1, so a step of Adam moves all outputs of a layer far in one direction, and a
+ReLU that is 0 everywhere has no gradient.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from adain.networks.architecture import DECODER_OUTPUT, forward
 from adain.networks.keras.model import Decoder, Encoder
 from adain.networks.keras.ops import ReflectConv2D, Tensor, reflect_pad, upsample
 
-PIXELS = 2**20  # of all pictures together that are enough
+PIXELS = 2**20  # of all pictures together; more do not help
 SAMPLES = 40_000  # equations of each layer, about nine for each unknown of the largest
 RIDGE = 1e-2  # of the mean square of the inputs: keeps kernels small where the pictures say nothing
 
 
 def invert(encoder: Encoder, decoder: Decoder, pictures: np.ndarray, seed: int = 0) -> None:
-    """Set a decoder's weights so that it gives back the pictures an encoder has seen.
+    """Set a decoder's weights so that it reproduces pictures from an encoder's features.
 
     pictures: uint8 (n, rows, columns, 3). The decoder must take relu4_1 alone, have plain ReLUs
     and mirror the encoder.
@@ -39,10 +39,10 @@ def invert(encoder: Encoder, decoder: Decoder, pictures: np.ndarray, seed: int =
 
 
 def revive(encoder: Encoder, decoder: Decoder, pictures: np.ndarray, seed: int = 0) -> int:
-    """Give a trained decoder's dead channels new kernels; return how many there were.
+    """Reinitialize the dead channels of a trained decoder; return their number.
 
-    They begin as those of invert(), in the size of the layer's other channels, and nothing reads
-    them yet: what the decoder makes of the pictures stays the same.
+    They get the weights of invert(), scaled to the layer's other channels. The next layer ignores
+    them at first, so the decoder's pictures do not change.
     """
     generator = np.random.default_rng(seed)
     count, unread = 0, None

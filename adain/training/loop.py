@@ -45,7 +45,7 @@ class Method(Protocol):
         """Compute what a new run begins with, from its first batches."""
 
     def about(self) -> dict[str, Any]:
-        """Return what config.json says besides what all methods say."""
+        """Return further entries of config.json."""
 
 
 def learning_rate(config: TrainConfig) -> keras.optimizers.schedules.LearningRateSchedule:
@@ -168,6 +168,6 @@ def _resume_point(folder: Path, method: str) -> Checkpoint | None:
 
 
 def _log_stop(step: int, watch: Watch) -> None:
-    """Say how to go on with a run that was stopped."""
+    """Log how to resume a run that was stopped."""
     logger.info("stopped at step %d%s; run the same command to go on%s", step,
                 ", saved" if step else "", f":\n  {watch.command}" if watch.command else ".")

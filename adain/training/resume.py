@@ -24,7 +24,7 @@ NOTED = ("jit", "initialization")  # change no more than rounding, or no step af
 
 
 def describe_pictures(path: str | Path, files: Sequence[Path]) -> dict[str, Any]:
-    """Return what tells a folder's pictures from others, wherever the folder is."""
+    """Return a fingerprint of the names of a folder's pictures, wherever the folder is."""
     names = sorted(os.path.relpath(file, path) for file in files)
     digest = hashlib.sha256("\n".join(names).encode("utf-8", "surrogateescape"))
     return {"path": str(path), "pictures": len(names), "names": digest.hexdigest()[:16]}

@@ -60,7 +60,7 @@ def train(config: TrainConfig, content_path: str | Path, style_path: str | Path,
         gallery: a folder with photographs in content/ and paintings in style/, which the run
             measures and does not train on; the checkpoint with the lowest loss on it is kept.
         allow_changes: go on even where `config` or the pictures are not the checkpoint's.
-        command: what was typed, for the checkpoints and for what is said after a stop.
+        command: the command line, stored in the checkpoints and logged after a stop.
         stop: ends the run early when it is asked to; None: SIGINT (Ctrl-C), SIGTERM and SIGHUP
             do.
 
@@ -150,7 +150,7 @@ class Source(Protocol):
 
 @contextmanager
 def reporting_bad_files(bad_files: BadFiles, source: Source) -> Iterator[None]:
-    """At the end of a run, count its bad files; raise what ended its stream of pictures."""
+    """At the end of a run, log the number of bad files; raise the error that ended its pictures."""
     try:
         yield
     except Exception:

@@ -1,9 +1,9 @@
-"""Compiled networks in a folder of the user's: the next start reads them instead of making them.
+"""Cache compiled networks in a folder of the user, so that the next start does not compile them.
 
-That saves a start of the compact model 0.06 s to 0.1 s of 0.6. A file's name tells all that it was
-made from, so what does not fit is not found. What cannot be read or written is made anew and not
-kept: nothing depends on the folder, and it may be removed at any time. A network from somebody else
-would change pictures, so only files are read that nobody else can have written.
+That saves the compact model 0.06 to 0.1 s of a start of 0.6 s. A file's name is a hash of all that
+the network depends on, so a network that does not fit is not found. A file that cannot be read or
+written is skipped: nothing depends on the folder, and it may be removed at any time. A network from
+somebody else would change pictures, so only files are read that nobody else can have written.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ logger = logging.getLogger(__name__)
 VARIABLE = "ADAIN_CACHE"  # names another folder; empty: nothing is kept
 SUFFIX = ".network"
 KEPT = 16  # files; 1 to 3 MB each
-# Numbers in the weights: to read a larger network, such as VGG19, takes half as long as to make it,
-# which is little of the time that it then computes.
+# Numbers in the weights. To read a larger network, such as VGG19, takes half as long as to compile
+# it; both take little of the time that it then computes.
 LARGEST = 2_000_000
 LARGEST_FILE = 32_000_000  # bytes
-# What graphs come from, beside this file.
+# The sources of the graphs, relative to this file.
 _SOURCES = ("../architecture.py", "../networks.py", "convolutions.py", "graphs.py", "../stats.py")
 _DIGEST = 32  # bytes
 _lock = threading.Lock()  # networks are read in several threads
@@ -41,7 +41,7 @@ _warned: set[Path] = set()
 
 
 def folder() -> Path | None:
-    """Return where networks are kept; None: nowhere."""
+    """Return the folder of the cache; None if there is none."""
     named = os.environ.get(VARIABLE)
     if named is not None:
         return Path(named) if named else None
@@ -57,9 +57,9 @@ def folder() -> Path | None:
 
 
 def name(graph: str, networks: Networks, options: dict[str, str]) -> str | None:
-    """Return the name of a compiled graph in the folder; None: it is not kept.
+    """Return the name of a compiled graph in the cache; None if it is not cached.
 
-    graph: the function in `graphs` that makes it; networks: what it is given; options: of OpenVINO.
+    graph: the function in `graphs` that builds it; networks: its argument; options: of OpenVINO.
     """
     arrays = [(layer, array) for part in (networks.encoder, networks.decoder)
               for layer, pair in part.items() for array in pair]
@@ -82,9 +82,9 @@ def name(graph: str, networks: Networks, options: dict[str, str]) -> str | None:
 
 
 def read(name: str) -> bytes | None:
-    """Return the network that was written under this name; None: there is none to be trusted.
+    """Return the network of this name; None if there is none that can be trusted.
 
-    A file's digest tells that it is whole, not who wrote it; that the file system must tell.
+    The digest shows that a file is complete, its owner and mode that nobody else wrote it.
     """
     kept = folder()
     if kept is None:
@@ -109,7 +109,7 @@ def read(name: str) -> bytes | None:
 
 
 def write(name: str, network: bytes) -> None:
-    """Keep a network under this name, and the newest others, if nobody else can write there."""
+    """Write a network, and remove all but the newest; not where others can write, too."""
     kept = folder()
     if kept is None:
         return
@@ -136,7 +136,7 @@ def _open_plainly(path: str, flags: int) -> int:
 
 
 def _check(path: Path, status: os.stat_result) -> bool:
-    """Tell whether only this user can have written this; say it if not."""
+    """Return whether only this user can have written this; log the reason if not."""
     if not hasattr(os, "getuid"):  # Windows: the folder is the user's own
         return True
     if status.st_uid != os.getuid():

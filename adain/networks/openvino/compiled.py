@@ -20,7 +20,7 @@ from adain.networks.openvino import cpu
 if TYPE_CHECKING:
     import openvino
 
-# What no network gives: the first number of an output that was not computed.
+# A value that no network computes: marks outputs before a call, to detect those not computed.
 _MARK = np.float32(-3e38)
 # After so many calls with inputs of the same shapes, repeat() compiles a network for just these: it
 # takes about 0.1 s and gains 1.5 ms a call.
@@ -134,7 +134,7 @@ class CompiledGraph:
         return twin
 
     def release_memory(self) -> None:
-        """Let go of the memory of activations, until the next call."""
+        """Release the memory of activations until the next call."""
         self._outputs = []  # which are part of it
         self._compiled.release_memory()
 
@@ -184,7 +184,7 @@ class Turns:
         return network
 
     def release_memory(self) -> None:
-        """Let go of the memory of activations, until the next call."""
+        """Release the memory of activations until the next call."""
         if self._last is not None:
             self._last.release_memory()
             self._last = None

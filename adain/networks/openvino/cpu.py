@@ -19,7 +19,7 @@ def usable_cores() -> int:
 
 @functools.cache
 def bfloat16() -> str:
-    """Return one of BFLOAT16 for this machine; unknown where Linux does not tell."""
+    """Return one of BFLOAT16 for this machine; unknown where Linux does not report it."""
     return bfloat16_of(_cpuinfo())
 
 
@@ -37,7 +37,7 @@ def _cpuinfo() -> str:
 
 
 def description() -> str:
-    """Return what this machine's instructions depend on; empty where Linux does not tell."""
+    """Return what this machine's instructions depend on; empty where Linux does not report it."""
     info = _cpuinfo()
     model = [line for line in info.splitlines() if line.startswith(("vendor_id", "model name"))]
     return " ".join([*model, *(_flags(info) or ())])
