@@ -7,6 +7,7 @@ that takes a third of the time. Only headers of files are read for the order.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,7 +25,7 @@ def stored_shape(path: Path) -> Shape | None:
 
     Only regular files are opened: a pipe can be read just once.
     """
-    if not path.is_file():
+    if not os.path.isfile(path):  # Path.is_file() raises some errors, as of folders without access
         return None
     try:
         with path.open("rb") as file:
