@@ -1,6 +1,7 @@
 """A step of N small batches is the step of one large batch; averages are those of the steps."""
 
 import dataclasses
+import json
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ pytest.importorskip("keras")
 pytest.importorskip("tensorflow")
 import toy
 from test_any_style import arrays
+from test_distribution import cluster
 from test_recorder import FAST, train
 
 from adain.errors import OptionError
@@ -51,6 +53,16 @@ def test_on_jax_too_and_there_on_several_devices(tmp_path, devices):
                         **os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": str(ROOT),
                         "JAX_PLATFORMS": "cpu",
                         "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"})
+    check_toy_by_hand(tmp_path)
+
+
+@pytest.mark.slow
+def test_on_two_workers_of_tensorflow_too(tmp_path):
+    processes = [subprocess.Popen(
+        [sys.executable, "tests/training/toy.py", tmp_path, "2", "0.75", "0,2,4,10", "8,8,8,16"],
+        cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT), "TF_CONFIG": json.dumps(each)})
+        for each in cluster()]
+    assert [process.wait() for process in processes] == [0, 0]
     check_toy_by_hand(tmp_path)
 
 

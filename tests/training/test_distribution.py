@@ -66,8 +66,7 @@ except AdaINError as error:
 def config():
     from test_recorder import FAST
 
-    return dataclasses.replace(FAST, batch_size=2, accumulate=2, ema=0.5, save_iter=2,
-                               validation_split=0.5)
+    return dataclasses.replace(FAST, batch_size=4, save_iter=2, validation_split=0.5)
 
 
 STARTED = []

@@ -89,8 +89,11 @@ def train_phase(config, folder, batches, continue_from=None, stop=None, strategy
             return ((batch,) for batch in items)
         import tensorflow as tf
 
-        size = len(items[0]) // distribution.device_count(strategy)
-        return tf.data.Dataset.from_tensor_slices(items).unbatch().batch(size)
+        size, found = len(items[0]), tf.data.Dataset.from_tensor_slices(items).unbatch()
+        if context is not None:
+            found = found.batch(size // context.num_input_pipelines).shard(
+                context.num_input_pipelines, context.input_pipeline_id).unbatch()
+        return found.batch(size // distribution.device_count(strategy))
 
     return loop.fit(Method(config, continue_from), config, feed,
                     Watch(np.zeros((8, 8, 3), np.uint8)), folder, strategy=strategy, stop=stop,
