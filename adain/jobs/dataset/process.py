@@ -20,10 +20,27 @@ from adain.networks.openvino.cpu import usable_cores
 from adain.networks.stats import ChannelStats
 from adain.progress import StopRequest
 
-_WINDOW = 64  # contents that are computed together, those of one size after each other
-_AHEAD = 24  # contents that are read while a window is computed
-_HELD = 64_000_000  # bytes of contents that wait and of results, unless a single one has more
-_DECODING = 256_000_000  # bytes that decoding may take, unless a single picture needs more
+
+class _Limits(NamedTuple):
+    """How much is done at once, for each thread that computes: enough to keep it busy.
+
+    window: contents that are computed together, those of one size after each other. ahead: contents
+    that are read meanwhile. held: bytes of contents and results. decoding: bytes that decoding may
+    take. A single picture may have more.
+    """
+
+    window: int = 32
+    ahead: int = 12
+    held: int = 32_000_000
+    decoding: int = 128_000_000
+
+    def times(self, threads: int, room: int | None) -> _Limits:
+        """Return the limits of all threads; room: bytes that pictures may take together."""
+        all_of_them = _Limits(*(limit * threads for limit in self))
+        if room is None:
+            return all_of_them
+        return all_of_them._replace(held=min(all_of_them.held, room // 4),
+                                    decoding=min(all_of_them.decoding, room // 2))
 
 
 class Finished(NamedTuple):
@@ -56,16 +73,16 @@ def process(tasks: Iterable[Task], worker: Worker, has: Callable[[Target], bool]
         stop: ends the work between two windows of pictures.
         room: bytes that pictures may take together; None: as little as keeps all cores busy.
     """
-    decoding = Room(_DECODING if room is None else min(_DECODING, room // 2))
-    held = _HELD if room is None else min(_HELD, room // 4)
     threads = worker.stylizer.threads or usable_cores()
+    limits = _Limits().times(threads, room)
+    decoding = Room(limits.decoding)
     # Threads that wait for the disk or the network take no core.
     with ThreadPoolExecutor(2 * threads + 2) as pool, closing(decoding):
         stream = _loaded(iter(tasks), lambda task: _load(task, worker, has, decoding), pool,
-                         threads, held, worker)
+                         limits, worker)
         before: list[_Computed] = []
         try:
-            while window := _window(stream, held, worker):
+            while window := _window(stream, limits, worker):
                 if stop is not None:
                     stop.check()
                 computed = _compute(window, worker, pool, finish)
@@ -79,10 +96,10 @@ def process(tasks: Iterable[Task], worker: Worker, has: Callable[[Target], bool]
 
 
 def _loaded(tasks: Iterator[Task], load: Callable[[Task], _Ready], pool: ThreadPoolExecutor,
-            threads: int, held: int, worker: Worker) -> Iterator[_Ready]:
+            limits: _Limits, worker: Worker) -> Iterator[_Ready]:
     """Yield tasks whose contents are read; the larger pictures are, the fewer are read ahead."""
     waiting: deque[Future[_Ready]] = deque()
-    count = 2 * threads + 2
+    count = limits.ahead
     while True:
         for task in islice(tasks, max(0, count - len(waiting))):
             waiting.append(pool.submit(load, task))
@@ -90,19 +107,20 @@ def _loaded(tasks: Iterator[Task], load: Callable[[Task], _Ready], pool: ThreadP
             return
         ready = waiting.popleft().result()
         size = 1 if ready.content is None else worker.bytes_of(ready.content)
-        count = max(2, min(max(_AHEAD, 2 * threads + 2), held // size))
+        count = max(2, min(limits.ahead, limits.held // size))
         yield ready
 
 
-def _window(stream: Iterator[_Ready], held: int, worker: Worker) -> list[_Ready]:
-    """Return the next tasks, with up to _WINDOW contents to compute."""
+def _window(stream: Iterator[_Ready], limits: _Limits, worker: Worker) -> list[_Ready]:
+    """Return the next tasks, with contents to compute."""
     window: list[_Ready] = []
     contents = size = 0
     for ready in stream:
         window.append(ready)
         if ready.content is not None:
             contents, size = contents + 1, size + worker.bytes_of(ready.content)
-        if contents == _WINDOW or size >= held or len(window) == 10 * _WINDOW:
+        if (contents == limits.window or size >= limits.held
+                or len(window) == 10 * limits.window):
             break
     return window
 
@@ -156,7 +174,7 @@ def _compute(window: list[_Ready], worker: Worker, pool: ThreadPoolExecutor,
             if ready.content is not None for target, style in ready.work]
     # Networks prepare for each new size of pictures, see adain.jobs.order.
     work.sort(key=lambda item: item[1].picture.rgb.shape)
-    step = 4 * (worker.stylizer.threads or usable_cores())
+    step = 8 * (worker.stylizer.threads or usable_cores())
     for start in range(0, len(work), step):
         part = work[start:start + step]
         try:
