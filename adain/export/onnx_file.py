@@ -20,7 +20,7 @@ from adain.networks.openvino.convolutions import quantise_kernel, with_zero
 from adain.networks.stats import EPSILON
 
 OPSET = 18
-IR_VERSION = 9  # of onnx 1.14, the first with opset 19: older programs read it, too
+IR_VERSION = 8  # of onnx 1.13, which brought opset 18
 
 
 class Node:
