@@ -1,4 +1,4 @@
-"""Flags of a command that are made of a dataclass's fields, see adain.options."""
+"""Build the flags of a command from the fields of a dataclass, see adain.options."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
     adain flicker CONTENT_PATH STYLE_PATH [--model compact] [--smoothing 0 0.5 1 2]
 
-Smoothing 0 is every frame on its own. Three clips of 640 x 360 at 25 frames a second are made
+Smoothing 0 stylizes every frame alone. Three clips of 640 x 360 at 25 frames a second are made
 of each content picture, so that the true motion is known:
 
 * noise: nothing moves, every pixel has Gaussian noise of its own in every frame (deviation 5 of

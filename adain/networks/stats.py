@@ -118,7 +118,7 @@ class StatsAccumulator:
         self._sum_of_squares: Any = 0.0
 
     def add(self, area: float, mean: np.ndarray, variance: np.ndarray) -> None:
-        """Take in a tile; mean and variance (channels,) are of its features, area its weight."""
+        """Add a tile: mean and variance (channels,) of its features, and its weight, the area."""
         mean = mean.astype(np.float64)
         self._area += area
         self._sum = self._sum + area * mean

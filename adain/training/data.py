@@ -48,11 +48,18 @@ UNCHANGED = Recoloring()
 class Pictures:
     """The pictures of one folder, in an endless shuffled order; each epoch uses every file once.
 
-    A file that cannot be read is named in `bad_files`, remembered, and replaced by the next one.
-    fixed_crops: cut every picture at so many places only, whose crops recur; None: anywhere.
-    files: only these of the folder; None: all of them.
-    recoloring: which shares of the crops have their colours changed. cache: reads the pictures.
-    failure: the error that ended the stream, or None. Frameworks wrap it in errors of their own.
+    A file that cannot be read is added to `bad_files` and replaced by the next one.
+
+    Args:
+        image_size: shorter side that pictures are resized to, in pixels.
+        crop_size: side of the crops, in pixels.
+        fixed_crops: number of places in each picture where it is cropped; None: anywhere.
+        files: files to use instead of all in the folder.
+        recoloring: shares of the crops whose colours are changed.
+        cache: reads the pictures.
+
+    Attributes:
+        failure: the error that ended the stream, or None; frameworks replace it by other errors.
     """
 
     def __init__(self, path: str | Path, seed: int, image_size: int, crop_size: int,

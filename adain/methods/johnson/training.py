@@ -168,7 +168,7 @@ class OneStyle:
 
 
 def _batches(source: data.Pictures, config: TrainConfig) -> tuple[Batches, Any]:
-    """Return what gives uint8 (batch, crop_size, crop_size, 3), and Watch.arrivals of it."""
+    """Return the batches, uint8 (batch, crop_size, crop_size, 3), and arrivals() for Watch."""
     arrived: dict[int, float] = {}
 
     def read(index: int) -> np.ndarray:

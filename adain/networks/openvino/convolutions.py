@@ -65,9 +65,9 @@ class Convolutions:
         return op.depth_to_space(x, "blocks_first", 2)
 
     def quantise(self, x: Tensor, layer: str) -> Tensor:
-        """Return what will be this layer's input after a pooling, in 256 steps if it is known.
+        """Return x, quantized for this layer if its range is known, before a pooling.
 
-        Rounding and the largest of four commute, and bytes are sooner compared than floats.
+        Rounding and max pooling commute, and comparing bytes is faster than comparing floats.
         """
         x = self._input(x, layer)
         self._quantised.add(layer)
@@ -77,7 +77,7 @@ class Convolutions:
         return f"{self.part}/{layer}"
 
     def _input(self, x: Tensor, layer: str) -> Tensor:
-        """Return x, in 256 steps where its range is known."""
+        """Return x, quantized to 256 steps if its range is known."""
         from adain.networks.openvino.runtime import op
 
         name = self._name(layer)
@@ -137,7 +137,7 @@ def quantise_kernel(filters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def with_zero(low: float, high: float) -> tuple[np.float32, np.float32]:
-    """Return a range that one of 256 steps divides at 0, so that nothing becomes something."""
+    """Return a range in which 0 is one of the 256 steps, so that zeros stay zeros."""
     low, high = min(low, 0.0), max(high, 1e-6)
     step = (high - low) / 255
     below = round(-low / step)

@@ -1,8 +1,7 @@
-"""OpenVINO and its operations `op`: import this where a network is made, for it takes 0.05 s.
+"""OpenVINO and its operations `op`. Import it in functions only: it takes 0.05 s.
 
-Without its model converter, which would take as long again and start its telemetry, for nothing
-here. A program that uses both packages still finds openvino.convert_model: it loads when it is
-first used.
+OpenVINO's model converter, which would take another 0.05 s and start telemetry, is not imported.
+For programs that use it besides this package, openvino.convert_model loads at its first use.
 """
 
 from __future__ import annotations
