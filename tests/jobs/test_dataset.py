@@ -22,6 +22,7 @@ from adain.errors import AdaINError, ImageError, OptionError, WeightsError
 from adain.files.storage import Pictures, read
 from adain.jobs.dataset.config import DatasetConfig
 from adain.jobs.dataset.draws import Draw, draw
+from adain.jobs.dataset.run import check_out_path
 from adain.jobs.dataset.tasks import HashSet, Namer, Shard, tasks_of
 from adain.jobs.dataset.worker import Worker
 from adain.jobs.style_bank import make_bank
@@ -287,6 +288,15 @@ def test_an_output_that_is_also_the_input_is_refused(photos, tmp_path, make):
     files = {name: (photos / name).read_bytes() for name in NAMES}
     with pytest.raises(OptionError, match="holds the contents"):
         make(make_tar(tmp_path / "c.tar", files), tmp_path)
+
+
+@pytest.mark.parametrize("source, out", [
+    ("s3://a/photos", "s3://a/photos/"), ("s3://a/photos", "s3://a/photos/out"),
+    ("s3://a/photos/x.tar", "s3://a/photos"), ("s3://a/photos", "s3://a")])
+def test_an_output_behind_the_input_s_url_is_refused(source, out):
+    with pytest.raises(OptionError, match="holds the contents"):
+        check_out_path(out, [source])
+    check_out_path("s3://a/photos-stylized", [source])
 
 
 def test_a_full_disk_ends_the_run_with_one_line(photos, tmp_path, make, monkeypatch):

@@ -19,7 +19,7 @@ from adain.files.storage import (
     write_tar,
 )
 from adain.files.storage.listing import Heard, kind_of
-from adain.files.storage.remote import local
+from adain.files.storage.remote import is_url, local
 from adain.jobs.dataset import manifest
 from adain.jobs.dataset.cluster import Cluster
 from adain.jobs.dataset.manifest import DONE, FAILED, Lines, Manifest
@@ -103,15 +103,16 @@ def check_out_path(out_path: str, sources: Iterable[str]) -> None:
     """Raise OptionError where results would be written over, or between, the contents."""
     target = os.path.abspath(local(out_path))
     for source in sources:
-        if "://" in source or "://" in out_path:
-            same = source.rstrip("/") == out_path.rstrip("/")
+        if is_url(source) or is_url(out_path):  # listings of URLs leave nothing out
+            one, other = (f"{path.rstrip('/')}/" for path in (source, out_path))
+            same = one.startswith(other) or other.startswith(one)
         else:
             folder = source if kind_of(source) == "folder" else os.path.dirname(source)
             inside = os.path.realpath(folder) + os.sep
             same = inside.startswith(os.path.realpath(target) + os.sep)
         if same:
-            raise OptionError(f"`out_path={out_path}` holds the contents, {source}: write to "
-                              "another folder.")
+            raise OptionError(f"`out_path={out_path}` holds the contents, {source}, or lies among "
+                              "them: write to another folder.")
 
 
 def into_folder(job: Job, tasks: Callable[[Namer], Iterable[Task]],
