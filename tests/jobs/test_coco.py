@@ -128,7 +128,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path):
         tracemalloc.stop()
         return found
 
-    assert peak(40_000) < 1.5 * peak(10_000)  # 10 MB and 2.5 MB of text
+    assert peak(20_000) < 1.5 * peak(8_000)  # 5 MB and 2 MB of text
 
 
 def png(rows=40, columns=48):
