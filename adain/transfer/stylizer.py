@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,13 +15,13 @@ from adain.errors import ImageError, OptionError, WeightsError
 from adain.files import images
 from adain.files.pixels import to_float, to_integers
 from adain.networks import engine as engines
-from adain.networks import weights
-from adain.networks.architecture import DEFAULT_PRESET, STRIDE, preset
-from adain.networks.networks import Networks
+from adain.networks.architecture import DEFAULT_PRESET, STRIDE
 from adain.networks.stats import ChannelStats, join
 from adain.progress import StopRequest, checked
-from adain.transfer import batch, color, tiling
+from adain.transfer import batch, color, load, tiling
 from adain.transfer import style_file as stylefile
+from adain.transfer.image_like import ImageLike, as_image
+from adain.transfer.memory_plan import MemoryPlan
 
 if TYPE_CHECKING:
     from adain.transfer.refine import Refiner
@@ -30,11 +29,7 @@ if TYPE_CHECKING:
 
 REFINE_CHANNELS = 960  # of VGG19's style layers: what encode_style(refine=True) adds
 STYLE_SIZE = 512  # pixels of a style's shorter side, where nothing else is said
-SMALLEST_TILE = 64  # pixels: smaller ones are nearly all halo
-# Address space gets holes where tiles have several sizes: 1.07 times tile_bytes was seen.
-_RESERVED = 1.2
 DTYPES = (np.uint8, np.uint16, np.float32)  # of results
-ImageLike = str | Path | Image.Image | np.ndarray  # what as_image() takes
 
 
 class Stylizer:
@@ -94,15 +89,14 @@ class Stylizer:
             "tile_size": tile_size, "max_memory": max_memory, "style_size": style_size,
             "threads": threads}
         if checkpoint is not None:
-            networks = _from_checkpoint(checkpoint, model, vgg_path, decoder_path)
+            networks = load.from_checkpoint(checkpoint, model, vgg_path, decoder_path)
         else:
-            networks = _from_files(model or DEFAULT_PRESET, vgg_path, decoder_path)
+            networks = load.from_files(model or DEFAULT_PRESET, vgg_path, decoder_path)
         self.model = networks.name
         self.style_size, self.tile_size, self.max_memory = style_size, tile_size, max_memory
         self.threads = threads
         self._halo = tiling.stride_multiple(2 * networks.radius)
-        # Known before networks start, which take their part.
-        self._limits = list(self._find_limits(engine))
+        self._memory = MemoryPlan(self.model, self._halo, tile_size, max_memory, engine)
         try:  # before anything is started that would be short of memory
             self.tile_size_for(np.zeros((1, 1, 3), np.uint8))
         except ImageError as error:  # not even the smallest
@@ -128,8 +122,7 @@ class Stylizer:
     def _refiner(self) -> Refiner:
         from adain.transfer.refine import Refiner  # with it VGG19: only for what is refined
 
-        return Refiner(self._precision, self.tile_size,
-                       min((size for size, _, _ in self._limits), default=None))
+        return Refiner(self._precision, self.tile_size, self._memory.limit)
 
     def encode_style(self, style: ImageLike, content: ImageLike | None = None,
                      keep_colors: str | None = None, refine: bool = False) -> ChannelStats:
@@ -312,10 +305,9 @@ class Stylizer:
                               f"{len(styles)} and {len(strengths)}.")
         for alpha in strengths:
             check_alpha(alpha)
-        rooms = [(size - start) / self._pixel_bytes for size, start, _ in self._limits]
         return batch.stylize(self.engine, [as_image(content) for content in contents],
                              [self._encoded(style) for style in styles], strengths,
-                             self.tile_size_for, min(rooms, default=math.inf))
+                             self.tile_size_for, self._memory.pixels_at_once)
 
     def _stylize(self, image: np.ndarray, content: np.ndarray,
                  target: ChannelStats | tiling.Regions, alpha: float, passes: int, refine: int,
@@ -363,52 +355,17 @@ class Stylizer:
         """
         if self.tile_size is not None:
             return self.tile_size
-        tile_size = self._tile_size_in_memory(image)
+        tile_size = self._memory.tile_size(*image.shape[:2])
         # A picture that needs no more than such a tile and its halo do is computed at once: the
         # pass for its statistics is then not needed.
         rows, columns = map(tiling.padded_length, image.shape[:2])
         whole = rows * columns <= (tile_size + 2 * self._halo) ** 2
         return max(rows, columns) if whole else tile_size
 
-    def _tile_size_in_memory(self, image: np.ndarray) -> int:
-        plan, margins = preset(self.model), 2 * self._halo
-        pixel_bytes = self._pixel_bytes
-        # The picture and its result, and one more copy while it is read or written.
-        pictures = 3 * image.nbytes
-        tile_size = plan.tile_size  # larger ones would take the room of other pictures
-        for size, start, name in self._limits:
-            side = math.isqrt(int(max(size - start - pictures, 0) / pixel_bytes)) - margins
-            if side < SMALLEST_TILE:
-                rows, columns = image.shape[:2]
-                subject = f"a picture of {columns} x {rows}" if image.size > 3 else "any picture"
-                needed = start + pictures + (SMALLEST_TILE + margins) ** 2 * pixel_bytes
-                raise ImageError(f"{subject} needs at least {math.ceil(needed / 1e6)} MB with the "
-                                 f"model {self.model}; {name} {size // 1_000_000}.")
-            tile_size = min(tile_size, side // STRIDE * STRIDE)
-        return tile_size
-
     @property
     def room_for_pictures(self) -> int | None:
         """Bytes that limits leave beside the networks and a tile; None where there is no limit."""
-        plan = preset(self.model)
-        tile = ((self.tile_size or plan.tile_size) + 2 * self._halo) ** 2 * self._pixel_bytes
-        room = [size - start - tile for size, start, _ in self._limits]
-        return max(0, int(min(room))) if room else None
-
-    @property
-    def _pixel_bytes(self) -> float:
-        return preset(self.model).tile_bytes * (_RESERVED if memory.reserved_counts() else 1)
-
-    def _find_limits(self, engine: str) -> Iterator[tuple[int, int, str]]:
-        """Yield each limit in bytes, what of it is needed before the first pixel, and its name."""
-        plan = preset(self.model)
-        if self.max_memory is not None:
-            yield self.max_memory * 1_000_000, plan.base_bytes, "`max_memory` is"
-        available = memory.available()
-        if engine == "openvino" and available is not None:
-            start = plan.start_bytes if memory.reserved_counts() else plan.base_bytes
-            yield available, start, ("limits of this process (ulimit), its container or the "
-                                     "machine leave")
+        return self._memory.room_for_pictures
 
     def _encoded(self, style: ImageLike | ChannelStats, content: ImageLike | None = None,
                  keep_colors: str | None = None, refine: bool = False) -> ChannelStats:
@@ -453,64 +410,3 @@ def _check_has_colors(encoded: str | Path, keep_colors: str | None) -> None:
     if keep_colors is not None:
         raise OptionError(f"`keep_colors={keep_colors}` changes the picture of the style, but "
                           f"{encoded} is encoded already: give the picture.")
-
-
-def as_image(picture: ImageLike) -> np.ndarray:
-    """Return a picture as uint8 RGB (rows, columns, 3).
-
-    Args:
-        picture: a path, a Pillow image, or an array as in Stylizer.stylize().
-
-    Raises:
-        ImageError: for a file that cannot be read, or another type, shape or range of values.
-    """
-    if isinstance(picture, (str, Path)):
-        return images.read(picture)
-    if isinstance(picture, Image.Image):
-        return images.to_array(picture)
-    if not hasattr(picture, "__array__"):
-        raise ImageError("a picture is a path, a Pillow image or an array; received "
-                         f"{type(picture).__name__}.")
-    array = np.asarray(picture)
-    if array.ndim == 2:
-        array = np.repeat(array[..., None], 3, axis=2)
-    if array.ndim != 3 or array.shape[2] not in (3, 4) or 0 in array.shape:
-        raise ImageError("an array must have shape (rows, columns), (rows, columns, 3) or "
-                         f"(rows, columns, 4), at least 1 x 1; received {array.shape}.")
-    array = array[..., :3]
-    if np.issubdtype(array.dtype, np.floating):
-        if not (array.min() >= 0 and array.max() <= 1):  # also refuses NaN
-            raise ImageError("an array of floats must be within [0, 1]; received "
-                             f"{array.min()} .. {array.max()}. Divide 8-bit values by 255.")
-        return to_integers(array)
-    if array.dtype != np.uint8:
-        raise ImageError(f"an array must be uint8 or floats in [0, 1]; received {array.dtype}.")
-    return array
-
-
-def _from_checkpoint(path: str | Path, model: str | None, vgg_path: str | Path | None,
-                     decoder_path: str | Path | None) -> Networks:
-    from adain.networks import checkpoint as checkpoints
-
-    if Path(path).suffix == stylefile.SUFFIX and Path(path).is_file():
-        raise WeightsError(f"{path} is a file; a checkpoint is a folder that train.py writes. A "
-                           "network of one style is read by adain.methods.johnson.network."
-                           "StyleNetwork.")
-    found = checkpoints.load(path)
-    if model is not None and model != found.model:
-        raise OptionError(f"{found.path} holds the model {found.model}; received `model={model}`.")
-    if decoder_path is not None:
-        raise OptionError("`checkpoint` brings its own decoder; leave out `decoder_path`.")
-    return found.networks(vgg_path)
-
-
-def _from_files(model: str, vgg_path: str | Path | None,
-                decoder_path: str | Path | None) -> Networks:
-    if preset(model).trains_encoder and (vgg_path or decoder_path):
-        raise OptionError(f"`vgg_path` and `decoder_path` are for `model=vgg19`, not {model}.")
-    torch_encoder = vgg_path is not None and Path(vgg_path).suffix == ".t7"
-    if torch_encoder != (decoder_path is not None):
-        raise OptionError("vgg_normalised.t7 and decoder.t7 fit only each other: the shipped "
-                          "networks are normalised differently. Give both `vgg_path` and "
-                          "`decoder_path`, or neither.")
-    return weights.load(model, vgg_path, decoder_path)

@@ -10,11 +10,11 @@ from conftest import ROOT, picture, random_decoder, random_encoder
 from PIL import Image
 from weight_files import VGG19, write_decoder_t7, write_vgg_t7
 
-import adain
 from adain import Stylizer, merge
 from adain.errors import ImageError, OptionError, WeightsError
+from adain.files import images
 from adain.networks import checkpoint
-from adain.networks.architecture import PRESETS
+from adain.networks.architecture import PRESETS, preset
 from adain.transfer import color
 
 
@@ -80,7 +80,7 @@ def test_large_styles_are_shrunk_to_the_style_size():
     small = Stylizer("compact", precision="float32", style_size=32)
     as_is = Stylizer("compact", precision="float32", style_size=None)
     style = picture(128, 96)
-    shrunk = adain.transfer.stylizer.images.resize_shorter_side(style, 32)
+    shrunk = images.resize_shorter_side(style, 32)
     np.testing.assert_array_equal(small.encode_style(style).mean, as_is.encode_style(shrunk).mean)
     np.testing.assert_array_equal(small.encode_style(shrunk).mean, as_is.encode_style(shrunk).mean)
 
@@ -187,7 +187,7 @@ def test_published_torch_weights_work_together(tmp_path):
 
 
 def test_a_checkpoint_knows_its_model(tmp_path):
-    size = adain.transfer.stylizer.preset("compact")[:2]
+    size = preset("compact")[:2]
     checkpoint.save(tmp_path, {"step": 7, "options": {"model": "compact", "vgg_path": None}},
                     random_encoder(*size), random_decoder(*size), [], keep=1)
     assert Stylizer(checkpoint=tmp_path).model == "compact"

@@ -28,8 +28,8 @@ from adain.networks.openvino import cpu
 from adain.progress import StopRequest, duration, stop_on_signals
 from adain.transfer import run_state
 from adain.transfer.evolution import Evolution
+from adain.transfer.image_like import ImageLike, as_image
 from adain.transfer.refine import pad
-from adain.transfer.stylizer import ImageLike, as_image
 
 if TYPE_CHECKING:
     from adain.methods.gatys.loss import Objective

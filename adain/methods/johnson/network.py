@@ -31,7 +31,7 @@ from adain.networks import checkpoint
 from adain.networks.openvino.compiled import compile_graph
 from adain.networks.openvino.convolutions import upsample
 from adain.networks.stats import EPSILON
-from adain.transfer.stylizer import ImageLike, as_image
+from adain.transfer.image_like import ImageLike, as_image
 from adain.transfer.tiling import pad
 
 if TYPE_CHECKING:
