@@ -18,6 +18,7 @@ _LAZY = {"Stylizer": "adain.transfer.stylizer", "ChannelStats": "adain.networks.
          "interpolate": "adain.networks.stats", "merge": "adain.networks.stats",
          "stylize_video": "adain.video.stylize", "StopRequest": "adain.progress",
          "TrainConfig": "adain.training.config", "train": "adain.training.run",
+         "Observer": "adain.training.observers",
          "train_style": "adain.methods.johnson.training",
          "StyleNetwork": "adain.methods.johnson.network",
          "GatysConfig": "adain.methods.gatys.config", "optimise": "adain.methods.gatys.method",

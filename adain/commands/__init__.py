@@ -77,15 +77,18 @@ def run(main: Callable[[], int | None], at_once: bool = False) -> None:
     sys.exit(code)
 
 
-def check_paths(options: Mapping[str, Any]) -> None:
-    """Raise OptionError for an empty path or an address like https://... among the options."""
+def check_paths(options: Mapping[str, Any], urls: Iterable[str] = ()) -> None:
+    """Raise OptionError for an empty path or an address like https://... among the options.
+
+    urls: options that may be addresses.
+    """
     for name in (*PATH_OPTIONS, *PATH_ARGUMENTS):
         given = options.get(name)
         for path in given if isinstance(given, list) else [given]:
             option = name if name in PATH_ARGUMENTS else flag(name)
             if path == "":
                 raise OptionError(f"{option} is empty: name a file or folder.")
-            if path is not None and find.is_address(path):
+            if path is not None and name not in urls and find.is_address(path):
                 raise OptionError(f"{option} {path} is an address; only files and folders are read "
                                   "and written: download it first.")
 

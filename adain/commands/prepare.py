@@ -8,16 +8,19 @@ from pathlib import Path
 
 from adain.commands import check_paths, progress, show_log
 from adain.errors import ImageError, OptionError
+from adain.files import find
 from adain.files.bad_files import BadFiles
 from adain.jobs.prepare import plan, prepare
 from adain.networks.openvino.cpu import usable_cores
+from adain.training.picture_files import place
 
 
 def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(
         prog="adain prepare",
         description="Shrink a collection of pictures once, so that training reads it faster.")
-    root.add_argument("source", help="folder of pictures, subfolders included")
+    root.add_argument("source", help="folder of pictures, subfolders included; a .zip or .tar "
+                                       "file, shard-{000..146}.tar, or a URL of one")
     root.add_argument("target", help="folder for the JPEG files, in the same subfolders; existing "
                                      "files are kept")
     root.add_argument("--size", type=int, default=512, metavar="PIXELS",
@@ -33,10 +36,10 @@ def main(arguments: list[str] | None = None) -> None:
     if options.size < 16 or workers < 1:
         raise OptionError("--size must be at least 16 and --workers 1; received "
                           f"{options.size} and {workers}.")
-    check_paths(vars(options))
+    check_paths(vars(options), urls=("source",))
     show_log()
-    source, target = Path(options.source), Path(options.target)
-    if target.resolve().is_relative_to(source.resolve()):
+    source, target = options.source, Path(options.target)
+    if not find.is_address(source) and target.resolve().is_relative_to(Path(source).resolve()):
         raise OptionError(f"{target} lies in {source}: name a folder outside of it.")
     jobs = plan(source, target)
     missing = [job for job in jobs if not job[1].is_file()]
@@ -46,7 +49,7 @@ def main(arguments: list[str] | None = None) -> None:
     for (file, error), _ in zip(steps, progress(missing, "pictures")):
         if error is not None:
             bad += 1
-            dropped.add(file, error)
+            dropped.add(place(file), error)
     seconds = time.perf_counter() - started
     count = len(missing)
     print(f"{count - bad} pictures in {seconds:.1f} s -> {target} ({count / seconds:.1f} a "

@@ -19,6 +19,7 @@ from adain.errors import OptionError
 from adain.networks.keras.devices import DEVICES
 from adain.training import phases, recipe_file
 from adain.training.config import TrainConfig
+from adain.training.trackers import TRACKERS
 
 EPILOG = """\
 Running the same command again resumes at the newest checkpoint in --checkpoint.
@@ -51,11 +52,13 @@ def parser(method: str = methods.ADAIN, needs_paths: bool = True) -> argparse.Ar
                            "own, in each of its phases")
 
     files = root.add_argument_group("files")
-    files.add_argument("--content-path", required=needs_paths, metavar="DIR",
-                       help="folder of photographs, e.g. COCO, subfolders included")
+    files.add_argument("--content-path", required=needs_paths, metavar="PATH",
+                       help="photographs, e.g. COCO: a folder, subfolders included; a .zip or .tar "
+                            "file, which is not unpacked, or shard-{000..146}.tar; or a URL of "
+                            "them")
     files.add_argument("--style-path", required=needs_paths, metavar="PATH",
-                       help="folder of paintings, e.g. WikiArt, subfolders included; one picture "
-                            "with --method johnson")
+                       help="paintings, e.g. WikiArt, in the same ways; one picture with --method "
+                            "johnson")
     files.add_argument("--continue-from", metavar="PATH",
                        help="start a new run from the networks in this checkpoint folder, for "
                             "example with larger crops, or from the shipped ones: compact or "
@@ -88,6 +91,11 @@ def parser(method: str = methods.ADAIN, needs_paths: bool = True) -> argparse.Ar
                          help="folder with photographs in content/ and paintings in style/ that "
                               "are not trained on: content, style, SSIM and a contact sheet of "
                               "them are recorded, and the best checkpoint is kept")
+    running.add_argument("--profile", type=steps, metavar="FIRST:LAST",
+                         help="trace these steps for TensorBoard's profile page, e.g. 100:110")
+    running.add_argument("--tracker", choices=TRACKERS,
+                         help="log to MLflow or Weights & Biases, too: into CHECKPOINT, unless "
+                              "MLFLOW_TRACKING_URI or WANDB_MODE=online are set")
     add(running, TrainConfig, "evaluate_every", "gallery_size", "precision", "jit")
     running.add_argument("--device", choices=DEVICES, default="auto",
                          help="auto: a GPU if there is one; gpu: fail without one (default auto)")
@@ -97,6 +105,14 @@ def parser(method: str = methods.ADAIN, needs_paths: bool = True) -> argparse.Ar
     add(running, TrainConfig, "seed")
     root.set_defaults(**methods.named(method).train_defaults)
     return root
+
+
+def steps(text: str) -> tuple[int, int]:
+    """Return the numbers of FIRST:LAST."""
+    first, colon, last = text.partition(":")
+    if not (colon and first.isdecimal() and last.isdecimal()):
+        raise argparse.ArgumentTypeError(f"expected FIRST:LAST, e.g. 100:110; received {text}")
+    return int(first), int(last)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -115,7 +131,7 @@ def main(arguments: list[str] | None = None) -> None:
         try:
             options = vars(parser(method, recipe is None).parse_args(
                 arguments, argparse.Namespace(**phase.settings)))
-            check_paths(options)
+            check_paths(options, urls=("content_path", "style_path"))
             runs.append(_phase_run(phase, options, command(arguments)))
         except OptionError as error:
             if not phase.name:

@@ -33,7 +33,7 @@ class BadFiles:
         """Number of files listed, including those of earlier runs."""
         return len(self._named)
 
-    def add(self, file: Path, error: Exception) -> None:
+    def add(self, file: str | Path, error: Exception) -> None:
         """Log a file and its error."""
         name, line = printable(file), printable(error)
         with self._lock:

@@ -6,7 +6,6 @@ Training needs only a shorter side of --image-size (512) pixels.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -14,28 +13,29 @@ from functools import partial
 from pathlib import Path
 
 from adain.errors import ImageError, OptionError
-from adain.files import find, images
+from adain.files import images
 from adain.jobs import naming
 from adain.networks.openvino.cpu import usable_cores
 from adain.training.picture_cache import read
+from adain.training.picture_files import File, list_files, name_below, read_bytes
 
 JPEG_SUFFIXES = (".jpg", ".jpeg")
 
 
-def plan(source: Path, target: Path) -> list[tuple[Path, Path]]:
-    """Return each picture below a folder, with the path of its small copy.
+def plan(source: str | Path, target: Path) -> list[tuple[File, Path]]:
+    """Return each picture of a folder, an archive or a URL, with the path of its small copy.
 
     Copies are JPEG files in the same subfolder. The suffix of another format remains in the name,
     so that a.png and a.jpg get different copies.
     """
-    files = find.list_below(source, leave_out=[target]).files
-    names = [file.relative_to(source) for file in files]
+    files = list_files(source, [target])
+    names = [Path(name_below(source, file)) for file in files]
     wanted = [(name.parent, name.stem, name.suffix) if name.suffix.lower() in JPEG_SUFFIXES
               else (name.parent, name.name, ".jpg") for name in names]
     return list(zip(files, naming.unique_places(target, wanted, list(map(str, names)))))
 
 
-def shrink(file: Path, result: Path, size: int) -> ImageError | None:
+def shrink(file: File, result: Path, size: int) -> ImageError | None:
     """Write a picture with a shorter side of at most `size` pixels.
 
     Returns the error if the file cannot be read; raises ImageError if the result cannot be written.
@@ -48,23 +48,22 @@ def shrink(file: Path, result: Path, size: int) -> ImageError | None:
         images.write(result, images.resize_shorter_side(image, size))
     elif _is_jpeg(file):
         with images.atomic(result) as beside:
-            shutil.copyfile(file, beside)
+            beside.write_bytes(read_bytes(file))
     else:
         images.write(result, image)
     return None
 
 
-def _is_jpeg(file: Path) -> bool:
-    with open(file, "rb") as picture:
-        return picture.read(3) == b"\xff\xd8\xff"
+def _is_jpeg(file: File) -> bool:
+    return read_bytes(file).startswith(b"\xff\xd8\xff")
 
 
-def _shrink(job: tuple[Path, Path], size: int) -> ImageError | None:
+def _shrink(job: tuple[File, Path], size: int) -> ImageError | None:
     return shrink(*job, size)
 
 
-def prepare(jobs: Sequence[tuple[Path, Path]], size: int = 512,
-            workers: int | None = None) -> Iterator[tuple[Path, ImageError | None]]:
+def prepare(jobs: Sequence[tuple[File, Path]], size: int = 512,
+            workers: int | None = None) -> Iterator[tuple[File, ImageError | None]]:
     """Shrink pictures in several processes; yield each file, and its error if it was skipped.
 
     Args:

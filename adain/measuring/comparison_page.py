@@ -17,7 +17,8 @@ from adain.measuring.comparison import DISPLAY, METHODS, PEER, Figures, Plan, av
 from adain.measuring.energy import Use
 from adain.measuring.metrics import Scores
 from adain.networks.openvino.cpu import usable_cores
-from adain.training.report import GRID, INK, PAPER, font, with_headings
+from adain.training.plots import GRID, INK, PAPER, font
+from adain.training.report import with_headings
 
 ROWS = 4  # contents that are shown
 COLORS = {"compact": (31, 90, 160), "vgg19": (60, 140, 60), "johnson": (190, 90, 20),

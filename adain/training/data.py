@@ -17,10 +17,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from adain.errors import ImageError, OptionError
-from adain.files import find, images
+from adain.files import images
 from adain.files.bad_files import BadFiles
 from adain.training import loader
 from adain.training.picture_cache import PictureCache
+from adain.training.picture_files import REMOTE_READERS, File, is_remote, list_files
+from adain.training.picture_files import place as place_of
 from adain.transfer.color import lighten, rotate_hue, tint
 
 LIGHTEST = 0.4  # gamma: a value of 60 becomes one of 143
@@ -30,7 +32,7 @@ TINTED_CONTRAST = (0.2, 1.2)
 class Place(NamedTuple):
     """Where a crop is cut: which file, and the random numbers that choose the place in it."""
 
-    file: Path
+    file: File
     randomness: tuple[int, ...]
 
 
@@ -64,15 +66,15 @@ class Pictures:
 
     def __init__(self, path: str | Path, seed: int, image_size: int, crop_size: int,
                  bad_files: BadFiles | None = None, fixed_crops: int | None = None,
-                 files: list[Path] | None = None, recoloring: Recoloring = UNCHANGED,
+                 files: list[File] | None = None, recoloring: Recoloring = UNCHANGED,
                  cache: PictureCache | None = None) -> None:
-        self.files = find.list_below(path).files if files is None else files
-        self.path = Path(path)
+        self.files = list_files(path) if files is None else files
+        self._path = path
         self.failure: ImageError | None = None
         self._seed, self._image_size, self._crop_size = seed, image_size, crop_size
         self._bad_files, self._fixed_crops = bad_files or BadFiles(), fixed_crops
         self._recoloring, self._cache = recoloring, cache or PictureCache()
-        self._bad: set[Path] = set()
+        self._bad: set[File] = set()
 
     def crop(self, index: int) -> np.ndarray:
         """Return crop number `index` of the stream: uint8 RGB (crop_size, crop_size, 3)."""
@@ -88,7 +90,7 @@ class Pictures:
                 image = self._cache.read(place.file, self._image_size)
             except ImageError as error:
                 self._bad.add(place.file)
-                self._bad_files.add(place.file, error)
+                self._bad_files.add(place_of(place.file), error)
                 continue
             generator = np.random.default_rng(place.randomness)
             crop = random_crop(image, self._crop_size, generator)
@@ -100,7 +102,7 @@ class Pictures:
                 crop = tint(crop, generator.uniform(0, 255, 3), generator.uniform(*TINTED_CONTRAST))
             return place, crop
         self.failure = ImageError(
-            f"none of the {len(self.files)} pictures in {self.path} can be read"
+            f"none of the {len(self.files)} pictures in {self._path} can be read"
             + (f"; {self._bad_files.path} says why." if self._bad_files.path else "."))
         raise self.failure
 
@@ -119,13 +121,13 @@ def _permutation(count: int, seed: int, epoch: int) -> np.ndarray:
     return np.random.default_rng((seed, epoch, count)).permutation(count)
 
 
-def hold_out(files: list[Path], share: float, seed: int) -> tuple[list[Path], list[Path]]:
+def hold_out(files: list[File], share: float, seed: int) -> tuple[list[File], list[File]]:
     """Return the files to train on and those held out: a share of them, at least one of each."""
     if not share:
         return files, []
     if len(files) < 2:
-        raise OptionError(f"`validation_split` needs two pictures or more; {files[0].parent} has "
-                          f"{len(files)}.")
+        raise OptionError(f"`validation_split` needs two pictures or more; there is only "
+                          f"{place_of(files[0])}.")
     count = min(max(1, round(share * len(files))), len(files) - 1)
     chosen = set(np.random.default_rng((seed, len(files))).permutation(len(files))[:count].tolist())
     return ([file for number, file in enumerate(files) if number not in chosen],
@@ -168,7 +170,7 @@ class PairSource:
         self._arrived: dict[int, float] = {}
         # Two seeds: otherwise folders of equal length would always meet in the same pairs.
         paths = {2 * seed: content_path, 2 * seed + 1: style_path}
-        files = [hold_out(find.list_below(path, leave_out=leave_out).files, validation_split,
+        files = [hold_out(list_files(path, leave_out), validation_split,
                           stream) for stream, path in paths.items()]
 
         def pictures(part: int, fixed: int | None, styles: Recoloring = UNCHANGED,
@@ -205,6 +207,13 @@ class PairSource:
         self._arrived[index] = time.monotonic()
 
     @property
+    def readers(self) -> int | None:
+        """How many pairs to read at once; None: as many as there are cores."""
+        remote = any(is_remote(file) for part in (self.content, self.style)
+                     for file in part.files[:1])
+        return REMOTE_READERS if remote else None
+
+    @property
     def failure(self) -> ImageError | None:
         """The error that ended the content or the style stream, or None."""
         return self.content.failure or self.style.failure
@@ -234,21 +243,22 @@ def dataset(source: PairSource, batch_size: int, start_step: int, stop_step: int
         return pair
 
     if not loader.on_tensorflow():
-        return loader.in_threads(read_pair, batch_size, start_step, stop_step)
+        return loader.in_threads(read_pair, batch_size, start_step, stop_step, source.readers)
     import tensorflow as tf
 
     def load(index: Any) -> Any:
         pair = tf.numpy_function(read_pair, [index], tf.uint8, stateful=False)
         return tf.ensure_shape(pair, shape)
 
-    return batches(load, batch_size, start_step, stop_step, context)
+    return batches(load, batch_size, start_step, stop_step, context, source.readers)
 
 
 def batches(load: Callable[[Any], Any], batch_size: int, start_step: int, stop_step: int,
-            context: Any = None) -> Iterable[Any]:
+            context: Any = None, readers: int | None = None) -> Iterable[Any]:
     """Return a tf.data.Dataset that loads the pairs of some steps, in parallel and in order.
 
     context: a tf.distribute.InputContext, to load a worker's part only, in batches for a replica.
+    readers: how many items are loaded at once; None: what tf.data finds best for the cores.
     """
     import tensorflow as tf
 
@@ -260,10 +270,14 @@ def batches(load: Callable[[Any], Any], batch_size: int, start_step: int, stop_s
         batch_size //= context.num_replicas_in_sync
         if context.num_input_pipelines > 1:
             load = _as_float16(load)
+    options = tf.data.Options()
+    if readers is not None:
+        options.threading.private_threadpool_size = readers
     dataset: Iterable[Any] = (
-        numbers.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        numbers.map(load, num_parallel_calls=readers or tf.data.AUTOTUNE, deterministic=True)
         .batch(batch_size, drop_remainder=True)
-        .prefetch(2))
+        .prefetch(2)
+        .with_options(options))
     return dataset
 
 

@@ -22,9 +22,10 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 
 from adain.files.atomic import append
 from adain.training import settings
+from adain.training.observers import Observer
 
 
-class EventWriter:
+class EventWriter(Observer):
     """Appends to a log folder; what an earlier run wrote there after `step` is hidden.
 
     Every event is in the file at once, whole; AdaINError where there is no room for it.

@@ -17,6 +17,7 @@ import numpy as np
 from adain.errors import ImageError, OptionError
 from adain.files import find, images
 from adain.files.contact_sheet import cell, sheet
+from adain.training.picture_files import File, place, read_bytes, read_picture, size, stem
 
 logger = logging.getLogger(__name__)
 
@@ -50,8 +51,8 @@ class Gallery:
         return sheet(rows, CELL)
 
 
-def read(folder: str | Path, size: int) -> Gallery:
-    """Return the middle squares of a gallery's pictures, resized to `size` pixels.
+def read(folder: str | Path, side: int) -> Gallery:
+    """Return the middle squares of a gallery's pictures, resized to `side` pixels.
 
     Where they make more than MOST_PAIRS pairs, evenly chosen ones of them, which is logged. Logged
     and left out is, too, what cannot be read.
@@ -74,7 +75,7 @@ def read(folder: str | Path, size: int) -> Gallery:
         logger.info("gallery: measures %d of %d contents in %d of %d styles", len(shown_contents),
                     len(contents), len(shown_styles), len(styles))
         contents, styles = shown_contents, shown_styles
-    read_contents, read_styles = _squares(contents, size), _squares(styles, size)
+    read_contents, read_styles = _squares(contents, side), _squares(styles, side)
     return Gallery(tuple(read_contents), tuple(read_styles), np.stack(list(read_contents.values())),
                    np.stack(list(read_styles.values())))
 
@@ -86,11 +87,11 @@ def _spread(files: list[Path], count: int) -> list[Path]:
     return [files[index * len(files) // count] for index in range(count)]
 
 
-def _squares(files: Sequence[Path], size: int) -> dict[Path, np.ndarray]:
+def _squares(files: Sequence[Path], side: int) -> dict[Path, np.ndarray]:
     found: dict[Path, np.ndarray] = {}
     for file in files:
         try:
-            found[file] = cell(images.read(file, shorter_side=size), size)
+            found[file] = cell(images.read(file, shorter_side=side), side)
         except ImageError as error:
             logger.warning("gallery: skipped %s", error)
     if not found:
@@ -98,44 +99,46 @@ def _squares(files: Sequence[Path], size: int) -> dict[Path, np.ndarray]:
     return found
 
 
-def overlap(gallery: Gallery, contents: Iterable[Path], styles: Iterable[Path]) -> list[str]:
+def overlap(gallery: Gallery, contents: Iterable[File], styles: Iterable[File]) -> list[str]:
     """Return "gallery picture (training picture)" for each that the run trains on, too.
 
     Equal files are found whatever their names are; copies of another size or format where the name
     is the same up to its ending.
     """
-    return [f"{ours} ({theirs})"
+    return [f"{ours} ({place(theirs)})"
             for own, others in ((gallery.content_files, contents), (gallery.style_files, styles))
             for ours, theirs in _same(own, others)]
 
 
-def _same(gallery: Sequence[Path], others: Iterable[Path]) -> list[tuple[Path, Path]]:
-    by_size: dict[int, list[Path]] = defaultdict(list)
+def _same(gallery: Sequence[Path], others: Iterable[File]) -> list[tuple[Path, File]]:
+    by_size: dict[int | None, list[Path]] = defaultdict(list)
     by_stem: dict[str, list[Path]] = defaultdict(list)
     for file in gallery:
-        by_size[file.stat().st_size].append(file)
+        by_size[size(file)].append(file)
         by_stem[file.stem].append(file)
-    found: dict[Path, Path] = {}
+    found: dict[Path, File] = {}
     for other in others:
-        if candidates := by_size.get(other.stat().st_size):
+        if candidates := by_size.get(size(other)):
             digest = _digest(other)
             for file in candidates:
                 if _digest(file) == digest:
                     found.setdefault(file, other)
-        for file in by_stem.get(other.stem, ()):
+        for file in by_stem.get(stem(other), ()):
             if file not in found and _look_alike(file, other):
                 found[file] = other
     return list(found.items())
 
 
-def _digest(file: Path) -> bytes:
-    with open(file, "rb") as opened:
-        return hashlib.file_digest(opened, "sha256").digest()
-
-
-def _look_alike(left: Path, right: Path) -> bool:
+def _digest(file: File) -> bytes:
     try:
-        small = [images.resize(images.read(file, shorter_side=THUMBNAIL), THUMBNAIL,
+        return hashlib.sha256(read_bytes(file)).digest()
+    except ImageError:  # which the training names when it comes to the file
+        return b""
+
+
+def _look_alike(left: Path, right: File) -> bool:
+    try:
+        small = [images.resize(read_picture(file, THUMBNAIL), THUMBNAIL,
                                THUMBNAIL).astype(np.float32) for file in (left, right)]
     except ImageError:
         return False

@@ -24,9 +24,9 @@ from adain.networks.keras.ops import channel_stats
 from adain.networks.stats import ChannelStats
 from adain.networks.weights import load_encoder
 from adain.training.config import TrainConfig
-from adain.training.events import EventWriter
 from adain.training.gallery import Gallery
 from adain.training.history import History
+from adain.training.observers import Observer
 
 logger = logging.getLogger(__name__)
 
@@ -99,7 +99,7 @@ class Judge:
 class GalleryRecorder:
     """Measures a run's gallery and writes what was found: history, TensorBoard, contact sheet."""
 
-    def __init__(self, judge: Judge, folder: Path, events: EventWriter, history: History) -> None:
+    def __init__(self, judge: Judge, folder: Path, events: Observer, history: History) -> None:
         self._judge, self._folder = judge, folder
         self._events, self._history = events, history
 

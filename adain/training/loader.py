@@ -24,18 +24,18 @@ def on_tensorflow() -> bool:
 
 
 def in_threads(read: Callable[[int], Item], batch_size: int, start_step: int,
-               stop_step: int) -> Iterator[tuple[Item]]:
+               stop_step: int, readers: int | None = None) -> Iterator[tuple[Item]]:
     """Yield the batches of steps start_step .. stop_step - 1, in order, as Keras' fit() takes them.
 
     read(index): item number `index`, an array or a dict of arrays; called in as many threads as
-    there are cores, so it should let go of Python's lock while it works.
+    there are cores, or `readers`, so it should let go of Python's lock while it works.
     """
-    executor = ThreadPoolExecutor(usable_cores())
+    executor = ThreadPoolExecutor(readers or usable_cores())
     try:
         loading: deque[Future[Item]] = deque()
         unread = iter(range(start_step * batch_size, stop_step * batch_size))
         for _ in range(start_step, stop_step):
-            wanted = (1 + AHEAD) * batch_size - len(loading)
+            wanted = max((1 + AHEAD) * batch_size, (readers or 0) + batch_size) - len(loading)
             loading.extend(executor.submit(read, index) for _, index in zip(range(wanted), unread))
             yield (stack([loading.popleft().result() for _ in range(batch_size)]),)
     finally:

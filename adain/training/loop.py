@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,11 +13,13 @@ from adain.errors import OptionError
 from adain.networks import checkpoint
 from adain.networks.checkpoint import Checkpoint
 from adain.progress import Stopped, StopRequest, stop_on_signals
-from adain.training import accumulation, averages, distribution, settings
+from adain.training import accumulation, averages, distribution, settings, trackers
 from adain.training.config import TrainConfig
 from adain.training.events import EventWriter
 from adain.training.folder_lock import locked
 from adain.training.muon import Muon
+from adain.training.observers import Observer, Observers
+from adain.training.profiling import Profile
 from adain.training.recorder import Recorder
 from adain.training.resume import check_changes
 from adain.training.watch import Batches, Watch
@@ -101,6 +103,10 @@ def fit(method: Method, config: TrainConfig, batches: Batches, watch: Watch, fol
     """
     folder = Path(folder)
     distribution.check_batch(strategy, config.batch_size)
+    for each in watch.callbacks:
+        if not isinstance(each, (Observer, keras.callbacks.Callback)):
+            raise OptionError("`callbacks` must be adain.Observer or keras.callbacks.Callback "
+                              f"objects; received {each!r}.")
     with (locked(folder) if distribution.is_first() else nullcontext(),
           stop_on_signals(stop) as stop, distribution.active(strategy)):
         return _fit(method, config, batches, watch, folder, Path(log_path or folder / "logs"),
@@ -133,23 +139,28 @@ def _fit(method: Method, config: TrainConfig, batches: Batches, watch: Watch, fo
     events = None
     if distribution.is_first():
         checkpoint.set_aside(folder, first_step)
-        events = EventWriter(log_path, first_step)
+        events = _observers(watch, folder, log_path, first_step)
         values = settings.effective(method.name, config, watch.arguments, folder)
         settings.write(folder, values)
         events.settings(first_step, values)
-    try:  # what is computed before the first step may take minutes
+    with closing(events or Observers(())):
+        try:  # what is computed before the first step may take minutes
+            with distribution.clear_errors(folder):
+                fed = distribution.distributed(strategy, batches, first_step, config.max_iter)
+            stop.check()
+        except Stopped:
+            _log_stop(first_step, watch)
+            return model
+        recorder = Recorder(config, folder, events, watch, batches, first_step,
+                            resumed.config.get("seconds", 0.0) if resumed else 0.0,
+                            method.about(), stop)
+        callbacks = [recorder, *(each for each in watch.callbacks
+                                 if not isinstance(each, Observer))]
+        if watch.profile and distribution.is_first():
+            callbacks.append(Profile(*watch.profile, log_path, first_step))
         with distribution.clear_errors(folder):
-            fed = distribution.distributed(strategy, batches, first_step, config.max_iter)
-        stop.check()
-    except Stopped:
-        _log_stop(first_step, watch)
-        return model
-    recorder = Recorder(config, folder, events, watch, batches, first_step,
-                        resumed.config.get("seconds", 0.0) if resumed else 0.0, method.about(),
-                        stop)
-    with distribution.clear_errors(folder):
-        model.fit(fed, epochs=1, verbose=0, shuffle=False,
-                  steps_per_epoch=config.max_iter - first_step, callbacks=[recorder])
+            model.fit(fed, epochs=1, verbose=0, shuffle=False,
+                      steps_per_epoch=config.max_iter - first_step, callbacks=callbacks)
     if recorder.step < config.max_iter:
         _log_stop(recorder.step, watch)
     else:
@@ -158,6 +169,15 @@ def _fit(method: Method, config: TrainConfig, batches: Batches, watch: Watch, fo
     if best:
         logger.info("lowest loss on pictures that it was not trained on: %s", best)
     return model
+
+
+def _observers(watch: Watch, folder: Path, log_path: Path, first_step: int) -> Observers:
+    """Return what sees the run: TensorBoard's files, the tracker, the caller's observers."""
+    observers: list[Observer] = [EventWriter(log_path, first_step)]
+    if watch.tracker:
+        observers.append(trackers.start(watch.tracker, folder))
+    return Observers([*observers,
+                      *(each for each in watch.callbacks if isinstance(each, Observer))])
 
 
 def _resume_point(folder: Path, method: str) -> Checkpoint | None:

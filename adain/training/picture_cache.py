@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from pathlib import Path
 
 import numpy as np
 
 from adain.errors import ImageError
 from adain.files import images
+from adain.training.picture_files import File, place, read_picture
 
 # A strip of one row of pixels would be resized to gigabytes; scrolls in WikiArt stay below.
 LARGEST_ASPECT = 32
@@ -22,10 +22,10 @@ class PictureCache:
 
     def __init__(self, size: int = 0) -> None:
         self._left = size
-        self._kept: dict[tuple[Path, int], np.ndarray] = {}
+        self._kept: dict[tuple[File, int], np.ndarray] = {}
         self._lock = threading.Lock()
 
-    def read(self, file: Path, image_size: int) -> np.ndarray:
+    def read(self, file: File, image_size: int) -> np.ndarray:
         """Return a picture resized to `image_size` on its shorter side; do not write into it."""
         kept = self._kept.get((file, image_size))
         if kept is not None:
@@ -38,11 +38,11 @@ class PictureCache:
         return image
 
 
-def read(file: Path, image_size: int) -> np.ndarray:
+def read(file: File, image_size: int) -> np.ndarray:
     """Return a picture for training, as images.read; ImageError for one too narrow to resize."""
-    image = images.read(file, shorter_side=image_size)
+    image = read_picture(file, image_size)
     rows, columns = image.shape[:2]
     if max(rows, columns) > LARGEST_ASPECT * min(rows, columns):
-        raise ImageError(f"{file} is {columns} x {rows}: more than {LARGEST_ASPECT} times as long "
-                         "as it is wide.")
+        raise ImageError(f"{place(file)} is {columns} x {rows}: more than {LARGEST_ASPECT} times "
+                         "as long as it is wide.")
     return image

@@ -21,9 +21,9 @@ from adain.networks.keras.devices import describe_device
 from adain.progress import StopRequest, duration
 from adain.training.averages import averaged
 from adain.training.config import TrainConfig
-from adain.training.events import EventWriter
 from adain.training.history import History
 from adain.training.judge import GalleryRecorder, Judge
+from adain.training.observers import Observer
 from adain.training.watch import Batches, Watch
 
 logger = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ class Recorder(keras.callbacks.Callback):
     the method adds to each checkpoint's config.json.
     """
 
-    def __init__(self, config: TrainConfig, folder: Path, events: EventWriter | None,
+    def __init__(self, config: TrainConfig, folder: Path, events: Observer | None,
                  watch: Watch, batches: Batches, first_step: int, seconds_before: float,
                  about: dict[str, Any], stop: StopRequest) -> None:
         super().__init__()
@@ -197,11 +197,12 @@ class Recorder(keras.callbacks.Callback):
         if not self.events:
             return
         try:
-            checkpoint.write(self.folder, config, arrays, optimizer, self.config.keep)
+            path = checkpoint.write(self.folder, config, arrays, optimizer, self.config.keep)
         except WeightsError as error:
             raise WeightsError(f"{error} Make room, then run the same command to go on."
                                + self._command()) from None
         self.preview()
+        self.events.saved(self.step, path)
         self._summary = (self.step, time.monotonic())  # saving is no training time
 
     def preview(self) -> None:

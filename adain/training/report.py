@@ -6,20 +6,19 @@ loss curves, device, versions and command; report.png and report_losses.png are 
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from adain.errors import OptionError
 from adain.files import images
 from adain.networks import checkpoint
 from adain.progress import duration
 from adain.training import history
+from adain.training.plots import INK, PAPER, Curve, font, plot, stack
 
-INK, GRID, PAPER = (40, 40, 40), (225, 225, 225), (255, 255, 255)
 COLORS = {"total": (31, 90, 160), "content": (60, 140, 60), "style": (190, 90, 20),
           "validation": (180, 30, 90)}
 
@@ -66,62 +65,31 @@ def with_headings(columns: list[tuple[str, np.ndarray]]) -> Image.Image:
 def curves(lines: list[dict[str, Any]], width: int = 900, height: int = 260) -> Image.Image:
     """Return one plot above the other of total, content and style loss over the steps.
 
-    The vertical axis is logarithmic; validation losses are drawn as dots.
+    The vertical axis is logarithmic; validation losses are drawn as dots. Where the run has a
+    gallery, its content, style and SSIM follow.
     """
-    names = {"total": "loss", "content": "content", "style": "style"}
-    page = Image.new("RGB", (width, height * len(names)), PAPER)
-    for row, (title, name) in enumerate(names.items()):
-        training = [(line["step"], line["losses"][name]) for line in lines if "losses" in line]
-        held_out = [(line["step"], line["validation"][name]) for line in lines
-                    if "validation" in line]
-        plot = Image.new("RGB", (width, height), PAPER)
-        _draw_plot(ImageDraw.Draw(plot), plot.size, title, training, held_out)
-        page.paste(plot, (0, row * height))
-    return page
+    pages = []
+    for title, name in (("total", "loss"), ("content", "content"), ("style", "style")):
+        pages.append(plot(f"{title} loss", [
+            Curve("", COLORS[title], _points(lines, "losses", name)),
+            Curve("dots: held-out pictures", COLORS["validation"],
+                  _points(lines, "validation", name), dots=True)], width, height))
+    for name, title in (("content", "content"), ("style", "style"), ("ssim", "SSIM")):
+        found = _points(lines, "gallery", name)
+        if found:
+            pages.append(plot(f"gallery: {title}", [Curve("", COLORS["validation"], found)], width,
+                              height, logarithmic=name != "ssim"))
+    return stack(pages)
 
 
-def _draw_plot(draw: ImageDraw.ImageDraw, size: tuple[int, int], title: str,
-               training: list[tuple[int, float]], held_out: list[tuple[int, float]]) -> None:
-    left, top, right, bottom = 70, 28, size[0] - 20, size[1] - 30
-    draw.text((left, 14), f"{title} loss", INK, font(14), anchor="lm")
-    points = [(step, value) for step, value in training + held_out if value > 0]
-    if not points:
-        return
-    lowest, highest = (extreme(value for _, value in points) for extreme in (min, max))
-    # A flat curve still needs an axis of some height.
-    low, high = math.log10(lowest) - 0.02, math.log10(highest) + 0.02
-    first, last = min(step for step, _ in points), max(step for step, _ in points)
-
-    def place(step: float, value: float) -> tuple[float, float]:
-        return (left + (right - left) * (step - first) / max(last - first, 1),
-                bottom - (bottom - top) * (math.log10(value) - low) / (high - low))
-
-    for share in (0, 0.25, 0.5, 0.75, 1):
-        step, value = first + share * (last - first), 10 ** (low + share * (high - low))
-        x, y = place(step, value)
-        draw.line([(left, y), (right, y)], GRID)
-        draw.text((left - 6, y), f"{value:.3g}", INK, font(12), anchor="rm")
-        draw.text((x, bottom + 12), f"{round(step)}", INK, font(12), anchor="mm")
-    line = [place(step, value) for step, value in training if value > 0]
-    if len(line) > 1:
-        draw.line(line, COLORS[title], 2)
-    for step, value in held_out:
-        if value > 0:
-            x, y = place(step, value)
-            draw.ellipse([x - 4, y - 4, x + 4, y + 4], COLORS["validation"])
-    if held_out:
-        draw.text((right, 14), "dots: held-out pictures", COLORS["validation"], font(12),
-                  anchor="rm")
-
-
-def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size)
+def _points(lines: list[dict[str, Any]], part: str, name: str) -> tuple[tuple[int, float], ...]:
+    return tuple((line["step"], line[part][name]) for line in lines if part in line)
 
 
 def table(lines: list[dict[str, Any]], steps: list[int]) -> str:
     """Return a Markdown table of time, speed and losses, measured nearest to these steps."""
     measured = [line for line in lines if "losses" in line]
-    validated = {line["step"]: line["validation"]["loss"] for line in lines if "validation" in line}
+    validated = dict(_points(lines, "validation", "loss"))
     rows = ["| iterations | training time | seconds | images/s | waited for data | content loss "
             "| style loss | validation loss |", "| --: " * 8 + "|"]
     chosen = {min(measured, key=lambda line: abs(line["step"] - step))["step"] for step in steps}
@@ -153,8 +121,12 @@ def write(folder: Path, columns: int = 6) -> Path:
                   f"*Content, style, and the result after {', '.join(map(str, steps))} "
                   "iterations.*"]
     images.write(folder / "report_losses.png", np.asarray(curves(lines)))
-    parts += [table(lines, steps), "![loss curves](report_losses.png)",
-              "\n".join(_facts(found, best)),
+    parts += [table(lines, steps), "![loss curves](report_losses.png)"]
+    sheets = sorted((folder / "gallery").glob("step_*.jpg"))
+    if sheets:
+        parts += [_gallery_table(lines, steps),
+                  f"![contact sheet of the gallery](gallery/{sheets[-1].name})"]
+    parts += ["\n".join(_facts(found, best)),
               "```\n" + (found.config.get("command") or "(command not recorded)") + "\n```",
               "| option | |\n| --- | --- |\n" + "\n".join(
                   f"| {name} | {value} |" for name, value in options.items())]
@@ -164,6 +136,15 @@ def write(folder: Path, columns: int = 6) -> Path:
     return path
 
 
+def _gallery_table(lines: list[dict[str, Any]], steps: list[int]) -> str:
+    """Return a Markdown table of the gallery's scores, measured nearest to these steps."""
+    measured = {line["step"]: line["gallery"] for line in lines if "gallery" in line}
+    chosen = {min(measured, key=lambda one: abs(one - step)) for step in steps} if measured else ()
+    return "\n".join(["| iterations | gallery: content | style | SSIM |", "| --: " * 4 + "|", *(
+        f"| {step} | {measured[step]['content']:.3f} | {measured[step]['style']:.3f} "
+        f"| {measured[step]['ssim']:.3f} |" for step in sorted(chosen))])
+
+
 def _facts(found: checkpoint.Checkpoint, best: Path | None) -> list[str]:
     config = found.config
     versions = ", ".join(f"{name} {version}"
@@ -171,5 +152,5 @@ def _facts(found: checkpoint.Checkpoint, best: Path | None) -> list[str]:
     facts = [f"* device: {config.get('device', 'unknown')}", f"* versions: {versions}",
              f"* training time: {duration(config.get('seconds', 0))}"]
     if best:
-        facts.append(f"* lowest validation loss: `{best.name}`")
+        facts.append(f"* lowest loss on pictures that it was not trained on: `{best.name}`")
     return facts

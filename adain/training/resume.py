@@ -6,7 +6,6 @@ import dataclasses
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 from adain.errors import OptionError
 from adain.networks.checkpoint import Checkpoint
 from adain.training.config import TrainConfig
+from adain.training.picture_files import File, name_below
 
 logger = logging.getLogger(__name__)
 
@@ -23,9 +23,9 @@ NEW = ("accumulate", "ema")  # older checkpoints were written with their default
 NOTED = ("jit", "initialization")  # change no more than rounding, or no step after the first
 
 
-def describe_pictures(path: str | Path, files: Sequence[Path]) -> dict[str, Any]:
-    """Return a fingerprint of the names of a folder's pictures, wherever the folder is."""
-    names = sorted(os.path.relpath(file, path) for file in files)
+def describe_pictures(path: str | Path, files: Sequence[File]) -> dict[str, Any]:
+    """Return a fingerprint of the names of a folder's or an archive's pictures."""
+    names = sorted(name_below(path, file) for file in files)
     digest = hashlib.sha256("\n".join(names).encode("utf-8", "surrogateescape"))
     return {"path": str(path), "pictures": len(names), "names": digest.hexdigest()[:16]}
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 import functools
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from adain.files.bad_files import BadFiles
 from adain.networks import checkpoint
 from adain.networks.weights import load_encoder
 from adain.progress import StopRequest, stop_on_signals
-from adain.training import data, distribution, features, framework
+from adain.training import data, distribution, features, framework, trackers
 from adain.training.config import TrainConfig
 from adain.training.gallery import Gallery, overlap
 from adain.training.gallery import read as read_gallery
@@ -37,8 +37,9 @@ def train(config: TrainConfig, content_path: str | Path, style_path: str | Path,
           folder: str | Path, *, log_path: str | Path | None = None,
           continue_from: str | Path | None = None, device: str = "auto",
           picture_cache: float = 0.0, gallery: str | Path | None = None,
-          allow_changes: bool = False, command: str | None = None,
-          stop: StopRequest | None = None) -> Path:
+          profile: tuple[int, int] | None = None, tracker: str | None = None,
+          callbacks: Sequence[Any] = (), allow_changes: bool = False,
+          command: str | None = None, stop: StopRequest | None = None) -> Path:
     """Train networks for any style, or go on from the newest checkpoint in `folder`.
 
     The run writes checkpoints, previews, history.jsonl, args.yaml (its settings as a recipe, see
@@ -59,6 +60,11 @@ def train(config: TrainConfig, content_path: str | Path, style_path: str | Path,
         picture_cache: gigabytes of decoded pictures to keep in memory.
         gallery: a folder with photographs in content/ and paintings in style/, which the run
             measures and does not train on; the checkpoint with the lowest loss on it is kept.
+        profile: the first and the last step to trace for TensorBoard, e.g. (100, 110).
+        tracker: "mlflow" or "wandb": log there, too, into `folder` unless MLFLOW_TRACKING_URI or
+            WANDB_MODE=online say otherwise.
+        callbacks: `Observer` objects, which see all that is recorded, and keras.callbacks.Callback
+            objects for fit().
         allow_changes: go on even where `config` or the pictures are not the checkpoint's.
         command: the command line, stored in the checkpoints and logged after a stop.
         stop: ends the run early when it is asked to; None: SIGINT (Ctrl-C), SIGTERM and SIGHUP
@@ -78,6 +84,7 @@ def train(config: TrainConfig, content_path: str | Path, style_path: str | Path,
     >>> train(TrainConfig(model="compact", max_iter=20_000), "photographs", "paintings", "run")
     >>> Stylizer(checkpoint="run").stylize("photo.jpg", "painting.jpg")
     """
+    check_watching(config, profile, tracker)
     folder = checked_folder(folder)
     bad_files = BadFiles(folder / "bad_files.txt")
     source = data.PairSource(content_path, style_path, config.seed, config.image_size,
@@ -111,7 +118,8 @@ def train(config: TrainConfig, content_path: str | Path, style_path: str | Path,
         for name, path in (("content_path", content_path), ("style_path", style_path))}
     arguments = {"content_path": content_path, "style_path": style_path, "log_path": log_path,
                  "continue_from": continue_from, "device": device,
-                 "picture_cache": picture_cache, "gallery": gallery}
+                 "picture_cache": picture_cache, "gallery": gallery,
+                 "tracker": tracker}
     with reporting_bad_files(bad_files, source), stop_on_signals(stop) as stop:
         if config.cached_crops:
             cache = features.FeatureCache(source, load_encoder("vgg19", config.vgg_path), stop)
@@ -119,7 +127,8 @@ def train(config: TrainConfig, content_path: str | Path, style_path: str | Path,
         else:
             batches = functools.partial(data.dataset, source, config.effective_batch_size)
         loop.fit(any_style.AnyStyle(config, continue_from), config, batches,
-                 Watch(previews, validation, source.arrived, command, pictures, shown, arguments),
+                 Watch(previews, validation, source.arrived, command, pictures, shown, arguments,
+                       profile, tracker, callbacks),
                  folder, log_path=log_path, strategy=strategy, allow_changes=allow_changes,
                  stop=stop)
     return newest_checkpoint(folder)
@@ -170,6 +179,15 @@ def checked_folder(folder: str | Path) -> Path:
     if folder.exists() and not folder.is_dir():
         raise OptionError(f"`checkpoint={folder}` is not a folder.")
     return folder
+
+
+def check_watching(config: TrainConfig, profile: tuple[int, int] | None,
+                   tracker: str | None) -> None:
+    """Raise OptionError for steps that cannot be traced, or a tracker that is not there."""
+    if profile and not 1 <= profile[0] <= profile[1] <= config.max_iter:
+        raise OptionError(f"`profile` must be two of the steps 1 to `max_iter={config.max_iter}`, "
+                          f"first and last; received {profile[0]}:{profile[1]}.")
+    trackers.check(tracker)
 
 
 def cache_bytes(gigabytes: float) -> int:

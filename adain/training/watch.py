@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +28,9 @@ class Watch:
         data: what the batches come from, see resume.describe_pictures.
         gallery: pictures that are never trained on, to measure the networks with.
         arguments: those of train() that args.yaml has, besides the run's TrainConfig.
+        profile: the first and the last step to trace, or None.
+        tracker: one of trackers.TRACKERS, or None.
+        callbacks: Observers of what is recorded, and callbacks for Keras' fit().
     """
 
     previews: np.ndarray
@@ -37,3 +40,6 @@ class Watch:
     data: dict[str, dict[str, Any]] = field(default_factory=dict)
     gallery: Gallery | None = None
     arguments: dict[str, Any] = field(default_factory=dict)
+    profile: tuple[int, int] | None = None
+    tracker: str | None = None
+    callbacks: Sequence[Any] = ()

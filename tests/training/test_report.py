@@ -97,3 +97,50 @@ def test_folders_without_a_run_are_refused(tmp_path):
 @pytest.mark.parametrize("count, expected", [(2, [0, 9]), (4, [0, 3, 6, 9]), (20, list(range(10)))])
 def test_spread_has_first_and_last(count, expected):
     assert report.spread(list(range(10)), count) == expected
+
+
+def gallery_run(folder, name, style):
+    """A run whose gallery was measured at two steps."""
+    run = folder / name
+    checkpoint.save(run, {
+        "step": 200, "options": {"model": "compact", "vgg_path": None}, "seconds": 60,
+        "data": {"content_path": {"pictures": 250}}, "device": "CPU"},
+        None, random_decoder(*PRESETS["compact"][:2]), [], keep=2)
+    record = history.History(run, 0)
+    for step in (100, 200):
+        record.append(step, seconds=step / 2, images_per_second=2.5, waited=0.0,
+                      losses={"loss": 300 / step, "content": 1.0, "style": 20.0})
+        record.append(step, seconds=step / 2, gallery={
+            "loss": style * step, "content": 2.0, "style": style, "ssim": 0.5, "seconds": 1.0})
+        images.write(run / "gallery" / f"{checkpoint.name(step)}.jpg", picture(40, 60, step))
+    return run
+
+
+def test_a_run_s_gallery_is_in_its_report(tmp_path):
+    run = gallery_run(tmp_path, "run", 0.75)
+    text = report.write(run).read_text()
+    assert "| 200 | 2.000 | 0.750 | 0.500 |" in text and "gallery/step_0000200.jpg" in text
+    page = np.asarray(Image.open(run / "report_losses.png"))
+    assert page.shape == (6 * 260, 900, 3)
+
+
+def test_runs_are_compared_by_their_galleries(tmp_path, capsys):
+    runs = [gallery_run(tmp_path, "few", 0.75), gallery_run(tmp_path, "all", 0.25)]
+    (runs[1] / "gallery" / "step_0000200.jpg").unlink()  # it is behind: both have measured 100
+    command.main([*map(str, runs), "--out-path", str(tmp_path / "page")])
+    assert capsys.readouterr().out == f"{tmp_path / 'page' / 'comparison.md'}\n"
+    text = (tmp_path / "page" / "comparison.md").read_text()
+    assert text.startswith("# few and all\n")
+    assert "| few | 200 | 00:01:40 | 1.5 | best, 100 | 2.000 | 0.750 | 0.500 |" in text
+    assert "250 in content_path" in text
+    sheet = images.read(tmp_path / "page" / "comparison.jpg")
+    assert sheet.shape == (40 + 24, 2 * 60 + 4, 3)
+    assert abs(sheet[30:, :60].astype(int) - picture(40, 60, 100)[6:]).mean() < 40
+    assert np.asarray(Image.open(tmp_path / "page" / "comparison_curves.png")).shape[0] == 4 * 220
+
+
+def test_a_comparison_needs_runs_with_losses(tmp_path):
+    with pytest.raises(OptionError, match="--out-path is for comparisons"):
+        command.main([str(tmp_path), "--out-path", "x"])
+    with pytest.raises(OptionError, match="has no history.jsonl"):
+        command.main([str(tmp_path), str(gallery_run(tmp_path, "run", 1.0))])

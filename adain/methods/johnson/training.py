@@ -12,14 +12,14 @@ import functools
 import hashlib
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from adain.errors import OptionError
-from adain.files import find, images
+from adain.files import images
 from adain.files.bad_files import BadFiles
 from adain.methods.johnson.network import METHOD
 from adain.networks.checkpoint import Checkpoint
@@ -27,10 +27,12 @@ from adain.progress import StopRequest
 from adain.training import data, distribution, framework, loader
 from adain.training.config import TrainConfig
 from adain.training.picture_cache import PictureCache
+from adain.training.picture_files import list_files
 from adain.training.resume import describe_pictures
 from adain.training.run import (
     PREVIEWS,
     cache_bytes,
+    check_watching,
     checked_folder,
     newest_checkpoint,
     reporting_bad_files,
@@ -53,8 +55,9 @@ def train_style(config: TrainConfig, content_path: str | Path, style_path: str |
                 folder: str | Path, *, log_path: str | Path | None = None,
                 continue_from: str | Path | None = None, device: str = "auto",
                 picture_cache: float = 0.0, gallery: str | Path | None = None,
-                allow_changes: bool = False, command: str | None = None,
-                stop: StopRequest | None = None) -> Path:
+                profile: tuple[int, int] | None = None, tracker: str | None = None,
+                callbacks: Sequence[Any] = (), allow_changes: bool = False,
+                command: str | None = None, stop: StopRequest | None = None) -> Path:
     """Train a network for the style of one picture, or go on from the newest checkpoint.
 
     The style loss is always of Gram matrices. What the run writes, logs, and does on a signal is
@@ -70,7 +73,8 @@ def train_style(config: TrainConfig, content_path: str | Path, style_path: str |
         continue_from: a folder or .npz file of a trained network to begin with; its style weight
             then rises to config.style_weight over config.style_weight_ramp steps.
         gallery: not supported; `config.validation_split` holds photographs out.
-        log_path, device, picture_cache, allow_changes, command, stop: see adain.train().
+        log_path, device, picture_cache, profile, tracker, callbacks, allow_changes, command, stop:
+            see adain.train().
 
     Returns:
         The newest checkpoint, for StyleNetwork(); `folder` works there, too. Where the run was
@@ -84,6 +88,7 @@ def train_style(config: TrainConfig, content_path: str | Path, style_path: str |
     >>> StyleNetwork("run").stylize("photo.jpg")
     """
     _check(config, style_path)
+    check_watching(config, profile, tracker)
     if gallery is not None:
         raise OptionError("`method=johnson` has no `gallery`: `validation_split` holds photographs "
                           "out.")
@@ -91,7 +96,7 @@ def train_style(config: TrainConfig, content_path: str | Path, style_path: str |
     if min(style.shape[:2]) > config.image_size:
         style = images.resize_shorter_side(style, config.image_size)
     bad_files = BadFiles(folder / "bad_files.txt")
-    files = find.list_below(content_path, leave_out=(folder, log_path or folder)).files
+    files = list_files(content_path, (folder, log_path or folder))
     trained_on, held_out = data.hold_out(files, config.validation_split, config.seed)
     pictures = functools.partial(data.Pictures, content_path, config.seed, config.image_size,
                                  config.crop_size, bad_files,
@@ -115,7 +120,9 @@ def train_style(config: TrainConfig, content_path: str | Path, style_path: str |
                   {"content_path": describe_pictures(content_path, files)},
                   arguments={"content_path": content_path, "style_path": style_path,
                              "log_path": log_path, "continue_from": continue_from,
-                             "device": device, "picture_cache": picture_cache})
+                             "device": device, "picture_cache": picture_cache,
+                             "tracker": tracker},
+                  profile=profile, tracker=tracker, callbacks=callbacks)
     with reporting_bad_files(bad_files, source):
         loop.fit(OneStyle(config, style, Path(style_path).name, continue_from), config, batches,
                  watch, folder, log_path=log_path, allow_changes=allow_changes, stop=stop)
