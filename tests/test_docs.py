@@ -26,6 +26,9 @@ BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.M | re.S)
 INSTALLS = ("pip install", "python -m pytest")
 TRAINS = ("train.py", "gatys")
 SMALL = {"--max-iter": "2", "--save-iter": "1", "--iterations": "2", "--refine": "2"}
+# Options of TensorBoard, XLA, systemd and SLURM.
+OF_OTHERS = ("--logdir", "--xla", "--now", "--gres", "--cpus-per-task", "--mem", "--time",
+             "--signal", "--requeue", "--open-mode", "--output")
 pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 
 
@@ -121,7 +124,7 @@ def test_options_named_in_the_pages_exist(capsys):
     for name, *arguments in [*([name] for name in COMMANDS), ["train", "--method", "johnson"]]:
         with pytest.raises(SystemExit):
             importlib.import_module(f"adain.commands.{name}").main([*arguments, "--help"])
-    known = {"--logdir", "--xla", *re.findall(r"--[a-z][a-z0-9-]+", capsys.readouterr().out)}
+    known = {*OF_OTHERS, *re.findall(r"--[a-z][a-z0-9-]+", capsys.readouterr().out)}
     for page in PAGES:
         text = re.sub("^(ray |.*tools/).*", "", page.read_text(), flags=re.M)  # other programs
         assert set(re.findall(r"(?<!-)--[a-z][a-z0-9-]+", text)) <= known, page.name
