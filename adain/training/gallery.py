@@ -21,7 +21,7 @@ from adain.training.picture_files import File, place, read_bytes, read_picture, 
 
 logger = logging.getLogger(__name__)
 
-MOST_PAIRS = 100  # measured: more cost time and change the means little
+MOST_PAIRS = 100  # that are measured; more take longer
 CELL = 128  # pixels of a picture on the contact sheet
 THUMBNAIL = 16
 ALIKE = 6.0  # mean difference, of 255, below which two thumbnails show the same picture
