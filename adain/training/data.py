@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -75,6 +75,11 @@ class Pictures:
         self._bad_files, self._fixed_crops = bad_files or BadFiles(), fixed_crops
         self._recoloring, self._cache = recoloring, cache or PictureCache()
         self._bad: set[File] = set()
+
+    @property
+    def readers(self) -> int | None:
+        """How many crops to read at once; None: as many as there are cores."""
+        return REMOTE_READERS if any(map(is_remote, self.files[:1])) else None
 
     def crop(self, index: int) -> np.ndarray:
         """Return crop number `index` of the stream: uint8 RGB (crop_size, crop_size, 3)."""
@@ -209,9 +214,7 @@ class PairSource:
     @property
     def readers(self) -> int | None:
         """How many pairs to read at once; None: as many as there are cores."""
-        remote = any(is_remote(file) for part in (self.content, self.style)
-                     for file in part.files[:1])
-        return REMOTE_READERS if remote else None
+        return self.content.readers or self.style.readers
 
     @property
     def failure(self) -> ImageError | None:
@@ -229,60 +232,14 @@ class PairSource:
 
 def dataset(source: PairSource, batch_size: int, start_step: int, stop_step: int,
             context: Any = None) -> Iterable[Any]:
-    """Return a tf.data.Dataset of the batches of steps start_step .. stop_step - 1.
+    """Return the batches of steps start_step .. stop_step - 1, see loader.batches.
 
     Each is uint8 (batch_size, 2, crop_size, crop_size, 3). Pictures are decoded and resized by
-    Pillow and OpenCV in parallel threads, both of which release Python's lock while they work.
-    On other Keras backends than TensorFlow it is an iterator; see loader.in_threads.
+    Pillow and OpenCV, both of which release Python's lock while they work.
     """
-    shape = (2, source.crop_size, source.crop_size, 3)
-
-    def read_pair(index: int) -> np.ndarray:
-        pair = source.pair(int(index))
-        source.mark_arrival(int(index))
+    def read(index: int) -> np.ndarray:
+        pair = source.pair(index)
+        source.mark_arrival(index)
         return pair
 
-    if not loader.on_tensorflow():
-        return loader.in_threads(read_pair, batch_size, start_step, stop_step, source.readers)
-    import tensorflow as tf
-
-    def load(index: Any) -> Any:
-        pair = tf.numpy_function(read_pair, [index], tf.uint8, stateful=False)
-        return tf.ensure_shape(pair, shape)
-
-    return batches(load, batch_size, start_step, stop_step, context, source.readers)
-
-
-def batches(load: Callable[[Any], Any], batch_size: int, start_step: int, stop_step: int,
-            context: Any = None, readers: int | None = None) -> Iterable[Any]:
-    """Return a tf.data.Dataset that loads the pairs of some steps, in parallel and in order.
-
-    context: a tf.distribute.InputContext, to load a worker's part only, in batches for a replica.
-    readers: how many items are loaded at once; None: what tf.data finds best for the cores.
-    """
-    import tensorflow as tf
-
-    numbers = tf.data.Dataset.range(start_step * batch_size, stop_step * batch_size)
-    if context is not None:
-        part = batch_size // context.num_input_pipelines
-        numbers = numbers.batch(part).shard(context.num_input_pipelines,
-                                            context.input_pipeline_id).unbatch()
-        batch_size //= context.num_replicas_in_sync
-        if context.num_input_pipelines > 1:
-            load = _as_float16(load)
-    options = tf.data.Options()
-    if readers is not None:
-        options.threading.private_threadpool_size = readers
-    dataset: Iterable[Any] = (
-        numbers.map(load, num_parallel_calls=readers or tf.data.AUTOTUNE, deterministic=True)
-        .batch(batch_size, drop_remainder=True)
-        .prefetch(2)
-        .with_options(options))
-    return dataset
-
-
-def _as_float16(load: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Make pairs float16, which is exact from 0 to 255: Keras sums batches over the workers."""
-    import tensorflow as tf
-
-    return lambda index: tf.cast(load(index), tf.float16)
+    return loader.batches(read, batch_size, start_step, stop_step, context, source.readers)

@@ -18,14 +18,14 @@ from typing import Any
 import numpy as np
 
 from adain.files.pixels import to_float
-from adain.networks.architecture import CONTENT_LAYER, PRESETS, STYLE_LAYERS
+from adain.networks.architecture import CONTENT_LAYER, STYLE_LAYERS
 from adain.networks.networks import Networks, Weights
 from adain.networks.openvino.compiled import compile_graph
 from adain.networks.openvino.graphs import activations_graph, statistics_graph
 from adain.networks.stats import EPSILON
 from adain.progress import StopRequest, checked, duration
 from adain.training import loader
-from adain.training.data import PairSource, Pictures, Place, batches
+from adain.training.data import PairSource, Pictures, Place
 
 logger = logging.getLogger(__name__)
 
@@ -117,21 +117,8 @@ def dataset(cache: FeatureCache, batch_size: int, start_step: int, stop_step: in
     All features are computed before it returns.
     """
     cache.fill(start_step * batch_size, stop_step * batch_size)
-    if not loader.on_tensorflow():
-        return loader.in_threads(
-            lambda index: dict(zip(("pairs", "content_features", "style_stats"),
-                                   cache.pair(index))), batch_size, start_step, stop_step)
-    import tensorflow as tf
 
-    size, widths = cache.source.crop_size, PRESETS["vgg19"].widths
+    def read(index: int) -> dict[str, np.ndarray]:
+        return dict(zip(("pairs", "content_features", "style_stats"), cache.pair(index)))
 
-    def load(index: Any) -> Any:
-        pairs, content_features, style_stats = tf.numpy_function(
-            lambda i: cache.pair(int(i)), [index], [tf.uint8, tf.float16, tf.float32],
-            stateful=False)
-        return {"pairs": tf.ensure_shape(pairs, (2, size, size, 3)),
-                "content_features": tf.ensure_shape(content_features,
-                                                    (size // 8, size // 8, widths[-1])),
-                "style_stats": tf.ensure_shape(style_stats, (2, sum(widths)))}
-
-    return batches(load, batch_size, start_step, stop_step, context)
+    return loader.batches(read, batch_size, start_step, stop_step, context)

@@ -18,19 +18,19 @@ def test_batches_come_in_order_whatever_the_threads_do():
             slow.wait(0.2)  # the others overtake it
         return np.full(2, index)
 
-    found = list(loader.in_threads(read, 2, 3, 6))
-    assert [batch.tolist() for (batch,) in found] == [[[6, 6], [7, 7]], [[8, 8], [9, 9]],
+    found = list(loader.in_threads(read, 2, range(6, 12)))
+    assert [batch.tolist() for batch in found] == [[[6, 6], [7, 7]], [[8, 8], [9, 9]],
                                                       [[10, 10], [11, 11]]]
 
 
 def test_dicts_are_stacked_by_name():
-    (batch,), = loader.in_threads(lambda index: {"a": np.int8(index), "b": np.zeros(3)}, 4, 0, 1)
+    batch, = loader.in_threads(lambda index: {"a": np.int8(index), "b": np.zeros(3)}, 4, range(4))
     assert batch["a"].tolist() == [0, 1, 2, 3] and batch["b"].shape == (4, 3)
 
 
 def test_no_more_is_read_than_a_few_batches_ahead():
     asked = []
-    batches = loader.in_threads(lambda index: asked.append(index) or np.zeros(1), 2, 0, 1000)
+    batches = loader.in_threads(lambda index: asked.append(index) or np.zeros(1), 2, range(2000))
     next(batches)
     batches.close()
     assert len(asked) <= 2 * (1 + loader.AHEAD)
@@ -41,7 +41,7 @@ def test_what_a_reader_raises_ends_the_batches():
         raise OSError(f"no {index}")
 
     with pytest.raises(OSError, match="no 0"):
-        next(loader.in_threads(read, 2, 0, 2))
+        next(loader.in_threads(read, 2, range(4)))
 
 
 def test_training_without_tensorflow(folders):

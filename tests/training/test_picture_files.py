@@ -134,5 +134,5 @@ def test_many_files_are_read_at_once_where_each_waits_for_the_network():
         together.wait()  # until eight of them are being read
         return np.full(2, index)
 
-    steps = [batch.tolist() for (batch,) in loader.in_threads(read, 2, 0, 8, readers=8)]
+    steps = [batch.tolist() for batch in loader.in_threads(read, 2, range(16), readers=8)]
     assert steps == [[[2 * step] * 2, [2 * step + 1] * 2] for step in range(8)]

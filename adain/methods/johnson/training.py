@@ -179,19 +179,12 @@ def _batches(source: data.Pictures, config: TrainConfig) -> tuple[Batches, Any]:
     arrived: dict[int, float] = {}
 
     def read(index: int) -> np.ndarray:
-        crop = source.crop(int(index))
-        arrived[int(index)] = time.monotonic()
+        crop = source.crop(index)
+        arrived[index] = time.monotonic()
         return crop
 
     def batches(first_step: int, last_step: int) -> Iterable[Any]:
-        if not loader.on_tensorflow():
-            return loader.in_threads(read, config.effective_batch_size, first_step, last_step)
-        import tensorflow as tf
-
-        def load(index: Any) -> Any:
-            crop = tf.numpy_function(read, [index], tf.uint8, stateful=False)
-            return tf.ensure_shape(crop, (config.crop_size, config.crop_size, 3))
-
-        return data.batches(load, config.effective_batch_size, first_step, last_step)
+        return loader.batches(read, config.effective_batch_size, first_step, last_step,
+                              readers=source.readers)
 
     return batches, lambda index: arrived.pop(index, None)
