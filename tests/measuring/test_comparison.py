@@ -60,6 +60,7 @@ def test_the_memory_of_the_measuring_process_is_not_the_child_s():
     assert energy.run([*CHILD, "pass"]).peak_bytes < 100_000_000 < ballast.nbytes
 
 
+@pytest.mark.slow  # compares times, so it wants an idle machine
 def test_the_command_s_numbers_agree_with_timing_it_from_outside(plan):
     """Set-up and a picture's time are together what the command on one picture takes."""
     uses = {f"compact {task}": comparison.median(comparison.commands(plan, "compact", task))

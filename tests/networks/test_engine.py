@@ -185,13 +185,13 @@ def test_a_network_that_ran_out_of_memory_is_not_used_again(error):
 
 
 def test_memory_does_not_grow_with_the_number_of_sizes():
-    """Each would take 1 MB, and more in the networks that ship."""
+    """Each of the last 40 would take 1 MB, and more in the networks that ship."""
     networks = engine.create("openvino", random_networks(LAYERS), "float32")
     style, used = random_stats(24, 0), []
     for size in range(8, 88 + 1):
         networks.transfer(np.zeros((8 * (96 - size), 8 * size, 3), np.float32), style, 1.0)
         used.append(int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize())
-    assert used[-1] - used[40] < 15e6
+    assert used[-1] - used[40] < 30e6
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")

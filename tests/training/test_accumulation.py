@@ -96,6 +96,7 @@ def test_without_averages_a_checkpoint_has_the_weights_themselves(tmp_path):
     assert numbers(tmp_path, 2)[0] == 10.0
 
 
+@pytest.mark.slow
 def test_parts_of_a_batch_train_real_networks_as_the_whole(folders):
     options = {"max_iter": 2, "learning_rate": 1e-4, "optimizer": "muon", "clip_norm": 1.0,
                "identity_share": 0.5}
