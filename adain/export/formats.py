@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import os
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +15,7 @@ from adain.export import parity
 from adain.export.parity import Parity
 from adain.export.plan import Plan
 from adain.export.source import Source, drawn_picture
+from adain.files.atomic import atomic_entries
 
 # Rows and columns of the pictures that a file is tried with, where it takes any.
 CONTENT_SIZE, STYLE_SIZE = (200, 264), (160, 208)
@@ -92,7 +90,7 @@ def export(source: Source, plan: Plan, path: Path, content: np.ndarray | None = 
                           "replaced.")
     pictures = (drawn_picture(*(plan.size or CONTENT_SIZE), 0) if content is None else content,
                 drawn_picture(*(plan.size or STYLE_SIZE), 1) if style is None else style)
-    with _beside(path) as file:
+    with atomic_entries(path, WeightsError) as file:  # moves weights (.bin) before what uses them
         form.write(plan, file)
         found = parity.compare(plan, form.run(file), source.stylizer(), *pictures)
         if plan.precision == "float32" and not found.largest <= parity.LIMIT:
@@ -107,30 +105,3 @@ def files(path: Path) -> list[Path]:
         return [file for file in path.rglob("*") if file.is_file()]
     weights = path.with_suffix(".bin")
     return [path, weights] if path.suffix == ".xml" else [path]
-
-
-@contextmanager
-def _beside(path: Path) -> Iterator[Path]:
-    """Give a path of that name in a folder beside it; what is there at the end is moved here."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{path.name[:40]}.", suffix=".partial",
-                                         dir=path.parent) as folder:
-            yield Path(folder) / path.name
-            for made in sorted(Path(folder).iterdir()):  # weights (.bin) before what uses them
-                _replace(made, path.parent / made.name)
-    except OSError as failure:
-        raise WeightsError(f"{path} cannot be written: {failure.strerror or failure}.") from None
-
-
-def _replace(made: Path, path: Path) -> None:
-    for file in made.rglob("*") if made.is_dir() else [made]:
-        if file.is_file():
-            descriptor = os.open(file, os.O_RDWR)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-    if path.is_dir():
-        path.rename(made.with_name(f"{made.name}.old"))  # which goes with the folder around it
-    made.replace(path)

@@ -11,6 +11,7 @@ import contextlib
 import io
 import os
 import re
+import tempfile
 import threading
 import time
 import zlib
@@ -59,6 +60,34 @@ def atomic_file(path: str | Path, error: type[AdaINError] = ImageError) -> Itera
     """Yield a binary file that appears at `path` when the block ends without an error."""
     with atomic(path, error) as beside, io.BufferedWriter(_File(beside, "wb")) as file:
         yield file
+
+
+@contextmanager
+def atomic_entries(path: str | Path, error: type[AdaINError] = ImageError) -> Iterator[Path]:
+    """Yield a path of that name in an empty folder beside `path`, for files or folders.
+
+    What is in that folder when the block ends without an error is moved beside `path`, in the order
+    of names, and replaces what has its name there.
+    """
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{path.name[:40]}.", suffix=".partial",
+                                         dir=path.parent) as folder:
+            yield Path(folder) / path.name
+            for made in sorted(Path(folder).iterdir()):
+                _replace(made, path.parent / made.name)
+    except OSError as failure:
+        raise error(f"{path} cannot be written: {failure.strerror or failure}.") from None
+
+
+def _replace(made: Path, path: Path) -> None:
+    for file in made.rglob("*") if made.is_dir() else [made]:
+        if file.is_file():
+            _flush(file)
+    if path.is_dir():
+        path.rename(made.with_name(f"{made.name}.old"))  # which goes with the folder around it
+    made.replace(path)
 
 
 class _File(io.FileIO):

@@ -16,6 +16,7 @@ import numpy as np
 from keras import ops
 
 from adain.files import images
+from adain.files.pixels import to_float
 from adain.networks import checkpoint
 from adain.networks.architecture import STYLE_LAYERS
 from adain.networks.keras import losses
@@ -69,7 +70,7 @@ class Judge:
 
     def _features(self, pictures: np.ndarray) -> list[Any]:
         rows, columns = (side // 8 * 8 for side in pictures.shape[1:3])
-        features: list[Any] = self._vgg(_float(pictures[:, :rows, :columns]))
+        features: list[Any] = self._vgg(to_float(pictures[:, :rows, :columns]))
         return features
 
     def _scores(self, stylized: np.ndarray, contents: list[int],
@@ -85,8 +86,8 @@ class Judge:
                 channel_stats(layer),
                 ChannelStats(*(np.concatenate([getattr(one, name) for one in theirs])
                                for name in ("mean", "std")))))))
-        distance = float(losses.structure_loss(_float(stylized),
-                                               _float(self.gallery.contents[contents])))
+        distance = float(losses.structure_loss(to_float(stylized),
+                                               to_float(self.gallery.contents[contents])))
         weighted = sum(weight * layer for weight, layer in zip(config.style_layer_weights, layers))
         return {"loss": config.content_weight * float(content) + config.style_weight * weighted
                 + config.structure_weight * distance,
@@ -116,10 +117,6 @@ class GalleryRecorder:
         logger.info("step %d  gallery: content %.3f  style %.3f  SSIM %.3f  (total %.4g)", step,
                     scores["content"], scores["style"], scores["ssim"], scores["loss"])
         return scores
-
-
-def _float(pictures: np.ndarray) -> np.ndarray:
-    return pictures.astype(np.float32) / 255
 
 
 def _numpy(tensor: Any) -> np.ndarray:

@@ -42,8 +42,12 @@ class Gallery:
 
     def listing(self) -> list[dict[str, str]]:
         """Return id and title of each picture."""
-        return [{"id": id, "title": id.replace("_", " ").replace("-", " ").capitalize()}
-                for id in self._sources]
+        return [{"id": id, "title": title(id)} for id in self._sources]
+
+
+def title(id: str) -> str:
+    """Return a picture's name as people write it: "Flow field" for flow_field."""
+    return id.replace("_", " ").replace("-", " ").capitalize()
 
 
 def shipped(folder: str) -> list[Path]:

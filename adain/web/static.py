@@ -6,7 +6,6 @@ import hashlib
 import json
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,11 @@ import numpy as np
 from adain.errors import OptionError
 from adain.export import formats, source
 from adain.files import find, images
+from adain.files.atomic import atomic_entries
 from adain.networks.networks import Networks
 from adain.transfer.stylizer import STYLE_SIZE, Stylizer
 from adain.web.app import PAGE
-from adain.web.gallery import ROOT, shipped
+from adain.web.gallery import ROOT, shipped, title
 from adain.web.guard import HEADERS
 from adain.web.store import THUMBNAIL_SIZE
 
@@ -55,23 +55,14 @@ def write(folder: Path, style_path: Sequence[str | Path] | None = None) -> int:
         raise OptionError(f"{folder} holds other files: name an empty or a new folder.")
     formats.FORMATS[".onnx"].check()
     runtime = _find_runtime()
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{folder.name[:40]}.", suffix=".partial",
-                                         dir=folder.parent) as beside:
-            made = Path(beside) / "page"
-            _copy_page(made)
-            (made / "ort").mkdir()
-            for name in (*RUNTIME, *GPU_RUNTIME):
-                shutil.copyfile(runtime / name, made / "ort" / name)
-            _write_networks(made / "models")
-            _write_pictures(made, shipped("styles") if style_path is None else style_path)
-            _write_worker(made)
-            if folder.exists():
-                folder.rename(Path(beside) / "old")
-            made.rename(folder)
-    except OSError as failure:
-        raise OptionError(f"{folder} cannot be written: {failure.strerror or failure}.") from None
+    with atomic_entries(folder, OptionError) as made:
+        _copy_page(made)
+        (made / "ort").mkdir()
+        for name in (*RUNTIME, *GPU_RUNTIME):
+            shutil.copyfile(runtime / name, made / "ort" / name)
+        _write_networks(made / "models")
+        _write_pictures(made, shipped("styles") if style_path is None else style_path)
+        _write_worker(made)
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
@@ -166,8 +157,8 @@ def _pictures(folder: Path, kind: str, paths: Sequence[str | Path],
         images.write(folder / file, small, quality=92)
         images.write(folder / thumbnail,
                      images.resize_shorter_side(small, min(THUMBNAIL_SIZE, *small.shape[:2])))
-        title = path.stem.replace("_", " ").replace("-", " ").capitalize()
-        found.append(({"id": path.stem, "title": title, "file": file, "picture": thumbnail}, small))
+        found.append(({"id": path.stem, "title": title(path.stem), "file": file,
+                       "picture": thumbnail}, small))
     return found
 
 
