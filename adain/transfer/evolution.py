@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -33,14 +34,10 @@ class Evolution:
         """Return the pictures there are, in order."""
         return sorted(self.folder.glob("iteration_*.jpg"))
 
-    def is_due(self, step: int) -> bool:
-        """Return whether add() writes the picture before this iteration."""
-        return step % self.every == 0
-
-    def add(self, step: int, image: np.ndarray) -> None:
-        """Write the picture before iteration `step`, if it is due."""
-        if self.is_due(step):
-            self._write(step, image)
+    def add(self, step: int, image: Callable[[], np.ndarray]) -> None:
+        """Write the picture before iteration `step`, which `image` returns, if it is due."""
+        if step % self.every == 0:
+            self._write(step, image())
 
     def _write(self, step: int, image: np.ndarray) -> None:
         images.write(self.folder / f"iteration_{step:07d}.jpg", image)

@@ -72,6 +72,11 @@ class RefineRun:
             self.level, self._steps = self._number("level"), self._number("steps")
 
     @property
+    def keeps_state(self) -> bool:
+        """Whether there is a state to write, which begin() gives its fingerprint."""
+        return self._state_path is not None
+
+    @property
     def continues(self) -> bool:
         """Whether the current level has a position to continue from."""
         return self._stored is not None
@@ -98,8 +103,8 @@ class RefineRun:
 
     def show(self, picture: np.ndarray, rows: int, columns: int) -> None:
         """Take in the picture before an iteration, without its padding for the evolution."""
-        if self._frames and self._frames.is_due(self._steps):
-            self._frames.add(self._steps, to_integers(picture[:rows, :columns]))
+        if self._frames:
+            self._frames.add(self._steps, lambda: to_integers(picture[:rows, :columns]))
         self._steps += 1
 
     def save(self, position: Position, due: bool = False) -> None:

@@ -251,7 +251,8 @@ class Stylizer:
                 from adain.transfer.refine_run import RefineRun
 
                 run = RefineRun()
-            run.begin(self._fingerprint(image, target, alpha, passes, coarse_size, refine))
+            if run.keeps_state:
+                run.begin(self._fingerprint(image, target, alpha, passes, coarse_size, refine))
         levels = [(image, passes, refine)]
         if coarse_size is not None and min(image.shape[:2]) > coarse_size:
             small = images.resize_shorter_side(image, coarse_size)

@@ -60,7 +60,7 @@ def write_checkpoint(folder):
 
 def write_evolution(folder):
     evolution = Evolution(folder, every=1)
-    evolution.add(1, NOISE)
+    evolution.add(1, lambda: NOISE)
     evolution.finish(2, NOISE[::-1])
 
 

@@ -14,6 +14,7 @@ import logging
 import math
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -110,12 +111,12 @@ def optimise(content: ImageLike, style: ImageLike, config: GatysConfig | None = 
             if index and state.step == level.start:
                 state = enter(level, state, config)
             if frames and state.step == 0:
-                frames.add(0, crop(state.picture, level))
+                frames.add(0, partial(crop, state.picture, level))
             while state.step < level.stop and not stop.reason:
                 progress.update(state.step + 1, iterate(state, objective, level, config),
                               plan[index:])
                 if frames:
-                    frames.add(state.step, crop(state.picture, level))
+                    frames.add(state.step, partial(crop, state.picture, level))
                 if state_path and time.monotonic() - saved > run_state.SAVE_SECONDS:
                     save(Path(state_path), state, fingerprint)
                     saved = time.monotonic()

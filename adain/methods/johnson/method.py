@@ -104,9 +104,10 @@ class Johnson(Method):
             made = self._network.stylize(content, dtype)
             return color.restore_colors(made, content, self._recipe.keep_colors)
         run = self._runs.run(path)
-        run.begin({"content": run_state.hash_of(content),
-                   "style": run_state.hash_of(np.array(self._target)), "model": self.describe(),
-                   "alpha": style.alpha, "refine": refine})
+        if run.keeps_state:
+            run.begin({"content": run_state.hash_of(content),
+                       "style": run_state.hash_of(np.array(self._target)), "model": self.describe(),
+                       "alpha": style.alpha, "refine": refine})
         start = None if run.continues else self._network.stylize(content, np.float32)
         self._network.release_memory()
         made = self._refiner.refine(start, content, self._target, style.alpha, refine, dtype,
