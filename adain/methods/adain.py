@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,7 +14,7 @@ from adain.files import images
 from adain.files.sources import open_source
 from adain.methods.method import Method
 from adain.methods.recipe import Recipe, Shape, Style
-from adain.methods.refine_runs import RefineRuns
+from adain.methods.runs import Runs
 from adain.methods.style_reader import LEAST_STYLE_BYTES, STYLE_BYTES, StyleReader
 from adain.networks.stats import ChannelStats, merge
 from adain.transfer import color, run_state
@@ -35,9 +35,9 @@ class AdaIN(Method):
     beside = (run_state.SUFFIX,)
 
     def __init__(self, stylizer: Stylizer, recipe: Recipe,
-                 runs: RefineRuns | None = None) -> None:
+                 runs: Runs | None = None) -> None:
         self.stylizer, self._recipe = stylizer, recipe
-        self._runs = runs or RefineRuns()
+        self.runs = runs or Runs()
         self._masks = recipe.masks and [self._open(path).rgb for path in recipe.masks]
         room = stylizer.room_for_pictures
         for_styles = STYLE_BYTES if room is None else min(
@@ -52,17 +52,11 @@ class AdaIN(Method):
                  "tile_size", "max_memory")
         stylizer = Stylizer(**{name: options[name] for name in names},
                             style_size=options["style_size"] or None)
-        return cls(stylizer, recipe, RefineRuns.from_options(options))
+        return cls(stylizer, recipe, Runs.from_options(options))
 
     @classmethod
     def understood(cls, recipe: Recipe) -> frozenset[str]:
-        return super().understood(recipe) | RefineRuns.understood(recipe)
-
-    def check_results(self, paths: Sequence[Path]) -> None:
-        self._runs.check_results(paths)
-
-    def is_unfinished(self, path: Path) -> bool:
-        return self._runs.is_unfinished(path)
+        return super().understood(recipe) | Runs.understood(recipe)
 
     @staticmethod
     def trainer() -> Callable[..., Path]:
@@ -121,7 +115,7 @@ class AdaIN(Method):
             content, encoded if self._masks else encoded[0], style.alpha, masks=self._masks,
             passes=recipe.passes, coarse_size=recipe.coarse_size, refine=recipe.refine,
             dtype=recipe.dtype, progress=self.progress, stop=self.stop,
-            run=self._runs.run(path) if recipe.refine else None)
+            run=self.runs.run(path) if recipe.refine else None)
         return color.restore_colors(result, content, recipe.keep_colors)
 
     def _warn_resized(self, content: np.ndarray) -> None:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from adain.methods.recipe import Recipe, Shape, Style
+from adain.methods.runs import Runs
 from adain.progress import StopRequest
 from adain.transfer.tiling import Progress
 
@@ -26,6 +27,7 @@ class Method:
     together; None for no limit. pixel_bytes: memory for each pixel of a content, beside content and
     result. progress: is given the tiles or iterations of each picture and yields them.
     stop: ends reading and painting early when it is asked to, see Stylizer.stylize().
+    runs: how results that take many iterations are continued and shown.
     train_defaults: where its training departs from the defaults of TrainConfig.
     """
 
@@ -37,6 +39,7 @@ class Method:
     pixel_bytes: int = 0
     progress: Progress = iter
     stop: StopRequest | None = None
+    runs: Runs = Runs()
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any], recipe: Recipe) -> Self:
@@ -71,10 +74,11 @@ class Method:
 
     def check_results(self, paths: Sequence[Path]) -> None:
         """Raise OptionError where the options do not fit the results that are to be made."""
+        self.runs.check_results(paths)
 
     def is_unfinished(self, path: Path) -> bool:
         """Return whether an existing result comes from a stopped run that should continue."""
-        return False
+        return self.runs.is_unfinished(path)
 
     def check_size(self, stored: Shape, shape: Shape) -> None:
         """Raise ImageError for a content that is too large.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
@@ -15,6 +15,7 @@ from adain.files.sources import open_source
 from adain.methods.gatys.config import STARTS, GatysConfig
 from adain.methods.method import Method
 from adain.methods.recipe import Recipe, Style
+from adain.methods.runs import Runs
 from adain.networks.keras.devices import describe_device, start_quietly
 from adain.transfer import run_state
 
@@ -45,8 +46,8 @@ class Gatys(Method):
             raise OptionError(f"`engine=keras` needs {error.name}: "
                               "pip install -e '.[train]'") from None
         self._config = config
-        self._restore, self._max_pixels = restore, recipe.max_pixels
-        self._evolution, self._evolution_iter = evolution, evolution_iter
+        self._max_pixels = recipe.max_pixels
+        self.runs = Runs(True, restore, evolution, evolution_iter)
         self._optimise = partial(optimise, config=config, start=start, evolution=evolution,
                                  evolution_iter=evolution_iter)
 
@@ -71,12 +72,6 @@ class Gatys(Method):
         if self._config.engine == "openvino":
             return "gatys, openvino on CPU"
         return f"gatys, keras on {describe_device()}"
-
-    def check_results(self, paths: Sequence[Path]) -> None:
-        run_state.check_results(paths, self._restore, self._evolution, self._evolution_iter)
-
-    def is_unfinished(self, path: Path) -> bool:
-        return self._restore and run_state.path_beside(path).exists()
 
     def paint(self, content: np.ndarray, style: Style, path: Path) -> np.ndarray:
         if self.stop is not None:

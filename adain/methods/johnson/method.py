@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,7 +14,7 @@ from adain.files.sources import open_source
 from adain.methods.johnson.network import StyleNetwork, style_name
 from adain.methods.method import Method
 from adain.methods.recipe import Recipe, Shape, Style
-from adain.methods.refine_runs import RefineRuns
+from adain.methods.runs import Runs
 from adain.transfer import color, run_state, style_file
 from adain.transfer.stylizer import STYLE_SIZE
 
@@ -32,11 +32,11 @@ class Johnson(Method):
                       "learning_rate": 1e-3, "lr_schedule": "cosine", "max_iter": 20_000}
 
     def __init__(self, network: StyleNetwork, recipe: Recipe,
-                 painting: Path | None = None, runs: RefineRuns | None = None) -> None:
+                 painting: Path | None = None, runs: Runs | None = None) -> None:
         if recipe.keep_colors not in (None, "luminance"):
             raise OptionError(f"a network of one style can keep colours by luminance; "
                               f"received {recipe.keep_colors}.")
-        self._network, self._recipe, self._runs = network, recipe, runs or RefineRuns()
+        self._network, self._recipe, self.runs = network, recipe, runs or Runs()
         self.pixel_bytes = network.pixel_bytes
         self.room = network.max_memory and network.max_memory * 1_000_000
         if recipe.refine:
@@ -56,19 +56,13 @@ class Johnson(Method):
         network = StyleNetwork(options["checkpoint"], options["precision"], options["max_memory"])
         paintings = cls._paintings(options)
         return cls(network, recipe, paintings[0] if paintings else None,
-                   RefineRuns.from_options(options))
+                   Runs.from_options(options))
 
     @classmethod
     def understood(cls, recipe: Recipe) -> frozenset[str]:
         # Its painting is needed again only where results are refined.
-        return super().understood(recipe) | RefineRuns.understood(recipe) | (
+        return super().understood(recipe) | Runs.understood(recipe) | (
             {"style_path"} if recipe.refine else set())
-
-    def check_results(self, paths: Sequence[Path]) -> None:
-        self._runs.check_results(paths)
-
-    def is_unfinished(self, path: Path) -> bool:
-        return self._runs.is_unfinished(path)
 
     @classmethod
     def learned_style(cls, options: Mapping[str, Any]) -> Style:
@@ -103,7 +97,7 @@ class Johnson(Method):
         if not refine:
             made = self._network.stylize(content, dtype)
             return color.restore_colors(made, content, self._recipe.keep_colors)
-        run = self._runs.run(path)
+        run = self.runs.run(path)
         if run.keeps_state:
             run.begin({"content": run_state.hash_of(content),
                        "style": run_state.hash_of(np.array(self._target)), "model": self.describe(),

@@ -1,4 +1,4 @@
-"""The options restore and evolution of methods whose results are refined."""
+"""The options restore and evolution of methods that optimize pixels."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ OPTIONS = frozenset({"restore", "evolution", "evolution_iter"})
 
 
 @dataclass(frozen=True)
-class RefineRuns:
-    """Makes the RefineRun of each result.
+class Runs:
+    """How the results of a batch are stopped, continued and shown; makes a RefineRun of each.
 
     keeps_states: whether a stopped run leaves a file beside its result. restore, evolution,
     evolution_iter: see RefineRun.
@@ -43,8 +43,7 @@ class RefineRuns:
 
     def check_results(self, paths: Sequence[Path]) -> None:
         """Raise OptionError where the options do not fit the results that are to be made."""
-        run_state.check_results(paths, self.restore, self.evolution,
-                                self.evolution_iter)
+        run_state.check_results(paths, self.restore, self.evolution, self.evolution_iter)
 
     def is_unfinished(self, path: Path) -> bool:
         """Return whether an existing result comes from a stopped run that should continue."""
