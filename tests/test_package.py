@@ -14,9 +14,9 @@ from adain.networks.architecture import PRESETS
 
 FILES = sorted((ROOT / "adain").rglob("*.py"))
 # A module imports, also within functions, only from its own room and those before it.
-ROOMS = ("errors", "options", "progress", "memory", "files", "networks", "transfer", "video",
-         "training", "methods", "jobs", "export", "web", "measuring", "commands", "entry_points",
-         "__main__")
+ROOMS = ("errors", "options", "progress", "memory", "recently_used", "files", "networks",
+         "transfer", "video", "training", "methods", "jobs", "export", "web", "measuring",
+         "commands", "entry_points", "__main__")
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 
-from adain.commands.options import add
+from adain.commands.options import add, add_engine, add_max_memory
 from adain.errors import OptionError
 from adain.jobs.dataset.config import DatasetConfig
 from adain.jobs.dataset.run import KINDS, SHARD_PICTURES
 from adain.jobs.dataset.tasks import Shard
 from adain.networks.architecture import DEFAULT_PRESET, PRESETS
-from adain.networks.engine import ENGINES, PRECISIONS
 from adain.transfer.stylizer import STYLE_SIZE
 
 
@@ -79,15 +78,8 @@ def parser() -> argparse.ArgumentParser:
                          help=f"networks to use (default {DEFAULT_PRESET})")
     network.add_argument("--checkpoint", metavar="PATH",
                          help="use the networks in this folder written by train.py")
-    network.add_argument("--engine", choices=ENGINES, default=ENGINES[0],
-                         help="openvino runs on the CPU, keras on the device of its backend, e.g. "
-                              "a GPU (default %(default)s)")
-    network.add_argument("--precision", choices=PRECISIONS, default="auto",
-                         help="auto: bfloat16 where the device is faster with it, else float32; "
-                              "float32: results that depend least on the machine (default "
-                              "%(default)s)")
-    network.add_argument("--max-memory", type=int, metavar="MB",
-                         help="keep the process below about this much memory")
+    add_engine(network)
+    add_max_memory(network)
     return root
 
 

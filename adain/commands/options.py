@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from adain.commands import flag, with_flags
+from adain.networks.engine import ENGINES, PRECISIONS
 
 _TYPES = {"int": int, "float": float, "str": str, "Path": Path}
 
@@ -25,19 +26,37 @@ def add(group: argparse._ActionsContainer, config: type, *names: str, **settings
     for name in names:
         field, default = fields[name], getattr(config, name)
         about, kind = field.metadata, field.type.removeprefix("tuple[")
-        found: dict[str, Any] = {"dest": name, "default": default,
-                                 "help": with_flags(about["help"])}
+        keywords: dict[str, Any] = {"dest": name, "default": default,
+                                    "help": with_flags(about["help"])}
         if kind == "bool":
-            found["action"] = "store_true"
+            keywords["action"] = "store_true"
         else:
-            found["type"] = _TYPES[kind.replace(",", " ").split()[0]]
-            found["metavar"] = about["metavar"]
+            keywords["type"] = _TYPES[kind.replace(",", " ").split()[0]]
+            keywords["metavar"] = about["metavar"]
             if about["choices"] and kind == field.type:
-                found["choices"] = about["choices"]
+                keywords["choices"] = about["choices"]
             if about["const"] is not None:
-                found |= {"nargs": "?", "const": about["const"]}
+                keywords |= {"nargs": "?", "const": about["const"]}
             if kind != field.type:  # a tuple
-                found |= {"nargs": "+", "default": default and list(default)}
-            if "default" not in found["help"] and default is not None:
-                found["help"] += " (default %(default)s)"
-        group.add_argument(flag(name), **{**found, **settings})
+                keywords |= {"nargs": "+", "default": default and list(default)}
+            if "default" not in keywords["help"] and default is not None:
+                keywords["help"] += " (default %(default)s)"
+        group.add_argument(flag(name), **{**keywords, **settings})
+
+
+def add_engine(group: argparse._ActionsContainer) -> None:
+    """Add --engine and --precision, the arguments of Stylizer."""
+    group.add_argument("--engine", choices=ENGINES, default=ENGINES[0],
+                       help="openvino runs on the CPU, keras on the device of its backend, e.g. a "
+                            "GPU (default %(default)s)")
+    group.add_argument("--precision", choices=PRECISIONS, default="auto",
+                       help="auto: bfloat16 where the device is faster with it, else float32; "
+                            "float32: results that depend least on the machine; int8: two to "
+                            "three times as fast as float32 with nearly the same pictures "
+                            "(shipped networks, CPUs with VNNI) (default %(default)s)")
+
+
+def add_max_memory(group: argparse._ActionsContainer) -> None:
+    """Add --max-memory, the argument of Stylizer."""
+    group.add_argument("--max-memory", type=int, metavar="MB",
+                       help="keep the process below about this much memory, by smaller tiles")

@@ -8,11 +8,11 @@ import time
 
 from adain import memory
 from adain.commands import print_error, progress, show_log
+from adain.commands.options import add_engine
 from adain.errors import OptionError
 from adain.files.storage import Pictures
 from adain.jobs.style_bank import make_bank
 from adain.networks.architecture import DEFAULT_PRESET, PRESETS
-from adain.networks.engine import ENGINES, PRECISIONS
 from adain.progress import stop_on_signals
 from adain.transfer.style_file import SUFFIX
 from adain.transfer.stylizer import STYLE_SIZE, Stylizer
@@ -33,12 +33,7 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument("--style-size", type=int, default=STYLE_SIZE, metavar="PIXELS",
                       help="shrink paintings to this shorter side; smaller ones give smaller "
                            "strokes (default %(default)s; 0: never shrink)")
-    root.add_argument("--engine", choices=ENGINES, default=ENGINES[0],
-                      help="openvino runs on the CPU, keras on the device of its backend, e.g. a "
-                           "GPU (default %(default)s)")
-    root.add_argument("--precision", choices=PRECISIONS, default="auto",
-                      help="auto: bfloat16 where the device is faster with it, else float32 "
-                           "(default %(default)s)")
+    add_engine(root)
     return root
 
 

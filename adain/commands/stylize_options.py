@@ -7,14 +7,13 @@ from collections.abc import Collection
 
 from adain import __version__
 from adain.commands import flag, program
-from adain.commands.options import add
+from adain.commands.options import add, add_engine, add_max_memory
 from adain.errors import OptionError
 from adain.files import images
 from adain.methods import GATYS
 from adain.methods.gatys.config import GatysConfig
 from adain.methods.recipe import Recipe
 from adain.networks.architecture import DEFAULT_PRESET, PRESETS
-from adain.networks.engine import ENGINES, PRECISIONS
 from adain.video.clips import MAX_FRAME_PIXELS
 from adain.video.steady import SMOOTHING
 
@@ -96,21 +95,13 @@ def parser() -> argparse.ArgumentParser:
                          help="load the authors' decoder.t7; needs --vgg-path vgg_normalised.t7")
 
     machine = root.add_argument_group("machine")
-    machine.add_argument("--engine", choices=ENGINES, default=ENGINES[0],
-                         help="openvino runs on the CPU, keras on the device of its backend, e.g. "
-                              "a GPU (default %(default)s)")
-    machine.add_argument("--precision", choices=PRECISIONS, default="auto",
-                         help="auto: bfloat16 where the device is faster with it, else float32; "
-                              "int8 is two to three times as fast as float32 with nearly the same "
-                              "pictures (shipped networks, CPUs with VNNI) (default auto)")
+    add_engine(machine)
     machine.add_argument("--tile-size", type=int, metavar="PIXELS",
                          help="compute larger pictures in tiles of this size; smaller tiles need "
                               "less memory; float32 results do not depend on it, single pixels "
                               "differ by up to 7 levels in bfloat16 and 16 in int8 (default: "
                               "depends on the model and the free memory)")
-    machine.add_argument("--max-memory", type=int, metavar="MB",
-                         help="choose the tile size so that the process needs about this much "
-                              "memory")
+    add_max_memory(machine)
 
     iterative = root.add_argument_group(
         "--model gatys", "Optimizes the pixels themselves: slow.")

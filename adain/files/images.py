@@ -29,7 +29,7 @@ from adain.files.writer import (
 __all__ = ["FORMATS", "JPEG_QUALITY", "MAX_PIXELS", "NO_LIMIT", "READ_SUFFIXES", "WRITE_SUFFIXES",
            "CheckSize", "Format", "Picture", "atomic", "atomic_file", "check_writable_format",
            "fill_transparent", "open_picture", "read", "resize", "resize_shorter_side",
-           "shape_of_shorter_side", "to_array", "writable_format", "write"]
+           "shape_of_shorter_side", "shrink", "to_array", "writable_format", "write"]
 
 _BAND_ROWS = 64  # even: as floats a picture takes four times the memory
 
@@ -133,6 +133,16 @@ def resize_shorter_side(image: np.ndarray, size: int) -> np.ndarray:
     """Resize a picture to a shorter side of `size` pixels; the aspect ratio is kept."""
     rows, columns = image.shape[:2]
     return resize(image, *shape_of_shorter_side(rows, columns, size))
+
+
+def shrink(image: np.ndarray, shorter_side: int | None) -> np.ndarray:
+    """Shrink a picture to this shorter side, in pixels; a smaller one stays as it is.
+
+    shorter_side: None shrinks nothing.
+    """
+    if shorter_side is None or min(image.shape[:2]) <= shorter_side:
+        return image
+    return resize_shorter_side(image, shorter_side)
 
 
 def shape_of_shorter_side(rows: int, columns: int, size: int) -> tuple[int, int]:

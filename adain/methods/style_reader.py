@@ -7,16 +7,15 @@ them.
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
 from adain.errors import ImageError, StyleError, WeightsError
 from adain.networks.stats import ChannelStats
+from adain.recently_used import RecentlyUsed
 from adain.transfer import style_file as stylefile
 from adain.transfer.stylizer import Stylizer
 
@@ -42,32 +41,28 @@ class StyleReader:
                  limit: int = STYLE_BYTES, refine: bool = False) -> None:
         self._stylizer, self._read = stylizer, read
         self._refine = refine
-        self._vectors = _RecentlyUsed(limit, self._read_vectors)
-        self._pictures = _RecentlyUsed(min(limit, PICTURE_BYTES), self._read_picture)
+        self._vectors = RecentlyUsed[ChannelStats](
+            limit, lambda style: style.mean.nbytes + style.std.nbytes + _ENTRY_BYTES)
+        self._pictures = RecentlyUsed[np.ndarray](
+            min(limit, PICTURE_BYTES), lambda picture: picture.nbytes)
         self._failed: dict[Path, str] = {}
 
     def encoded(self, path: Path) -> ChannelStats:
         """Return the style of a picture, or of a file by --save-style; StyleError if it is none."""
-        return self._vectors.get(path)
+        return self._vectors.get(path, lambda: self._encode_file(path))
 
     def picture(self, path: Path) -> np.ndarray:
         """Return a style's picture in the size that it is encoded in; StyleError if it is none."""
-        return self._pictures.get(path)
+        return self._pictures.get(path, lambda: self._shrunk(path))
 
-    def _read_vectors(self, path: Path) -> tuple[ChannelStats, int]:
+    def _encode_file(self, path: Path) -> ChannelStats:
         if path.suffix == stylefile.SUFFIX:
-            style = self._checked(path, self._encode)
-        else:
-            kept = self._pictures.peek(path)
-            style = self._encode(self._shrunk(path) if kept is None else kept)
-        return style, style.mean.nbytes + style.std.nbytes + _ENTRY_BYTES
+            return self._checked(path, self._encode)
+        kept = self._pictures.peek(path)
+        return self._encode(self._shrunk(path) if kept is None else kept)
 
     def _encode(self, style: Path | np.ndarray) -> ChannelStats:
         return self._stylizer.encode_style(style, refine=self._refine)
-
-    def _read_picture(self, path: Path) -> tuple[np.ndarray, int]:
-        picture = self._shrunk(path)
-        return picture, picture.nbytes
 
     def _shrunk(self, path: Path) -> np.ndarray:
         return self._checked(path, lambda path: self._stylizer.shrink_style(self._read(path)))
@@ -83,42 +78,3 @@ class StyleReader:
             except (ImageError, WeightsError) as error:
                 self._failed[path] = str(error)
         raise StyleError(path, self._failed[path])
-
-
-class _RecentlyUsed(Generic[T]):
-    """Keeps the most recently used values, up to `size` bytes, and always the last one.
-
-    Args:
-        make: returns the value of a key and its number of bytes; called by one thread at a time.
-    """
-
-    def __init__(self, size: int, make: Callable[[Path], tuple[T, int]]) -> None:
-        self._left, self._make = size, make
-        self._kept: OrderedDict[Path, tuple[T, int]] = OrderedDict()
-        self._lock, self._making = threading.Lock(), threading.Lock()
-
-    def peek(self, key: Path) -> T | None:
-        """Return a value if it is kept, else None."""
-        with self._lock:
-            if key not in self._kept:
-                return None
-            self._kept.move_to_end(key)
-            return self._kept[key][0]
-
-    def get(self, key: Path) -> T:
-        """Return a value; make it if it is not kept."""
-        value = self.peek(key)
-        if value is None:
-            with self._making:
-                value = self.peek(key)  # another thread may just have made it
-                if value is None:
-                    value = self._add(key, *self._make(key))
-        return value
-
-    def _add(self, key: Path, value: T, size: int) -> T:
-        with self._lock:
-            self._kept[key] = value, size
-            self._left -= size
-            while self._left < 0 and len(self._kept) > 1:
-                self._left += self._kept.popitem(last=False)[1][1]
-        return value

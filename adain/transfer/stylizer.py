@@ -165,9 +165,7 @@ class Stylizer:
 
     def shrink_style(self, image: np.ndarray) -> np.ndarray:
         """Return a picture, uint8 (rows, columns, 3), with a shorter side of at most style_size."""
-        if self.style_size is None or min(image.shape[:2]) <= self.style_size:
-            return image
-        return images.resize_shorter_side(image, self.style_size)
+        return images.shrink(image, self.style_size)
 
     def save_style(self, path: str | Path, style: ImageLike | ChannelStats) -> None:
         """Write a style as a .npz file of a few kilobytes, which encode_style() reads.

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import io
 import math
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import PurePath
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +17,7 @@ from adain.files import images
 from adain.files.images import Picture
 from adain.networks.stats import ChannelStats, merge
 from adain.progress import StopRequest
+from adain.recently_used import RecentlyUsed
 from adain.transfer import color, tiling
 from adain.transfer.stylizer import Stylizer
 from adain.web.limits import TooLargeError
@@ -63,8 +62,8 @@ class Painter:
 
     def __init__(self, stylizer: Future[Stylizer], max_pixels: int) -> None:
         self._stylizer, self._max_pixels = stylizer, max_pixels
-        self._encoded = _Newest[ChannelStats](_KEPT_STYLES)
-        self._pictures = _Newest[np.ndarray](_KEPT_PICTURES)
+        self._encoded = RecentlyUsed[ChannelStats](_KEPT_STYLES)
+        self._pictures = RecentlyUsed[np.ndarray](_KEPT_PICTURES)
 
     @property
     def stylizer(self) -> Stylizer:
@@ -178,26 +177,3 @@ class Painter:
 
 def _area(tile: tiling.Tile) -> int:
     return (tile.down.stop - tile.down.start) * (tile.across.stop - tile.across.start)
-
-
-Value = TypeVar("Value")
-
-
-class _Newest(Generic[Value]):
-    """Keeps the values that were used last; threads may share it."""
-
-    def __init__(self, count: int) -> None:
-        self._count, self._lock = count, threading.Lock()
-        self._values: OrderedDict[Any, Value] = OrderedDict()
-
-    def get(self, key: Any, make: Callable[[], Value]) -> Value:
-        with self._lock:
-            if key in self._values:
-                self._values.move_to_end(key)
-                return self._values[key]
-        value = make()
-        with self._lock:
-            self._values[key] = value
-            while len(self._values) > self._count:
-                self._values.popitem(last=False)
-        return value

@@ -148,15 +148,12 @@ def _pictures(folder: Path, kind: str, paths: Sequence[str | Path],
     found, listed = [], [path for path, _ in find.contents(paths)[0]] if paths else []
     (folder / kind).mkdir()
     for index, path in enumerate(listed):
-        picture = images.read(path)
-        small = (picture if min(picture.shape[:2]) <= size
-                 else images.resize_shorter_side(picture, size))
+        small = images.shrink(images.read(path), size)
         file, thumbnail = f"{kind}/{path.stem}.jpg", f"{kind}/{path.stem}.small.jpg"
         if (folder / file).exists():
             file, thumbnail = (name.replace(".jpg", f".{index}.jpg") for name in (file, thumbnail))
         images.write(folder / file, small, quality=92)
-        images.write(folder / thumbnail,
-                     images.resize_shorter_side(small, min(THUMBNAIL_SIZE, *small.shape[:2])))
+        images.write(folder / thumbnail, images.shrink(small, THUMBNAIL_SIZE))
         found.append(({"id": path.stem, "title": title(path.stem), "file": file,
                        "picture": thumbnail}, small))
     return found

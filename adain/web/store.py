@@ -100,14 +100,12 @@ class Source:
     def screen(self) -> np.ndarray:
         """The picture at the size of a screen: uint8 (rows, columns, 3)."""
         rgb = self.read(PREVIEW_SIZE).rgb
-        size = min(*rgb.shape[:2], largest_screen_size(*rgb.shape[:2]))
-        return images.resize_shorter_side(rgb, size)
+        return images.shrink(rgb, largest_screen_size(*rgb.shape[:2]))
 
     @cached_property
     def thumbnail(self) -> bytes:
         """A small JPEG of the picture."""
-        rgb = self.read(THUMBNAIL_SIZE).rgb
-        return to_jpeg(images.resize_shorter_side(rgb, min(THUMBNAIL_SIZE, *rgb.shape[:2])))
+        return to_jpeg(images.shrink(self.read(THUMBNAIL_SIZE).rgb, THUMBNAIL_SIZE))
 
     @cached_property
     def shape(self) -> tuple[int, int]:

@@ -108,3 +108,11 @@ def test_shrinking_averages():
     """A one-pixel checkerboard becomes its mean; nearest or bilinear sampling would alias."""
     board = (np.indices((64, 64)).sum(0) % 2 * 255).astype(np.uint8)[..., None].repeat(3, 2)
     assert abs(images.resize(board, 16, 16).astype(int) - 127).max() <= 1
+
+
+def test_shrink_never_enlarges():
+    image = picture(40, 60)
+    assert images.shrink(image, 20).shape == (20, 30, 3)
+    assert images.shrink(image, 40) is image
+    assert images.shrink(image, 41) is image
+    assert images.shrink(image, None) is image

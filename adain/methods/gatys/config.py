@@ -9,10 +9,10 @@ import numpy as np
 
 from adain.errors import OptionError
 from adain.networks.architecture import CONTENT_LAYER, STRIDE, STYLE_LAYERS, VGG19_LAYERS, relu
+from adain.networks.engine import ENGINES
 from adain.networks.keras import TRAIN_PRECISIONS
 from adain.options import check, option
 
-ENGINES = ("openvino", "keras")
 STARTS = ("content", "noise")
 LAYERS = tuple(map(relu, VGG19_LAYERS))
 LEARNING_RATES = {"adam": 0.02, "lbfgs": 1.0}

@@ -47,9 +47,7 @@ class Johnson(Method):
             self._refiner = Refiner(network.precision, limit=self.room)
             picture = open_source(painting, recipe.max_pixels)
             rgb = images.fill_transparent(picture.rgb, picture.opacity)
-            if min(rgb.shape[:2]) > STYLE_SIZE:
-                rgb = images.resize_shorter_side(rgb, STYLE_SIZE)
-            self._target = self._refiner.measure(rgb)
+            self._target = self._refiner.measure(images.shrink(rgb, STYLE_SIZE))
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any], recipe: Recipe) -> Self:

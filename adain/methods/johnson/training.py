@@ -92,9 +92,8 @@ def train_style(config: TrainConfig, content_path: str | Path, style_path: str |
     if gallery is not None:
         raise OptionError("`method=johnson` has no `gallery`: `validation_split` holds photographs "
                           "out.")
-    folder, style = checked_folder(folder), images.read(style_path)
-    if min(style.shape[:2]) > config.image_size:
-        style = images.resize_shorter_side(style, config.image_size)
+    folder = checked_folder(folder)
+    style = images.shrink(images.read(style_path), config.image_size)
     bad_files = BadFiles(folder / "bad_files.txt")
     files = list_files(content_path, (folder, log_path or folder))
     trained_on, held_out = data.hold_out(files, config.validation_split, config.seed)
