@@ -99,7 +99,7 @@ def parser() -> argparse.ArgumentParser:
     machine.add_argument("--tile-size", type=int, metavar="PIXELS",
                          help="compute larger pictures in tiles of this size; smaller tiles need "
                               "less memory; float32 results do not depend on it, single pixels "
-                              "differ by up to 7 levels in bfloat16 and 16 in int8 (default: "
+                              "differ by up to 7 levels in bfloat16 and 25 in int8 (default: "
                               "depends on the model and the free memory)")
     add_max_memory(machine)
 

@@ -6,7 +6,7 @@ global statistics, decodes, and keeps the core without the halo. Tiles start at 
 pooling uses the same blocks; tiles end at the border of the picture, so reflect padding is the same
 as in the whole picture. The result equals that of the whole picture up to rounding: in float32 to
 one level of 255. In bfloat16 and int8 the statistics agree to 1e-5, but features may be rounded
-differently, so single pixels differ by up to 7 and 16 levels.
+differently, so single values differ by up to 7 and 25 levels.
 """
 
 from __future__ import annotations

@@ -22,8 +22,9 @@ from adain import Stylizer, memory
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs RLIMIT_AS")
 RUNS = int(os.environ.get("SHORT_MEMORY_RUNS", "12"))
 SECONDS = 120  # without a second of computing, or of waiting for a core, are a hang
-# In levels of 255, from the run without a limit: tiles of float32 are exact up to rounding.
-TOLERANCE = {"float32": 1, "bfloat16": 24, "int8": 24}
+# Levels of 255 from the run without a limit, whose tiles may be larger: worst value and mean.
+# Tiles of float32 are exact up to rounding; int8 rounds a value in a million to another feature.
+TOLERANCE = {"float32": (1, 0.01), "bfloat16": (24, 0.1), "int8": (32, 0.2)}
 # Of a hundred runs so many have this model, content in megapixels, and one of these precisions.
 # vgg19 takes minutes for 12 megapixels, least of them in int8.
 KINDS = [(62, "compact", 3, ("float32", "bfloat16", "int8")),
@@ -94,7 +95,7 @@ def test_the_right_picture_is_made_under_a_limit(contents, tmp_path, stylizer, k
                                    kind=kind)
     assert (code, messages) == (0, "")
     expected = stylizer.stylize(contents[1], ROOT / "styles" / "mosaic.jpg")
-    assert abs(made - expected.astype(int)).max() <= TOLERANCE["float32"]
+    assert abs(made - expected.astype(int)).max() <= 1
 
 
 def test_a_limit_that_is_too_small_is_one_line(contents, tmp_path):
@@ -126,14 +127,15 @@ def test_no_limit_hangs_crashes_or_changes_a_picture(contents, tmp_path):
                    precision]
         started = time.perf_counter()
         code, messages, made = stylize(tmp_path, "made", *options, limit=limit)
-        worst = None
+        worst, right = None, False
         if code == 0:
             if (model, megapixels, precision) not in expected:
                 expected[model, megapixels, precision] = stylize(tmp_path, "whole", *options)[2]
-            worst = int(abs(made - expected[model, megapixels, precision].astype(int)).max())
+            apart = abs(made - expected[model, megapixels, precision].astype(int))
+            worst = int(apart.max())
+            right = worst <= TOLERANCE[precision][0] and apart.mean() <= TOLERANCE[precision][1]
         told = [line for line in messages.splitlines() if not line.startswith("skipped 1: ")]
-        good = (code == 0 and worst <= TOLERANCE[precision]) or (
-            code == 1 and made is None and len(told) == 1)
+        good = right or (code == 1 and made is None and len(told) == 1)
         ends.append(good)
         print(f"{number}: {model} {megapixels} Mpx {precision} {limit} MB: code {code}, worst "
               f"{worst}, {time.perf_counter() - started:.0f} s {messages.strip()[-300:]}"
