@@ -7,7 +7,8 @@
 With numbers: the memory of a run that finds all of so many results there already, which lists and
 names them, and writes their manifest. Else the options are those of adain dataset, whose results go
 to a temporary folder. With --ray first, one process is compared with workers of one core each on
-a Ray cluster of this machine that runs already, and their results are compared.
+a Ray cluster of this machine that runs already, and their results are compared. On a machine with
+other work compare seconds of a core, not seconds.
 """
 
 import os
@@ -15,7 +16,9 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +73,66 @@ def report(printed: str, seconds: float, cores: float, memory: int) -> None:
           f"{cores / seconds / len(os.sched_getaffinity(0)):.0%}", flush=True)
 
 
+class Usage(threading.Thread):
+    """Counts seconds of a core of this process's children and theirs, by what they are."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self._found: dict[int, tuple[str, float]] = {}
+        self._before: dict[int, float] = {}
+        self._ends = threading.Event()
+        self._sample()
+        self._before = {process: seconds for process, (_, seconds) in self._found.items()}
+        self.start()
+
+    def run(self) -> None:
+        while not self._ends.wait(0.1):
+            self._sample()
+
+    def end(self) -> Counter[str]:
+        """Return {what a process is, and how many there were: seconds since the beginning}."""
+        self._sample()
+        self._ends.set()
+        self.join()
+        seconds: Counter[str] = Counter()
+        processes: Counter[str] = Counter()
+        for process, (kind, used) in self._found.items():
+            seconds[kind] += used - self._before.get(process, 0)
+            processes[kind] += 1
+        return Counter({f"{kind} ({processes[kind]})": used for kind, used in seconds.items()})
+
+    def _sample(self) -> None:
+        found: dict[int, tuple[int, str, float]] = {}
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                fields = (folder / "stat").read_text().rpartition(")")[2].split()
+                words = (folder / "cmdline").read_text().replace("\0", " ").split()
+            except OSError:  # it has ended
+                continue
+            ticks = int(fields[11]) + int(fields[12])
+            found[int(folder.name)] = int(fields[1]), _kind(words), ticks / os.sysconf("SC_CLK_TCK")
+        family = {os.getpid()}
+        while new := {process for process, (parent, *_) in found.items()
+                      if parent in family} - family:
+            family |= new
+        for process in family - {os.getpid()}:
+            _, kind, seconds = found[process]
+            before = self._found.get(process, ("", 0))[0]
+            # A worker has the name of its task, or of none; a process that has ended has no name.
+            self._found[process] = max(kind, before, key=len), seconds
+
+
+def _kind(words: list[str]) -> str:
+    """Return what a process is, from the words of its command."""
+    if "dataset" in words:
+        return "adain dataset"
+    if not words:
+        return ""
+    return words[0] if words[0].startswith("ray::") else next(
+        (os.path.basename(word) for word in words if word.endswith((".py", "raylet", "server"))),
+        os.path.basename(words[0]))
+
+
 def on_ray(options: list[str], folder: str) -> None:
     """Print what one process takes, and what a cluster of this machine takes."""
     from ray.cluster_utils import Cluster
@@ -79,10 +142,15 @@ def on_ray(options: list[str], folder: str) -> None:
     os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "PYTHONPATH": str(ROOT)}
     cluster = Cluster(initialize_head=True,
                       head_node_args={"num_cpus": len(os.sched_getaffinity(0))})
+    usage = Usage()
     printed, seconds, *_ = run([*options, "--out-path", f"{folder}/ray",
                                 "--ray", cluster.address])
+    cores = usage.end()
     cluster.shutdown()
-    print(f"{printed.strip()}\non Ray {seconds:.1f} s, {seconds / one[1] - 1:+.0%} of one process")
+    print(f"{printed.strip()}\non Ray {seconds:.1f} s, {seconds / one[1] - 1:+.0%} of one process; "
+          f"{cores.total():.1f} s of a core, {cores.total() / one[2] - 1:+.0%}")
+    for kind, used in cores.most_common():
+        print(f"{used:8.1f} s of a core: {kind}")
     subprocess.run(["diff", "-rq", f"{folder}/one", f"{folder}/ray"], check=True)
 
 

@@ -14,7 +14,7 @@ from conftest import ROOT, picture
 from PIL import Image
 
 from adain.commands import dataset
-from adain.errors import ImageError, OptionError
+from adain.errors import AdaINError, ImageError, OptionError
 from adain.jobs.dataset.cluster import Cluster
 
 ray = pytest.importorskip("ray")
@@ -115,7 +115,23 @@ def test_a_cluster_that_lacks_what_a_worker_takes_is_refused(cluster, styles, tm
         with pytest.raises(OptionError, match=message):
             dataset.main(arguments(content, styles, tmp_path / "out", *more.split()))
     with pytest.raises(OptionError, match="ray_gpus=0.5`: the cluster has 0 GPUs"):
-        list(Cluster(gpus=0.5).do(lambda: iter([1]), lambda piece: piece))
+        list(Cluster(gpus=0.5).do([1], lambda piece: piece))
+
+
+def test_a_piece_whose_process_ends_is_made_again(cluster, tmp_path, monkeypatch):
+    """Results come in the order of the pieces; one that ends every process ends the run."""
+    def make(piece):
+        with open(tmp_path / str(piece), "a") as attempts:
+            attempts.write("x")
+        if piece == 1 and len((tmp_path / "1").read_text()) < 2 or piece == 9:
+            os._exit(1)
+        return piece * 10
+
+    assert list(Cluster().do(range(5), make)) == [0, 10, 20, 30, 40]
+    assert [len((tmp_path / str(piece)).read_text()) for piece in range(5)] == [1, 2, 1, 1, 1]
+    monkeypatch.setattr("adain.jobs.dataset.cluster._ATTEMPTS", 2)
+    with pytest.raises(AdaINError, match="a piece of the work ended 2 processes"):
+        list(Cluster().do([9], make))
 
 
 def test_an_address_that_does_not_answer_is_refused_at_once(styles, tmp_path):
@@ -127,7 +143,7 @@ def test_an_address_that_does_not_answer_is_refused_at_once(styles, tmp_path):
                                  ("nowhere", "HOST:PORT or auto"),
                                  ("127.0.0.1:999999", "does not answer")):
             with pytest.raises(OptionError, match=message):
-                list(Cluster(address).do(lambda: iter([1]), lambda piece: piece))
+                list(Cluster(address).do([1], lambda piece: piece))
 
 
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n"])
@@ -144,7 +160,7 @@ def test_a_server_that_is_no_ray_is_refused_at_once(answer, monkeypatch):
         thread.start()
         with pytest.raises(OptionError, match="does not answer"):
             list(Cluster(f"127.0.0.1:{server.getsockname()[1]}").do(
-                lambda: iter([1]), lambda piece: piece))
+                [1], lambda piece: piece))
         done.set()
         thread.join()
 

@@ -1,7 +1,10 @@
 """Many pictures in one call: the same results as one at a time."""
 
+import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -121,3 +124,22 @@ def test_the_keras_engine_computes_the_same_on_jax():
                           capture_output=True, env={"KERAS_BACKEND": "jax", "PATH": ""})
     assert done.returncode == 0, done.stderr
     assert "float32" in done.stdout
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="needs Linux")
+def test_threads_may_use_all_cores_of_the_process():
+    """OpenVINO would bind one thread to the first core, and that of another process, too."""
+    cores = os.sched_getaffinity(0)
+    if len(cores) < 2:
+        pytest.skip("needs two cores")
+    networks = engine.create("openvino", random_networks(LAYERS), "float32", threads=1)
+    images, styles = [picture(256, 256, 0)] * 4, styles_of(4)
+    networks.transfer_batch(images[:1], styles[:1], [1.0])  # compiles, in threads that are bound
+    seen = []
+    with ThreadPoolExecutor(1) as executor:
+        work = executor.submit(networks.transfer_batch, images, styles, [1.0] * 4)
+        while not work.done():
+            for thread in os.listdir("/proc/self/task"):
+                with suppress(ProcessLookupError):  # it has ended
+                    seen.append(os.sched_getaffinity(int(thread)))
+    assert seen and all(one == cores for one in seen)

@@ -1,8 +1,7 @@
-"""Do the pieces of a large work on a Ray cluster, by Ray Data (https://docs.ray.io, 2.60).
+"""Do the pieces of a large work on a Ray cluster (https://docs.ray.io, 2.60).
 
-The pieces are listed by one task of Ray, and made by others, each of which may run on any machine.
-A piece whose process or machine dies is made again; so making one twice must do no harm. On GPUs
-actors make the pieces, since Ray ends the process of every other task that had one.
+Each piece is a task of Ray, which may run on any machine. A piece whose process or machine dies is
+made again; so making one twice must do no harm.
 """
 
 from __future__ import annotations
@@ -11,7 +10,8 @@ import hashlib
 import logging
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -25,7 +25,9 @@ _SECONDS = 5.0  # an address that answers does so in a fraction of one
 # A gRPC server answers the beginning of HTTP/2, here with empty settings, by a frame of settings.
 _HTTP2_SETTINGS = b"\x04"
 _HTTP2 = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0" + _HTTP2_SETTINGS + b"\0" * 5
-_MAKERS: dict[str, Any] = {}  # of this process: what makes pieces, with its networks
+_AHEAD = 8  # pieces for each one in work whose results may wait for an earlier piece
+_ATTEMPTS = 10  # at a piece whose process dies
+_MAKERS: dict[tuple[str, ...], Any] = {}  # of this process: what makes pieces, with its networks
 
 
 @dataclass(frozen=True)
@@ -47,53 +49,79 @@ class Cluster:
         if self.gpus < 0:
             raise OptionError(f"`ray_gpus` must be 0 or more; received {self.gpus:g}.")
 
-    def do(self, pieces: Callable[[], Iterator[Piece]],
+    def do(self, pieces: Iterable[Piece],
            make: Callable[[Piece], Result]) -> Iterator[Result]:
         """Yield make(piece) of all pieces, in their order, however they are spread.
 
         Args:
-            pieces: lists them, on any machine, always the same.
+            pieces: listed as they are needed.
             make: is sent to every process that makes pieces.
 
         Raises:
             OptionError: the cluster does not answer, or has not what a piece takes.
-            AdaINError: the first that make() raised.
+            AdaINError: the first that listing or making them raised; or a piece ended all
+                processes that tried to make it.
         """
         with self.connected():
             import ray
 
-            resources = ray.cluster_resources()
-            for name, wanted in (("CPU", self.cpus), ("GPU", self.gpus)):
-                if resources.get(name, 0) < wanted:
-                    raise OptionError(f"`ray_{name.lower()}s={wanted:g}`: the cluster has "
-                                      f"{resources.get(name, 0):g} {name}s.")
-            for row in self._dataset(pieces, make, resources).iter_rows():
-                result, error = row["made"]
+            self._check_resources()
+            packed = ray.cloudpickle.dumps(make)
+            maker = ray.put(_Maker(packed, hashlib.sha256(packed).hexdigest(), self.cpus,
+                                   self.gpus))
+            # Without max_calls=0 a process that had a GPU would end after one piece.
+            task = ray.remote(num_cpus=self.cpus, num_gpus=self.gpus, max_calls=0,
+                              max_retries=_ATTEMPTS - 1)(_made)
+            for found in self._in_order(task.remote(maker, piece) for piece in pieces):
+                try:
+                    result, error = ray.get(found)
+                except (ray.exceptions.WorkerCrashedError, ray.exceptions.NodeDiedError,
+                        ray.exceptions.OutOfMemoryError) as died:
+                    raise AdaINError(f"a piece of the work ended {_ATTEMPTS} processes: "
+                                     f"{str(died).splitlines()[0]}") from None
                 if error is not None:
                     raise error
                 yield result
 
-    def _dataset(self, pieces: Callable[[], Iterator[Piece]], make: Callable[[Piece], Result],
-                 resources: dict[str, float]) -> Any:
+    def _in_order(self, started: Iterator[Any]) -> Iterator[Any]:
+        """Yield tasks that are done, in their order; start as many as keep the cluster busy."""
         import ray
 
-        context = ray.data.DataContext.get_current()
-        context.enable_progress_bars = False
-        context.execution_options.preserve_order = True
-        context.target_max_block_size = 1  # bytes: each piece is a block, which is made alone
-        packed = ray.cloudpickle.dumps(make)
-        options: dict[str, Any] = {
-            "batch_size": 1, "batch_format": "pandas", "num_cpus": self.cpus}
-        maker = _Maker(packed, hashlib.sha256(packed).hexdigest(), self.cpus,
-                       self.gpus)
-        listed = ray.data.read_datasource(
-            _source(pieces), num_cpus=0, override_num_blocks=1)
-        if not self.gpus:
-            return listed.map_batches(maker, **options)
-        most = int(min(resources["GPU"] // self.gpus, resources["CPU"] // self.cpus))
-        return listed.map_batches(
-            _Actor, fn_constructor_args=(maker,), num_gpus=self.gpus,
-            compute=ray.data.ActorPoolStrategy(min_size=1, max_size=most), **options)
+        order: deque[Any] = deque()
+        running: set[Any] = set()
+        more = True
+        while True:
+            most = 2 * self._at_once()  # a machine that is done with a piece has the next one
+            while more and len(running) < most and len(order) < _AHEAD * most:
+                task = next(started, None)
+                more = task is not None
+                if more:
+                    order.append(task)
+                    running.add(task)
+            if not order:
+                return
+            if running:
+                running -= set(ray.wait(list(running), num_returns=1)[0])
+            while order and order[0] not in running:
+                yield order.popleft()
+
+    def _at_once(self) -> int:
+        """Return how many pieces the cluster, as it is now, can have in work."""
+        import ray
+
+        there = ray.cluster_resources()
+        counts = [there.get(name, 0) // wanted
+                  for name, wanted in (("CPU", self.cpus), ("GPU", self.gpus)) if wanted]
+        return max(1, int(min(counts)))
+
+    def _check_resources(self) -> None:
+        import ray
+
+        resources = ray.cluster_resources()
+        for name, wanted in (("CPU", self.cpus), ("GPU", self.gpus)):
+            if resources.get(name, 0) < wanted:
+                raise OptionError(f"`ray_{name.lower()}s={wanted:g}`: the cluster has "
+                                  f"{resources.get(name, 0):g} {name}s.")
 
     @contextmanager
     def connected(self) -> Iterator[None]:
@@ -101,11 +129,9 @@ class Cluster:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         try:
             import ray
-            import ray.data
         except ModuleNotFoundError as error:
             raise OptionError(f"`ray` needs {error.name}: pip install -e '.[ray]'") from None
         logging.getLogger("ray").setLevel(logging.ERROR)
-        logging.getLogger("ray.data").setLevel(logging.ERROR)
         if self.address:
             _check_answers(self.address)
         if ray.is_initialized():
@@ -142,38 +168,6 @@ def _check_answers(address: str) -> None:
                           "machine of the cluster says whether it runs.") from None
 
 
-def _source(pieces: Callable[[], Iterator[Any]]) -> Any:
-    """Return the ray.data.Datasource of pieces, which lists them as they are needed."""
-    from ray.data import Datasource, ReadTask
-    from ray.data.block import BlockMetadata
-
-    def read() -> Iterator[Any]:
-        import pandas
-
-        try:
-            for piece in pieces():
-                yield pandas.DataFrame({"piece": [_Cell(piece)]})
-        except AdaINError as error:
-            yield pandas.DataFrame({"piece": [_Cell(error)]})
-
-    class Source(Datasource):
-        def get_read_tasks(self, *_: Any, **__: Any) -> list[Any]:
-            return [ReadTask(read, BlockMetadata(num_rows=None, size_bytes=None, input_files=None,
-                                                 exec_stats=None))]
-
-        def estimate_inmemory_data_size(self) -> None:
-            return None
-
-    return Source()
-
-
-@dataclass(frozen=True, slots=True)
-class _Cell:
-    """One value of a table, whatever it is: a list would become several."""
-
-    value: Any
-
-
 @dataclass(frozen=True)
 class _Maker:
     """Makes pieces; what it makes them with is unpacked once in each process.
@@ -186,36 +180,32 @@ class _Maker:
     cpus: int
     gpus: float
 
-    def __call__(self, table: Any) -> Any:
-        import pandas
+    def __call__(self, piece: Any) -> Any:
+        key = (self.key, *self._devices())
+        if key not in _MAKERS:
+            if _MAKERS and self.gpus:
+                os._exit(1)  # frameworks stay on the GPU they began with: another process does it
+            from ray import cloudpickle
 
-        return pandas.DataFrame({"made": [self._make(cell.value) for cell in table["piece"]]})
+            if 0 < self.gpus < 1:  # frameworks would take all memory of the GPU
+                os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+                os.environ.setdefault("XLA_PYTHON_CLIENT_MEM_FRACTION", f"{self.gpus:.2f}")
+            import cv2
 
-    def _make(self, piece: Any) -> tuple[Any, AdaINError | None]:
-        if isinstance(piece, AdaINError):  # of listing the pieces
-            return None, piece
-        try:
-            if self.key not in _MAKERS:
-                from ray import cloudpickle
+            cv2.setNumThreads(self.cpus)
+            _MAKERS.clear()
+            _MAKERS[key] = cloudpickle.loads(self.packed)
+        return _MAKERS[key](piece)
 
-                if 0 < self.gpus < 1:  # frameworks would take all memory of the GPU
-                    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
-                    os.environ.setdefault("XLA_PYTHON_CLIENT_MEM_FRACTION", f"{self.gpus:.2f}")
-                import cv2
+    def _devices(self) -> list[str]:
+        """Return the GPUs that Ray gave this piece."""
+        import ray
 
-                cv2.setNumThreads(self.cpus)
-                _MAKERS.clear()
-                _MAKERS[self.key] = cloudpickle.loads(self.packed)
-            return _MAKERS[self.key](piece), None
-        except AdaINError as error:
-            return None, error
+        return ray.get_runtime_context().get_accelerator_ids()["GPU"] if self.gpus else []
 
 
-class _Actor:
-    """A process that makes pieces on a GPU."""
-
-    def __init__(self, maker: _Maker) -> None:
-        self._maker = maker
-
-    def __call__(self, table: Any) -> Any:
-        return self._maker(table)
+def _made(maker: _Maker, piece: Any) -> tuple[Any, AdaINError | None]:
+    try:
+        return maker(piece), None
+    except AdaINError as error:
+        return None, error

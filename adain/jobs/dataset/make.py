@@ -147,13 +147,12 @@ class Dataset:
         coco, drawn, shard, config = self._coco, job.drawn, job.shard, job.worker.config
         if coco is not None:
             with_objects = config.region is not None
-            into_folder(job, lambda namer: coco.tasks(drawn, namer, shard, with_objects))
+            into_folder(job, coco.tasks(drawn, job.namer(), shard, with_objects))
             self._write_annotations(coco)
         elif self._into_tar:
             into_tars(self.listing, job, self._shard_pictures)
         else:
-            listing = self.listing
-            into_folder(job, lambda namer: tasks_of(listing, drawn, namer, shard), listing)
+            into_folder(job, tasks_of(self.listing, drawn, job.namer(), shard))
         return job.summary
 
     def _write_annotations(self, coco: Coco) -> None:

@@ -24,7 +24,7 @@ from adain.jobs.dataset import manifest
 from adain.jobs.dataset.cluster import Cluster
 from adain.jobs.dataset.manifest import DONE, FAILED, Lines, Manifest
 from adain.jobs.dataset.process import Finished, process
-from adain.jobs.dataset.spread import FolderMaker, FolderTasks
+from adain.jobs.dataset.spread import FolderMaker, pieces
 from adain.jobs.dataset.tasks import Drawn, Namer, Shard, sample_tasks, split_key
 from adain.jobs.dataset.worker import Target, Task, Worker
 from adain.progress import StopRequest, checked
@@ -115,22 +115,16 @@ def check_out_path(out_path: str, sources: Iterable[str]) -> None:
                               "them: write to another folder.")
 
 
-def into_folder(job: Job, tasks: Callable[[Namer], Iterable[Task]],
-                listing: Pictures | None = None) -> None:
-    """Make the results of tasks into a folder.
-
-    Args:
-        tasks: gives them, named by a Namer; can be sent to another process, if there is a cluster.
-        listing: the pictures that it lists, whose reports come from there.
-    """
+def into_folder(job: Job, tasks: Iterable[Task]) -> None:
+    """Make the results of tasks, named by job.namer(), into a folder."""
     folder = FolderWriter(job.out_path)
     record = Manifest(folder, f"manifest{job.shard.suffix}.jsonl", job.settings, job.overwrite)
     lines = Lines(job.worker.config, job.worker.styles)
 
     maker = FolderMaker(job.worker, folder, job.overwrite)
     try:
-        for done in (maker.process(tasks(job.namer()), job.stop) if job.cluster is None
-                     else _spread(tasks, maker, job, job.cluster, listing)):
+        for done in (maker.process(tasks, job.stop) if job.cluster is None
+                     else _spread(tasks, maker, job, job.cluster)):
             for line in job.finished(done, lines, lambda target: target.name in record.known):
                 record.add(line)
             job.check_bad()
@@ -138,15 +132,11 @@ def into_folder(job: Job, tasks: Callable[[Namer], Iterable[Task]],
         record.close()
 
 
-def _spread(tasks: Callable[[Namer], Iterable[Task]], maker: FolderMaker, job: Job,
-            cluster: Cluster, listing: Pictures | None) -> Iterator[Finished]:
+def _spread(tasks: Iterable[Task], maker: FolderMaker, job: Job,
+            cluster: Cluster) -> Iterator[Finished]:
     """Do the tasks on a cluster; yield what became of each, in their order."""
-    sent = FolderTasks(tasks, job.worker.config, job.worker.styles, listing)
-    for found in checked(cluster.do(sent.pieces, maker), job.stop):
-        if not isinstance(found, Heard):
-            yield from found
-        elif listing is not None:
-            listing.repeat(found)
+    for found in checked(cluster.do(pieces(tasks), maker), job.stop):
+        yield from found
 
 
 def into_tars(listing: Pictures, job: Job, pictures: int = SHARD_PICTURES) -> None:
@@ -165,7 +155,7 @@ def into_tars(listing: Pictures, job: Job, pictures: int = SHARD_PICTURES) -> No
             job.check_bad()
         return
     sent = replace(job, report=_nothing, advance=_nothing, stop=None, max_bad=1.0, cluster=None)
-    made = job.cluster.do(shards.__iter__, _TarMaker(shards, sent))
+    made = job.cluster.do(shards, _TarMaker(shards, sent))
     for counts, errors, heard in checked(made, job.stop):
         listing.repeat(heard)
         job.summary.done += counts.done

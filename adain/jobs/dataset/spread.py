@@ -1,42 +1,23 @@
-"""The pieces that a cluster makes a data set in: some contents of a folder, or one tar file."""
+"""The pieces in which a cluster makes the results of a folder: some contents each."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from adain.files.storage import FolderWriter, Pictures
-from adain.files.storage.listing import Heard
-from adain.jobs.dataset.config import DatasetConfig
+from adain.files.storage import FolderWriter
 from adain.jobs.dataset.process import Finished, process
-from adain.jobs.dataset.styles import Styles
-from adain.jobs.dataset.tasks import Namer
 from adain.jobs.dataset.worker import Made, Target, Task, Worker
 from adain.progress import StopRequest
 
 PIECE = 32  # contents: one to two seconds of a core with compact
 
 
-@dataclass(frozen=True)
-class FolderTasks:
-    """The tasks of a folder; can be pickled.
-
-    tasks: gives them, named by a Namer. listing: whose reports are to be heard.
-    """
-
-    tasks: Callable[[Namer], Iterable[Task]]
-    config: DatasetConfig
-    styles: Styles
-    listing: Pictures | None = None
-
-    def pieces(self) -> Iterator[list[Task] | Heard]:
-        """Yield the tasks, some at a time, and what was reported while they were listed."""
-        heard = Heard() if self.listing is None else self.listing.hear()
-        tasks = iter(self.tasks(Namer(self.config, self.styles.name)))
-        while piece := list(islice(tasks, PIECE)):
-            yield piece
-        yield heard
+def pieces(tasks: Iterable[Task]) -> Iterator[list[Task]]:
+    """Yield the tasks, some at a time, as they are listed."""
+    left = iter(tasks)
+    return iter(lambda: list(islice(left, PIECE)), [])
 
 
 @dataclass(frozen=True)
@@ -52,8 +33,8 @@ class FolderMaker:
         return process(tasks, self.worker, self._has, self._finish, stop,
                        self.worker.stylizer.room_for_pictures)
 
-    def __call__(self, piece: list[Task] | Heard) -> list[Finished] | Heard:
-        return piece if isinstance(piece, Heard) else list(self.process(piece))
+    def __call__(self, piece: list[Task]) -> list[Finished]:
+        return list(self.process(piece))
 
     def _has(self, target: Target) -> bool:
         return not self.overwrite and self.folder.has(target.name)

@@ -202,7 +202,8 @@ def compile_options(precision: str, threads: int | None = None) -> dict[str, str
     """
     options = {"PERFORMANCE_HINT": "LATENCY", "CPU_RUNTIME_CACHE_CAPACITY": _KEPT_OPERATIONS}
     if threads is not None:
-        options["INFERENCE_NUM_THREADS"] = str(threads)
+        # OpenVINO would bind them to the first cores: those of several processes to the same ones.
+        options |= {"INFERENCE_NUM_THREADS": str(threads), "ENABLE_CPU_PINNING": "NO"}
     if precision == "auto" and cpu.bfloat16() == cpu.SLOW:
         precision = "float32"  # OpenVINO's own choice is bfloat16 wherever it can be computed
     if precision != "auto":

@@ -20,7 +20,8 @@ Result = TypeVar("Result")
 
 def stream_options(threads: int) -> dict[str, str]:
     """Return OpenVINO's settings for so many pictures at once."""
-    return {"NUM_STREAMS": str(threads), "INFERENCE_NUM_THREADS": str(threads)}
+    return {"NUM_STREAMS": str(threads), "INFERENCE_NUM_THREADS": str(threads),
+            "ENABLE_CPU_PINNING": "NO"}
 
 
 class Streams:
