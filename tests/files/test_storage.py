@@ -3,8 +3,13 @@
 import io
 import os
 import pickle
+import re
 import tarfile
+import threading
 import zipfile
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from conftest import picture
@@ -77,6 +82,56 @@ def test_every_kind_of_source_lists_the_same_pictures_and_gives_their_bytes(tmp_
 def test_what_is_behind_a_url_reads_as_what_is_on_this_machine(tmp_path, memory, make, name):
     memory.put(str(make(tmp_path / name)), f"/bucket/{name}", recursive=True)
     assert listed(f"memory://bucket/{name}") == (FILES, [])
+
+
+@pytest.fixture
+def web_server(tmp_path, request):
+    """The URL of a server that shows tmp_path; with ranges of bytes, but for the parameter False.
+    """
+    pytest.importorskip("fsspec")
+    pytest.importorskip("aiohttp")
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+        def do_GET(self):
+            found = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
+            if not found or not getattr(request, "param", True):
+                super().do_GET()
+                return
+            data = Path(self.translate_path(self.path)).read_bytes()
+            start, last = map(int, found.groups())
+            part = data[start:last + 1]
+            self.send_response(206)
+            self.send_header("Content-Range", f"bytes {start}-{start + len(part) - 1}/{len(data)}")
+            self.send_header("Content-Length", str(len(part)))
+            self.end_headers()
+            self.wfile.write(part)
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=tmp_path)) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("make, name", [
+    (make_folder, "photos"), (make_tar, "photos.tar"), (make_zip, "photos.zip")])
+def test_what_is_on_a_web_server_reads_as_what_is_on_this_machine(tmp_path, web_server, make, name):
+    make(tmp_path / name)
+    assert listed(f"{web_server}/{name}") == (FILES, [])
+    with pytest.raises(ImageError, match="does not exist"):
+        listed(f"{web_server}/other-{name}")
+
+
+@pytest.mark.parametrize("web_server", [False], indirect=True)
+@pytest.mark.parametrize("make, name", [(make_tar, "photos.tar"), (make_zip, "photos.zip")])
+def test_a_web_server_that_gives_whole_files_only_is_named(tmp_path, web_server, make, name):
+    make(tmp_path / name)
+    with pytest.raises(ImageError, match=rf"Download http://.*/{name} first"):
+        listed(f"{web_server}/{name}")
 
 
 @pytest.mark.parametrize("make, name", [

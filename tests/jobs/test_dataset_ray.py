@@ -1,5 +1,6 @@
 """adain dataset --ray: the same bytes as without it, also where a machine of the cluster dies."""
 
+import json
 import os
 import socket
 import subprocess
@@ -93,6 +94,31 @@ def test_tar_files_on_a_cluster_get_the_bytes_of_one_process(cluster, styles, tm
     assert codes == [1, 1] and told[0] == told[1]
     assert any("shard-000001.tar" in line for line in told[0])
     assert files(tmp_path / "ray") == files(tmp_path / "serial")
+
+
+def test_annotations_and_regions_on_a_cluster_are_those_of_one_process(cluster, styles, tmp_path,
+                                                                         capsys):
+    """Pictures that are missing or damaged are left out of both."""
+    content = photos(tmp_path / "photos", 5)  # the first one is damaged
+    names = [str(path.relative_to(content)) for path in sorted(content.rglob("*.jpg"))]
+    (tmp_path / "instances.json").write_text(json.dumps({
+        "images": [{"id": 10 + index, "file_name": name}
+                   for index, name in enumerate([*names, "missing.jpg"])],
+        "annotations": [{"id": 70 + index, "image_id": 10 + index, "bbox": [8, 8, 16, 16],
+                         "segmentation": [[8, 8, 24, 8, 24, 24, 8, 24]]}
+                        for index in range(6)]}))
+    options = ("--annotations", str(tmp_path / "instances.json"), "--styles-per-picture", "2",
+               "--region", "background")
+    told = []
+    for name, more in (("serial", ()), ("ray", ("--ray",))):
+        assert dataset.main(arguments(content, styles, tmp_path / name, *options, *more)) == 1
+        told.append(capsys.readouterr().err.replace(str(tmp_path / name), "OUT"))
+    found = files(tmp_path / "ray")
+    assert found == files(tmp_path / "serial") and told[0] == told[1]
+    images = json.loads(found["instances.json"])["images"]
+    assert {image["file_name"] for image in images} == {
+        name for name in found if name.endswith(".jpg")} and len(images) == 8
+    assert "without 2 pictures" in told[1]
 
 
 def test_errors_of_listing_and_of_writing_end_the_run_with_their_message(cluster, styles, tmp_path):

@@ -57,7 +57,8 @@ def url_errors(url: str, error: type[AdaINError] = ImageError,
         yield
     except FileNotFoundError as failure:
         cause = failure.__cause__  # of fsspec's https, when the server does not answer, too
-        if cause is not None and not isinstance(cause, FileNotFoundError):
+        if (cause is not None and not isinstance(cause, FileNotFoundError)
+                and getattr(cause, "status", None) != 404):
             raise error(f"{url} cannot be {doing}: {' '.join(str(cause).split())}.") from None
         raise error(f"{url} does not exist.") from None
     except OSError as failure:

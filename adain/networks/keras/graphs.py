@@ -42,7 +42,7 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 
     def without_gradients(*inputs: Tensor) -> Any:
         with torch.no_grad():
-            return function(*map(ops.convert_to_tensor, inputs))
+            return function(*keras.tree.map_structure(ops.convert_to_tensor, inputs))
 
     return without_gradients
 
