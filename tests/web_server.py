@@ -1,5 +1,6 @@
 """The server of adain web in a thread of the tests, a browser, and small pictures to send."""
 
+import base64
 import io
 import shutil
 import struct
@@ -8,6 +9,7 @@ import zlib
 from contextlib import contextmanager
 from queue import Queue
 
+import numpy as np
 import pytest
 from conftest import picture
 from PIL import Image
@@ -62,6 +64,42 @@ def running(stylizer, styles, limits=None):
     finally:
         stop.ask("the test ends")
         thread.join()
+
+
+# Lets masks() return what the page's brush made.
+KEEP_MASKS = """(() => {
+    const toBlob = HTMLCanvasElement.prototype.toBlob;
+    window.masks = [];
+    HTMLCanvasElement.prototype.toBlob = function (...given) {
+        window.masks.push(this.toDataURL());
+        return toBlob.apply(this, given);
+    };
+})()"""
+
+
+def masks(tab, count):
+    """Return the masks that a page with KEEP_MASKS has made last, as pictures."""
+    files = [base64.b64decode(each.partition(",")[2])
+             for each in tab.evaluate("count => masks.slice(-count)", count)]
+    return [np.asarray(Image.open(io.BytesIO(file)).convert("RGB")) for file in files]
+
+
+def cutout(rows=48, columns=64, seed=0):
+    """A picture with a soft edge: opaque at its left, transparent at its right; RGBA."""
+    opacity = np.clip(np.linspace(2, -1, columns), 0, 1) * 255
+    rgba = np.dstack([picture(rows, columns, seed), np.tile(opacity, (rows, 1)).astype(np.uint8)])
+    rgba[rgba[..., 3] == 0, :3] = 0
+    return rgba
+
+
+def stroke(tab, *points):
+    """Draw a line with the page's brush; points: in shares of the picture's sides."""
+    box = tab.locator("#surface").bounding_box()
+    for index, (x, y) in enumerate(points):
+        tab.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=4)
+        if index == 0:
+            tab.mouse.down()
+    tab.mouse.up()
 
 
 @contextmanager

@@ -122,6 +122,7 @@ class Api:
     async def _describe(self, request: Request, source: Source) -> dict[str, Any]:
         rows, columns = await self._compute(request, self._previews, lambda job: source.shape)
         return {"id": source.id, "name": source.name, "width": columns, "height": rows,
+                "transparent": source.transparent,
                 "picture": f"/api/pictures/{quote(source.id)}/screen"}
 
     async def picture(self, request: Request) -> Response:

@@ -58,6 +58,7 @@ class Source:
         self.id, self.name = id, name
         self._data, self._max_pixels = data, max_pixels
         self._stored = (0, 0)  # rows and columns in the file's header
+        self._transparent = False
 
     @property
     def size(self) -> int:
@@ -99,7 +100,8 @@ class Source:
     @cached_property
     def screen(self) -> np.ndarray:
         """The picture at the size of a screen: uint8 (rows, columns, 3)."""
-        rgb = self.read(PREVIEW_SIZE).rgb
+        rgb, opacity, _ = self.read(PREVIEW_SIZE)
+        self._transparent = opacity is not None
         return images.shrink(rgb, largest_screen_size(*rgb.shape[:2]))
 
     @cached_property
@@ -113,6 +115,11 @@ class Source:
         rows, columns = self.screen.shape[:2]  # its header was read for it
         stored = self._stored
         return stored if (rows < columns) == (stored[0] < stored[1]) else stored[::-1]
+
+    @property
+    def transparent(self) -> bool:
+        """Whether the picture is transparent anywhere."""
+        return self.screen.size > 0 and self._transparent  # which reading it finds out
 
 
 class _Named(io.BytesIO):

@@ -1,5 +1,6 @@
 """The page of adain web in Chromium: what a user does, and the picture that is downloaded."""
 
+import io
 import re
 
 import numpy as np
@@ -11,8 +12,19 @@ pytest.importorskip("starlette", reason="needs the extra web")
 pytest.importorskip("uvicorn", reason="needs the extra web")
 pytest.importorskip("httpx", reason="needs httpx")
 
-from web_server import chromium, encoded, huge, running, write_styles
+from web_server import (
+    KEEP_MASKS,
+    chromium,
+    cutout,
+    encoded,
+    huge,
+    masks,
+    running,
+    stroke,
+    write_styles,
+)
 
+from adain.files import images
 from adain.networks.stats import merge
 from adain.web.limits import Limits
 
@@ -46,6 +58,7 @@ class Page:
                 else None)
         page.on("request", lambda request: self.elsewhere.append(request.url)
                 if not request.url.startswith((url, "blob:", "data:")) else None)
+        page.add_init_script(KEEP_MASKS)
         page.goto(url)
         page.wait_for_selector("html[data-ready]")
 
@@ -116,20 +129,22 @@ def test_a_dropped_painting_is_mixed_with_a_shipped_one(page, stylizer, styles):
     assert (np.asarray(result) == stylizer.stylize(picture(), mixed)).all()
 
 
-def test_a_painted_region_gets_its_style_and_the_rest_stays_photograph(page):
+def test_painted_regions_equal_masks_of_stylizer(page, stylizer, styles):
     page.open(encoded(120, 160))
     page.mode("Regions")
     page.shows("photograph")
-    box = page.page.locator("#surface").bounding_box()
-    x, y = box["x"] + box["width"] / 4, box["y"] + box["height"] / 2
-    page.page.mouse.move(x, y)
-    page.page.mouse.down()
-    page.page.mouse.move(x, y + 60, steps=4)
-    page.page.mouse.up()
+    stroke(page.page, (0.25, 0.5), (0.5, 0.7))
+    page.page.get_by_role("button", name="Mosaic").click()
+    stroke(page.page, (0.4, 0.3), (0.6, 0.6))
     page.shows("preview")
-    painted = np.abs(np.asarray(page.download()[0]).astype(int) - picture(120, 160)).max(axis=2)
-    assert painted[:, 80:].max() == 0 and painted[60:70, 36:44].mean() > 5
-    page.page.get_by_role("button", name="Undo").click()
+    found = np.asarray(page.download()[0])
+    flow_field, mosaic = (stylizer.encode_style(styles / f"{name}.png")
+                          for name in ("flow_field", "mosaic"))
+    expected = stylizer.stylize(picture(120, 160), [flow_field, mosaic], masks=masks(page.page, 2))
+    assert (found == expected).all()
+    assert (found[:, 130:] == picture(120, 160)[:, 130:]).all()  # stays photograph
+    for _ in range(2):
+        page.page.get_by_role("button", name="Undo").click()
     page.shows("photograph")
 
 
@@ -141,6 +156,21 @@ def test_the_brush_works_by_keys(page):
         page.page.keyboard.press(key)
     page.shows("preview")
     assert page.page.get_by_role("button", name="Undo").is_enabled()
+
+
+def test_a_transparent_photograph_stays_so_as_png_and_the_page_says_what_jpeg_does(
+        page, stylizer, styles):
+    file = io.BytesIO()
+    Image.fromarray(cutout()).save(file, "PNG")
+    file.seek(0)
+    page.open(file.getvalue(), "cutout.png")
+    page.choose("File", "jpg")
+    assert "JPEG shows transparent parts on white" in page.page.locator("#hint").inner_text()
+    result = np.asarray(page.download("png")[0])
+    assert "stay transparent" in page.page.locator("#hint").inner_text()
+    assert (result[..., 3] == cutout()[..., 3]).all()
+    expected = stylizer.stylize(images.read(file), styles / "flow_field.png")
+    assert (result[..., :3] == expected).all()
 
 
 def test_size_format_and_exif_are_those_asked_for(page):

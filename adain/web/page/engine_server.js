@@ -25,8 +25,9 @@
 //     onProgress({share})     how much of it is done, 0 to 1
 //
 //   Style     {id, title, picture}: picture is the address of a small picture
-//   Content   {id, name, width, height, picture}: picture is the address of one of a screen's
-//             size, upright; width and height are those of the whole photograph, upright
+//   Content   {id, name, width, height, transparent, picture}: picture is the address of one of a
+//             screen's size, upright; width and height are those of the whole photograph, upright;
+//             transparent: whether it is so anywhere
 //   Recipe    {styles: [{id, weight}], masks: Blob[] | null, alpha, coarseSize, keepColors,
 //              refine, contentSize, format}
 //             weight: of a mixture, 0 or more, not all 0; without meaning where there are masks

@@ -1,5 +1,7 @@
 // The camera's data of a photograph (EXIF), carried over to the finished picture.
 
+import { chunk } from "./png.js";
+
 const NAME = [0x45, 0x78, 0x69, 0x66, 0, 0]; // "Exif\0\0"
 const ORIENTATION = 0x0112;
 
@@ -71,22 +73,5 @@ export async function writeExif(blob, type, exif) {
     return new Blob([blob.slice(0, 2), head, exif, blob.slice(2)], { type });
   }
   const end = 8 + 25; // after the signature and IHDR
-  const chunk = new Uint8Array(12 + exif.length);
-  const view = new DataView(chunk.buffer);
-  view.setUint32(0, exif.length);
-  chunk.set([...("eXIf")].map((letter) => letter.charCodeAt(0)), 4);
-  chunk.set(exif, 8);
-  view.setUint32(8 + exif.length, crc32(chunk.subarray(4, 8 + exif.length)));
-  return new Blob([blob.slice(0, end), chunk, blob.slice(end)], { type });
-}
-
-function crc32(bytes) {
-  let crc = 0xffffffff;
-  for (const byte of bytes) {
-    crc ^= byte;
-    for (let bit = 0; bit < 8; bit++) {
-      crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
-    }
-  }
-  return (crc ^ 0xffffffff) >>> 0;
+  return new Blob([blob.slice(0, end), chunk("eXIf", exif), blob.slice(end)], { type });
 }

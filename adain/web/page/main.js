@@ -28,14 +28,19 @@ async function start() {
   function hint() {
     const { previewSize } = engine.capabilities;
     const { coarseSize } = controls.recipe();
-    const { contentSize, refine } = finish.recipe();
-    const { width, height } = state.content ?? { width: 0, height: 0 };
+    const { contentSize, refine, format } = finish.recipe();
+    const { width, height, transparent } = state.content ?? { width: 0, height: 0 };
     const fine = (coarseSize ?? Infinity) > previewSize
       && (contentSize ?? Math.min(width, height)) > previewSize;
-    const found = [fine && "finer strokes", refine > 0 && "refinements"].filter(Boolean);
+    const more = [fine && "finer strokes", refine > 0 && "refinements"].filter(Boolean);
+    const found = [
+      more.length && `The full picture has ${more.join(" and ")}, which the preview does not show.`,
+      transparent && (format === "png"
+        ? "Transparent parts, which the preview fills, stay transparent."
+        : "JPEG shows transparent parts on white; PNG keeps them transparent."),
+    ].filter(Boolean);
     element("hint").hidden = !found.length;
-    element("hint").textContent = `The full picture has ${found.join(" and ")}, which the preview `
-      + "does not show.";
+    element("hint").textContent = found.join(" ");
   }
 
   /** Something was changed: the picture is not what the controls say any more. */

@@ -180,7 +180,8 @@ export async function stylize(networks, picture, styles, alpha, tileSize,
   }
   const table = (name) => Float32Array.from(pairs.flatMap((pair) => [...pair[name]]));
   const [scales, shifts] = [table("scale"), table("shift")];
-  const result = new ImageData(picture.width, picture.height);
+  // With the picture's opacity.
+  const result = new ImageData(new Uint8ClampedArray(picture.data), picture.width, picture.height);
   for (const tile of tiles(picture, tileSize, multiple(2 * networks.radius))) {
     const window = windowOf(picture, tile);
     const { shares, coverage } = masks ? sharesOf(masks, tile)
@@ -225,7 +226,6 @@ function put({ width, height, data }, { down, columns }, window, stylized, cover
         }
         data[to + channel] = Math.floor(Math.min(Math.max(value * 255 + 0.5, 0), 255));
       }
-      data[to + 3] = 255;
     }
   }
 }

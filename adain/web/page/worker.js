@@ -4,106 +4,51 @@
 // result}, {call, error: {message, status}}, {call, cancelled}, {call, progress}.
 
 import { keepColors, restoreColors } from "./colors.js";
-import { readExif, writeExif } from "./exif.js";
 import { loadNetworks } from "./networks.js";
+import { UserError, decode, resize, resizeShorter, toFile, toScreen } from "./pictures.js";
+import { resizeSamples } from "./resize.js";
 import { cost, measure, merge, stylize, tileSizeFor } from "./tiles.js";
+import { copyOpacity, isTransparent } from "./transparency.js";
 
 const TILE_SIZE = 512; // pixels; larger pictures are computed in tiles of about this size
 const STYLE_SIZE = 512; // pixels of a painting's shorter side, as in Python
 const SCREEN_SIZE = 640; // pixels of the shorter side of a photograph that the page shows
+const THUMBNAIL_SIZE = 160;
 const MOST_KEPT = 3; // sizes of a photograph whose features are kept: 30 MB each at most
-const QUALITY = { preview: 0.9, finished: 0.95 }; // of JPEG
 
 const base = new URL(".", self.location);
-const contents = new Map(); // id -> {file, name, width, height, screen, kept}
+const contents = new Map(); // id -> {file, name, screen, kept}
 const styles = new Map(); // id -> {title, picture, encoded: Map to statistics}
 const cancelled = new Set(); // calls
 let networks; // a Promise
 let maxPixels;
 let count = 0;
 
-class UserError extends Error {
-  constructor(message, status = 400) {
-    super(message);
-    this.status = status;
-  }
-}
-
-/** Return a file's picture as an ImageData, upright, on white, shrunk to a shorter side. */
-async function decode(file, name, shorter = null, sides = null) {
-  let bitmap;
-  try {
-    bitmap = await createImageBitmap(file, { imageOrientation: "from-image" });
-  } catch {
-    throw new UserError(`${name} is not a picture that this browser can read: try JPEG or PNG.`);
-  }
-  let { width, height } = bitmap;
-  if (width * height > maxPixels) {
-    bitmap.close();
-    throw new UserError(`${name} has ${width} × ${height} pixels; the limit in a browser is `
-      + `${maxPixels / 1e6} megapixels.`, 413);
-  }
-  const scale = shorter && Math.min(width, height) > shorter ? shorter / Math.min(width, height)
-    : 1;
-  [width, height] = sides ?? [width, height].map((side) => Math.max(1, Math.round(side * scale)));
-  const drawn = draw(bitmap, width, height);
-  bitmap.close();
-  return drawn.getContext("2d").getImageData(0, 0, width, height);
-}
-
-function draw(source, width, height) {
-  const canvas = new OffscreenCanvas(width, height);
-  const context = canvas.getContext("2d", { willReadFrequently: true });
-  if (!context) {
-    throw new UserError(`A picture of ${width} × ${height} is too large for this browser.`, 413);
-  }
-  context.imageSmoothingQuality = "high";
-  context.fillStyle = "#fff";
-  context.fillRect(0, 0, width, height);
-  context.drawImage(source, 0, 0, width, height);
-  return canvas;
-}
-
-/** Return a picture in another size. */
-function resize(picture, width, height) {
-  if (picture.width === width && picture.height === height) {
-    return picture;
-  }
-  const canvas = toCanvas(picture);
-  return draw(canvas, width, height).getContext("2d").getImageData(0, 0, width, height);
-}
-
-function resizeShorter(picture, size) {
-  const scale = size / Math.min(picture.width, picture.height);
-  return scale >= 1 ? picture : resize(picture,
-    ...[picture.width, picture.height].map((side) => Math.max(1, Math.round(side * scale))));
-}
-
-function toCanvas(picture) {
-  const canvas = new OffscreenCanvas(picture.width, picture.height);
-  canvas.getContext("2d").putImageData(picture, 0, 0);
-  return canvas;
-}
-
-function encodePicture(picture, type, quality) {
-  return toCanvas(picture).convertToBlob({ type, quality });
-}
-
-/** Return masks {width, height, data} of a picture's size from Blobs. */
-async function openMasks(blobs, { width, height }) {
+/** Return masks {width, height, data}, one number a pixel, from Blobs. */
+async function openMasks(blobs) {
   const found = [];
   for (const blob of blobs) {
-    const { data } = await decode(blob, "The mask", null, [width, height]);
-    const mask = new Uint8Array(width * height);
-    for (let pixel = 0; pixel < mask.length; pixel++) {
-      mask[pixel] = data[4 * pixel]; // grey
-    }
-    if (!mask.some(Boolean)) {
+    const { width, height, data } = await decode(blob, "The mask", maxPixels);
+    const grey = Uint8Array.from({ length: width * height }, (_, pixel) => data[4 * pixel]);
+    if (!grey.some(Boolean)) {
       throw new UserError("A region is too small to be painted.");
     }
-    found.push({ width, height, data: mask });
+    found.push({ width, height, data: grey });
   }
   return found;
+}
+
+/** Return a mask of a picture's size. */
+function resizeMask({ width, height, data }, picture) {
+  return { width: picture.width, height: picture.height, data: resizeSamples(data, 1,
+    [width, height], [picture.width, picture.height]) };
+}
+
+/** Return a painting as large as styles are encoded. */
+async function decodeStyle(file, name) {
+  const picture = await decode(file, name, maxPixels);
+  return Math.min(picture.width, picture.height) > STYLE_SIZE ? resizeShorter(picture, STYLE_SIZE)
+    : picture;
 }
 
 /** Return a photograph that was opened; an AbortError if another one was since. */
@@ -119,7 +64,7 @@ async function encoded(id, mode, content, key) {
   const style = styles.get(id);
   const name = mode ? `${mode} ${key}` : "";
   if (!style.encoded.has(name)) {
-    style.picture ??= await decode(await style.open(), style.title, STYLE_SIZE);
+    style.picture ??= await decodeStyle(await style.open(), style.title);
     const picture = mode ? keepColors(style.picture, content, mode) : style.picture;
     const loaded = await networks;
     style.encoded.set(name, await measure(loaded, picture,
@@ -144,19 +89,20 @@ async function paint(content, recipe, key, kept, call, progress = () => {}) {
   const { coarseSize } = recipe;
   const coarse = coarseSize && Math.min(content.width, content.height) > coarseSize;
   const passes = coarse ? [resizeShorter(content, coarseSize), content] : [content];
+  const masks = recipe.masks && await openMasks(recipe.masks);
   let done = 0;
-  const total = passes.reduce((sum, picture) => sum + cost(picture, recipe.masks), 0);
+  const total = passes.reduce((sum, picture) => sum + cost(picture, masks), 0);
   let [made] = passes;
   for (const [index, { width, height }] of passes.entries()) {
-    made = resize(made, width, height);
+    made = resize(made, [width, height]);
     made = await stylize(loaded, made, mixed, recipe.alpha,
       tileSizeFor(loaded, made, TILE_SIZE), {
-        masks: recipe.masks && await openMasks(recipe.masks, made),
+        masks: masks?.map((mask) => resizeMask(mask, made)),
         kept: index ? {} : keptOf(kept, `${key} ${coarse ? coarseSize : ""}`),
         step,
       });
   }
-  return restoreColors(made, content, recipe.keepColors);
+  return copyOpacity(content, restoreColors(made, content, recipe.keepColors));
 
   async function step(pixels) {
     done += pixels;
@@ -195,46 +141,43 @@ const methods = {
   },
 
   async openContent(_, file, name) {
-    const whole = await decode(file, name);
+    const whole = await decode(file, name, maxPixels);
     const { width, height } = whole;
-    const screen = resizeShorter(whole, SCREEN_SIZE);
+    const screen = Math.min(width, height) > SCREEN_SIZE ? resizeShorter(whole, SCREEN_SIZE)
+      : whole;
     const id = `photograph-${count++}`;
     contents.clear(); // the page has one at a time
-    contents.set(id, { file, name, width, height, screen, kept: new Map() });
-    return { id, name, width, height, picture: await encodePicture(screen, "image/jpeg",
-      QUALITY.preview) };
+    contents.set(id, { file, name, screen, kept: new Map() });
+    return { id, name, width, height, transparent: isTransparent(whole),
+      picture: await toScreen(screen) };
   },
 
   async encodeStyle(_, file, name) {
     const id = `${name}-${file.size}-${file.lastModified}`;
-    const picture = await decode(file, name, STYLE_SIZE);
+    const picture = await decodeStyle(file, name);
     const title = name.replace(/\.[^.]*$/, "");
     if (!styles.has(id)) {
       styles.set(id, { title, picture, encoded: new Map() });
     }
-    return { id, title, picture: await encodePicture(resizeShorter(picture, 160), "image/jpeg",
-      QUALITY.preview) };
+    return { id, title, picture: await toScreen(resizeShorter(picture, THUMBNAIL_SIZE)) };
   },
 
   async preview(call, id, recipe, size) {
     const { screen, kept } = opened(id);
     const content = resizeShorter(screen, size);
-    const made = await paint(content, recipe, `${id} ${size}`, kept, call);
-    return encodePicture(made, "image/jpeg", QUALITY.preview);
+    return toScreen(await paint(content, recipe, `${id} ${size}`, kept, call));
   },
 
   async full(call, id, recipe) {
-    const { file, name, width, height } = opened(id);
-    const scale = recipe.contentSize ? recipe.contentSize / Math.min(width, height) : 1;
-    const sides = [width, height].map((side) => Math.max(1, Math.round(side * scale)));
-    const content = await decode(file, name, null, sides);
-    const made = await paint(content, recipe, `${id} full ${sides}`, new Map(), call,
+    const { file, name } = opened(id);
+    const whole = await decode(file, name, maxPixels);
+    const content = recipe.contentSize ? resizeShorter(whole, recipe.contentSize) : whole;
+    const { width, height } = content;
+    const made = await paint(content, recipe, `${id} full ${width}`, new Map(), call,
       (share) => postMessage({ call, progress: { share } }));
-    const type = recipe.format === "png" ? "image/png" : "image/jpeg";
-    const blob = await writeExif(await encodePicture(made, type, QUALITY.finished), type,
-      await readExif(file));
+    const blob = await toFile(made, recipe.format, file);
     const titles = recipe.styles.map((style) => styles.get(style.id).title.replaceAll(" ", "_"));
-    return { blob, width: made.width, height: made.height, bytes: blob.size,
+    return { blob, width, height, bytes: blob.size,
       name: `${name.replace(/\.[^.]*$/, "")}_${titles.join("+")}`.slice(0, 120)
         + `.${recipe.format}` };
   },
