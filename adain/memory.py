@@ -36,7 +36,7 @@ def available(root: Path = _ROOT) -> int | None:
 
 
 def reserved_counts() -> bool:
-    """Tell whether memory counts that is only reserved, as it does for `ulimit -v` and `-d`."""
+    """Return whether memory counts that is only reserved, as it does for `ulimit -v` and `-d`."""
     return bool(resource) and any(resource.getrlimit(kind)[0] != resource.RLIM_INFINITY
                                   for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA))
 

@@ -56,7 +56,7 @@ def check(config: Any) -> None:
 
 
 def _is_within(value: Any, limits: Any) -> bool:
-    """Tell whether a value is within an option's limits, which NaN never is."""
+    """Return whether a value is within an option's limits, which NaN never is."""
     return ((limits["minimum"] is None or value >= limits["minimum"])
             and (limits["maximum"] is None or value <= limits["maximum"])
             and (limits["above"] is None or value > limits["above"])

@@ -57,7 +57,7 @@ def below(paths: list[str], leave_out: list[str]) -> tuple[list[Clip], list[Path
 
 
 def is_camera(path: str) -> bool:
-    """Tell whether a content is the number of a camera, and not a path."""
+    """Return whether a content is the number of a camera, and not a path."""
     return path.isascii() and path.isdigit() and len(path) < 10
 
 
@@ -147,7 +147,7 @@ def _camera(number: int, options: argparse.Namespace, recipe: Recipe,
 
 def _clip(options: argparse.Namespace, method: AdaIN, source: Path, style: Style,
           target: Path) -> None:
-    """Write a clip in one style, and say what the result lacks."""
+    """Write a clip in one style, and print what the result lacks."""
     from adain.video import stylize as video
 
     [encoded] = method.encoded(style)

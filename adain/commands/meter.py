@@ -48,7 +48,7 @@ class Meter:
             print(self.line(now - self._started), file=sys.stderr, flush=True)
 
     def line(self, seconds: float) -> str:
-        """Return what is done so far, after so many seconds."""
+        """Return a line about the progress, `seconds` after the start."""
         speed = self._new / max(seconds, 1e-9)
         text = f"{self._done} {self._unit}"
         if self.total:

@@ -42,12 +42,12 @@ def compare(plan: Plan, run: Run, ours: Stylizer | StyleNetwork, content: np.nda
     """
     if isinstance(ours, StyleNetwork):
         expected = ours.stylize(content, np.float32)
-        found = _stylized(run, content=to_float(content)[None])
+        computed = _stylized(run, content=to_float(content)[None])
     else:
         trial = _Trial(plan, run, ours, content, style, ours.encode_style(style))
         expected = trial.picture(trial.encoded)
-        found = _PICTURES[plan.part.name](trial)
-    difference = np.clip(expected, 0, 1) - np.clip(found, 0, 1)
+        computed = _PICTURES[plan.part.name](trial)
+    difference = np.clip(expected, 0, 1) - np.clip(computed, 0, 1)
     error = float(np.mean(np.square(difference, dtype=np.float64)))
     return Parity(float(np.abs(difference).max()) * 255,
                   float("inf") if error == 0 else -10 * float(np.log10(error)))
@@ -91,8 +91,8 @@ def _stylize(trial: _Trial) -> np.ndarray:
 
 
 def _style(trial: _Trial) -> np.ndarray:
-    found = trial.run({"style": to_float(trial.style)[None]})
-    return trial.picture(ChannelStats(found["style_mean"], found["style_std"]))
+    outputs = trial.run({"style": to_float(trial.style)[None]})
+    return trial.picture(ChannelStats(outputs["style_mean"], outputs["style_std"]))
 
 
 def _transfer(trial: _Trial) -> np.ndarray:
@@ -101,17 +101,17 @@ def _transfer(trial: _Trial) -> np.ndarray:
 
 
 def _tile_features(trial: _Trial) -> np.ndarray:
-    found = trial.run({"tile": to_float(trial.style)[None]})
-    levels = [found[value.name] for value in trial.plan.outputs]
+    outputs = trial.run({"tile": to_float(trial.style)[None]})
+    levels = [outputs[value.name] for value in trial.plan.outputs]
     return trial.picture(_to_stats(
         np.concatenate([level.mean(axis=(0, 1, 2)) for level in levels]),
         np.concatenate([level.var(axis=(0, 1, 2)) for level in levels])))
 
 
 def _tile_statistics(trial: _Trial) -> np.ndarray:
-    found = trial.run({**trial.features(trial.style),
+    outputs = trial.run({**trial.features(trial.style),
                        "weights": np.ones((1, *trial.style.shape[:2]), np.float32)})
-    return trial.picture(_to_stats(found["mean"], found["variance"]))
+    return trial.picture(_to_stats(outputs["mean"], outputs["variance"]))
 
 
 def _to_stats(mean: np.ndarray, variance: np.ndarray) -> ChannelStats:

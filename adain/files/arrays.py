@@ -104,12 +104,12 @@ def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, shape: Sha
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise ValueError(f"{name} is compressed by another method than deflate")
     with archive.open(info) as file:
-        dtype, found, order, size, _ = _read_header(file, info, name)
-        _check_header(name, dtype, found, shape)
+        dtype, stored, order, size, _ = _read_header(file, info, name)
+        _check_header(name, dtype, stored, shape)
         # Without a size, read() would decompress everything at once.
         content = file.read(size)
     array = np.frombuffer(content, dtype) if size else np.empty(0, dtype)
-    array = array.reshape(found, order=order)
+    array = array.reshape(stored, order=order)
     check_finite(name, array)
     return array
 
@@ -173,13 +173,13 @@ def _not(kind: str, path: str | Path, error: Exception) -> WeightsError:
     return WeightsError(f"{path} is not {kind}: {reason}.")
 
 
-def _check_header(name: str, dtype: np.dtype, found: tuple[int, ...], shape: Shape) -> None:
+def _check_header(name: str, dtype: np.dtype, stored: tuple[int, ...], shape: Shape) -> None:
     if (dtype.kind == "U") != (shape == TEXT):
         raise ValueError(f"{name} is {'text' if dtype.kind == 'U' else 'no text'}")
-    if shape == TEXT and (found or not 0 < dtype.itemsize <= TEXT_LIMIT):
+    if shape == TEXT and (stored or not 0 < dtype.itemsize <= TEXT_LIMIT):
         raise ValueError(f"{name} is no text of at most {TEXT_LIMIT} bytes")
-    if shape not in (None, TEXT, found):
-        raise ValueError(f"{name} has shape {found}, expected {shape}")
+    if shape not in (None, TEXT, stored):
+        raise ValueError(f"{name} has shape {stored}, expected {shape}")
 
 
 def check_finite(name: str, array: np.ndarray) -> None:
@@ -196,12 +196,12 @@ def parse_json(text: str | bytes) -> dict[str, Any]:
     if len(text) > TEXT_LIMIT:
         raise ValueError(f"it has {len(text)} characters, the limit is {TEXT_LIMIT}")
     try:
-        found = json.loads(text)
+        value = json.loads(text)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
-    if not isinstance(found, dict):
+    if not isinstance(value, dict):
         raise ValueError("it is no JSON object")
-    return found
+    return value
 
 
 def is_number(value: Any, minimum: float = -sys.float_info.max) -> bool:

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image, TiffImagePlugin
 
 from adain.errors import ImageError
-from adain.files import float_tiff, sample_range
+from adain.files import sample_range
 from adain.files.formats import open_image
 from adain.files.metadata import is_grey, kept_exif, profile_conversion
 
@@ -120,6 +120,8 @@ def _open(file: BinaryIO, check_size: Callable[[tuple[int, int]], None]) -> Imag
         image = open_image(file)
     except SyntaxError as error:
         if str(error) == "unknown pixel mode":  # of a TIFF
+            from adain.files import float_tiff
+
             return float_tiff.read(file, check_size)
         raise
     check_size(image.size)

@@ -39,32 +39,32 @@ def measure(parts: Iterable[np.ndarray]) -> SampleRange:
     return SampleRange(float(min(lows)), float(max(highs)), total / count)
 
 
-def float_white(found: SampleRange) -> float:
+def float_white(samples: SampleRange) -> float:
     """Return 1, 255 or 65535; raise ValueError if the white level is uncertain."""
-    if found.low >= -_OVERSHOOT and found.high <= 1 + _OVERSHOOT:
+    if samples.low >= -_OVERSHOOT and samples.high <= 1 + _OVERSHOOT:
         return 1.0
     for white in (255.0, 65535.0):
         # Of high dynamic range only a few lights are as bright, and nearly all is near 0.
-        if (found.low >= -_OVERSHOOT * white and found.mean > white / 64
-                and white / 2 < found.high <= (1 + _OVERSHOOT) * white):
+        if (samples.low >= -_OVERSHOOT * white and samples.mean > white / 64
+                and white / 2 < samples.high <= (1 + _OVERSHOOT) * white):
             return white
-    raise _uncertain(found, "0 to 1, 255 or 65535")
+    raise _uncertain(samples, "0 to 1, 255 or 65535")
 
 
-def integer_white(found: SampleRange, largest: int) -> float:
+def integer_white(samples: SampleRange, largest: int) -> float:
     """Return 255, 65535 or the type's `largest`; raise ValueError if the white level is uncertain.
 
     A picture that reaches neither half of the 8-bit nor half of the 16-bit range may have 10 or 12
     bits.
     """
     for low, white in ((127, 255), (32767, 65535), (min(largest // 2, 1 << 24), largest)):
-        if found.low >= -_OVERSHOOT * white and low < found.high <= white:
+        if samples.low >= -_OVERSHOOT * white and low < samples.high <= white:
             return float(white)
-    if found.low == found.high == 0:  # black with any white level
+    if samples.low == samples.high == 0:  # black with any white level
         return float(largest)
-    raise _uncertain(found, f"0 to 255, 65535 or {largest}")
+    raise _uncertain(samples, f"0 to 255, 65535 or {largest}")
 
 
-def _uncertain(found: SampleRange, known: str) -> ValueError:
-    return ValueError(f"its samples go from {found.low:.6g} to {found.high:.6g}, which leaves open "
-                      f"what is white ({known}); save it with 8 or 16 bits")
+def _uncertain(samples: SampleRange, known: str) -> ValueError:
+    return ValueError(f"its samples go from {samples.low:.6g} to {samples.high:.6g}, which leaves "
+                      f"open what is white ({known}); save it with 8 or 16 bits")

@@ -30,7 +30,7 @@ def stored_shape(path: Path) -> Shape | None:
     try:
         with path.open("rb") as file:
             columns, rows = open_image(file).size
-    except Exception:  # Pillow's plugins may raise any error for broken bytes; told when it is read
+    except Exception:  # Pillow's plugins raise any error for broken bytes; reported when it is read
         return None
     return rows, columns
 

@@ -1,8 +1,9 @@
 """Compare methods by running the commands that a user types; comparison_page writes the page.
 
 Each measurement is one whole command, from start to exit, so that timing it from outside gives the
-same. A command on one picture and one on several tell what each further picture takes, and so what
-the start takes. Results are kept in results.json as they come: the same call goes on after a stop.
+same. The times of a command on one picture and of one on several give the time of each further
+picture, and so the time of the start. Results are kept in results.json as they come: the same call
+continues after a stop.
 """
 
 from __future__ import annotations
@@ -183,13 +184,13 @@ def tasks(method: str) -> tuple[str, ...]:
 
 
 def figures(plan: Plan, method: str, uses: dict[str, Use]) -> Figures:
-    """Return what a method's measurements say."""
+    """Return the figures of a method, computed from its measurements."""
     one, several, count = uses[f"{method} {ONE}"], uses[f"{method} {ALL}"], len(plan.contents)
     large = uses.get(f"{method} {LARGE}")
     failed = one.error or several.error
     if failed:
         return Figures(None, failed, large.error or large if large else failed, None)
-    # A method that starts anew for every picture has its start in every picture's time.
+    # A method that starts again for every picture has its start in every picture's time.
     further, divisor = (several, count) if method == PEER else (less(several, one), count - 1)
     each = dataclasses.replace(
         further, seconds=further.seconds / divisor, cpu_seconds=further.cpu_seconds / divisor,
@@ -200,7 +201,7 @@ def figures(plan: Plan, method: str, uses: dict[str, Use]) -> Figures:
 
 
 def less(several: Use, one: Use) -> Use:
-    """Return what the further pictures took; never less than nothing, which noise could make it."""
+    """Return what the further pictures took; noise could make differences negative: then 0."""
     joules = (None if several.joules is None or one.joules is None
               else max(0.0, several.joules - one.joules))
     return Use(max(0.0, several.seconds - one.seconds),
@@ -208,7 +209,7 @@ def less(several: Use, one: Use) -> Use:
 
 
 def not_printed(plan: Plan, each: Use) -> str:
-    """Say why gatys is not run at the size of a print, and what that would take by its pixels."""
+    """Return why gatys is not run at the size of a print, with an estimate by the pixels."""
     columns, rows = plan.print_size
     pixels = columns * rows
     seconds = each.seconds * pixels / (DISPLAY[0] * DISPLAY[1])

@@ -1,4 +1,4 @@
-"""The page of a comparison: a table, bar charts, the pictures side by side, and what they say."""
+"""The page of a comparison: a table, bar charts, the pictures side by side, and a summary."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from adain.measuring.comparison import DISPLAY, METHODS, PEER, Figures, Plan, av
 from adain.measuring.energy import Use
 from adain.measuring.metrics import Scores
 from adain.networks.openvino.cpu import usable_cores
-from adain.training.plots import GRID, INK, PAPER, font
+from adain.training.plots import GRID, INK, PAPER, font, stack
 from adain.training.report import with_headings
 
 ROWS = 4  # contents that are shown
@@ -32,17 +32,17 @@ def write(plan: Plan, uses: dict[str, Use], watts: float, tariff: float) -> Path
     watts: of a busy core, where energy is not counted; tariff: the price of a kilowatt-hour.
     """
     reasons = available(plan)
-    found = {method: figures(plan, method, uses) for method in METHODS if not reasons[method]}
-    scores = measure_pictures(plan, found)
-    images.write(plan.folder / "charts.png", np.asarray(charts(found, scores, watts)))
-    images.write(plan.folder / "pictures.jpg", np.asarray(side_by_side(plan, found)))
+    measured = {method: figures(plan, method, uses) for method in METHODS if not reasons[method]}
+    scores = measure_pictures(plan, measured)
+    images.write(plan.folder / "charts.png", np.asarray(charts(measured, scores, watts)))
+    images.write(plan.folder / "pictures.jpg", np.asarray(side_by_side(plan, measured)))
     parts = [
         "# Ways to repaint a photograph, compared",
-        *summary(plan, found, watts, tariff),
-        table(plan, found, scores, watts, tariff),
+        *summary(plan, measured, watts, tariff),
+        table(plan, measured, scores, watts, tariff),
         *(f"* **{method}** is left out: {reason}." for method, reason in reasons.items() if reason),
         "![bar charts of the table](charts.png)",
-        f"![content, style, {', '.join(found)}](pictures.jpg)",
+        f"![content, style, {', '.join(measured)}](pictures.jpg)",
         definitions(plan, uses, watts, tariff), "\n".join(machine())]
     path = plan.folder / "index.md"
     with images.atomic(path) as beside:
@@ -50,22 +50,22 @@ def write(plan: Plan, uses: dict[str, Use], watts: float, tariff: float) -> Path
     return path
 
 
-def measure_pictures(plan: Plan, found: dict[str, Figures]) -> dict[str, Scores]:
+def measure_pictures(plan: Plan, measured: dict[str, Figures]) -> dict[str, Scores]:
     """Return the metrics of each method's display pictures, the mean over the contents."""
     meter = metrics.Meter()
     contents = {path.stem: path for path in find.pictures(plan.place("contents"))}
     return {method: metrics.mean(metrics.measure_folder(
         meter, contents, {plan.style.stem: plan.style}, plan.place(method)))
-        for method, each in found.items() if isinstance(each.display, Use)}
+        for method, each in measured.items() if isinstance(each.display, Use)}
 
 
-def table(plan: Plan, found: dict[str, Figures], scores: dict[str, Scores], watts: float,
+def table(plan: Plan, measured: dict[str, Figures], scores: dict[str, Scores], watts: float,
           tariff: float) -> str:
     columns, rows = plan.print_size
     lines = [f"| | set-up s | {DISPLAY[0]} x {DISPLAY[1]}, s | MB | {columns} x {rows}, s | MB "
              "| Wh for 1000 | price of 1000 | content | style | SSIM |",
              "| --- " + "| --: " * 10 + "|"]
-    for method, each in found.items():
+    for method, each in measured.items():
         cells = ["-" if each.set_up is None else f"{each.set_up:.2f}"]
         cells += [f"{each.display.seconds:.2f}", megabytes(each.display_peak)] \
             if isinstance(each.display, Use) else [each.display, "-"]
@@ -85,57 +85,52 @@ def megabytes(size: int | None) -> str:
     return "-" if size is None else f"{size / 1e6:.0f}"
 
 
-def summary(plan: Plan, found: dict[str, Figures], watts: float, tariff: float) -> list[str]:
-    """Return what the numbers say about ordinary, old hardware, a paragraph each."""
-    done = {method: each.display for method, each in found.items()
+def summary(plan: Plan, measured: dict[str, Figures], watts: float, tariff: float) -> list[str]:
+    """Return paragraphs about what is feasible, sustainable and pleasant on old hardware."""
+    done = {method: each.display for method, each in measured.items()
             if isinstance(each.display, Use)}
-    printing = {method: each.large for method, each in found.items()
+    printing = {method: each.large for method, each in measured.items()
                 if isinstance(each.large, Use)}
     feasible = [method for method, use in done.items() if use.seconds <= PATIENCE
-                and (found[method].display_peak or 0) <= SMALL_MEMORY]
+                and (measured[method].display_peak or 0) <= SMALL_MEMORY]
     columns, rows = plan.print_size
-    said = [f"**Feasible** on an old machine, which is to say within {PATIENCE} s and "
-            f"{SMALL_MEMORY / 1e9:.0f} GB for a picture of {DISPLAY[0]} x {DISPLAY[1]} pixels: "
-            f"{', '.join(feasible) or 'none'}. A print of {columns} x {rows} pixels was made by "
-            + (", ".join(f"{method} ({use.seconds:.0f} s, {megabytes(use.peak_bytes)} MB)"
-                         for method, use in printing.items()) or "none")
-            + (f"; {PEER} computes 384 x 384 pixels and enlarges them." if PEER in printing
-               else ".")]
+    paragraphs = [
+        f"**Feasible** on an old machine, that is within {PATIENCE} s and "
+        f"{SMALL_MEMORY / 1e9:.0f} GB for a picture of {DISPLAY[0]} x {DISPLAY[1]} pixels: "
+        f"{', '.join(feasible) or 'none'}. A print of {columns} x {rows} pixels was made by "
+        + (", ".join(f"{method} ({use.seconds:.0f} s, {megabytes(use.peak_bytes)} MB)"
+                     for method, use in printing.items()) or "none")
+        + (f"; {PEER} computes 384 x 384 pixels and enlarges them." if PEER in printing else ".")]
     if len(done) > 1:
         cost = {method: use.energy(watts) for method, use in done.items()}
         least, most = min(cost, key=cost.__getitem__), max(cost, key=cost.__getitem__)
-        said.append(
+        paragraphs.append(
             f"**Sustainable:** a thousand pictures by {least} take "
             f"{1000 * cost[least] / 3600:.2g} Wh, by {most} {1000 * cost[most] / 3600:.2g} Wh, "
             f"{cost[most] / max(cost[least], 1e-9):.0f} times as much. A network of one style "
             "(johnson) has to be trained for each style before, which is not counted here.")
-    said.append("**Pleasant** is for the eye to say: the pictures are below. In numbers, a low "
-                "style loss is close to the painting, a high SSIM close to the photograph.")
-    return said
+    paragraphs.append(
+        "**Pleasant** is for the eye to judge: the pictures are below. In numbers, a low style "
+        "loss is close to the painting, a high SSIM close to the photograph.")
+    return paragraphs
 
 
-def charts(found: dict[str, Figures], scores: dict[str, Scores], watts: float) -> Image.Image:
+def charts(measured: dict[str, Figures], scores: dict[str, Scores], watts: float) -> Image.Image:
     """Return a bar chart of each quantity, one below the other."""
-    done = {method: each.display for method, each in found.items()
+    done = {method: each.display for method, each in measured.items()
             if isinstance(each.display, Use)}
-    large = {method: each.large for method, each in found.items() if isinstance(each.large, Use)}
-    plots = [
+    large = {method: each.large for method, each in measured.items() if isinstance(each.large, Use)}
+    return stack([
         bars("seconds for a display picture", {m: use.seconds for m, use in done.items()}),
         bars("seconds for a print, with the start", {m: use.seconds for m, use in large.items()}),
         bars("peak memory for a display picture, MB",
-             {m: each.display_peak / 1e6 for m, each in found.items()
+             {m: each.display_peak / 1e6 for m, each in measured.items()
               if m in done and each.display_peak}),
         bars("watt-hours for 1000 display pictures",
              {m: use.energy(watts) / 3.6 for m, use in done.items()}),
         *(bars(title, {m: getattr(score, name) for m, score in scores.items()}, logarithmic=False)
           for title, name in (("content loss", "content"), ("style loss", "style"),
-                              ("SSIM", "ssim")))]
-    page = Image.new("RGB", (plots[0].width, sum(plot.height for plot in plots)), PAPER)
-    top = 0
-    for plot in plots:
-        page.paste(plot, (0, top))
-        top += plot.height
-    return page
+                              ("SSIM", "ssim")))])
 
 
 def bars(title: str, values: dict[str, float], logarithmic: bool = True,
@@ -165,7 +160,7 @@ def bars(title: str, values: dict[str, float], logarithmic: bool = True,
     return plot
 
 
-def side_by_side(plan: Plan, found: dict[str, Figures], width: int = 266) -> Image.Image:
+def side_by_side(plan: Plan, measured: dict[str, Figures], width: int = 266) -> Image.Image:
     """Return content, style and results, a row for each of the first contents."""
     contents = find.pictures(plan.place("contents"))[:ROWS]
     height = width * DISPLAY[1] // DISPLAY[0]
@@ -181,7 +176,7 @@ def side_by_side(plan: Plan, found: dict[str, Figures], width: int = 266) -> Ima
                    constant_values=255)
     columns = [("content", column(contents)), ("style", shown)]
     columns += [(method, column([plan.place(method, f"{path.stem}__{plan.style.stem}.png")
-                                 for path in contents])) for method in found]
+                                 for path in contents])) for method in measured]
     return with_headings(columns)
 
 

@@ -51,7 +51,7 @@ class Use:
                    self.error or other.error)
 
     def energy(self, watts: float) -> float:
-        """Return joules: counted, or those of cores that take so many watts each."""
+        """Return joules: as counted, or estimated from `watts`, the power of one busy core."""
         return self.cpu_seconds * watts if self.joules is None else self.joules
 
 

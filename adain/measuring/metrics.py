@@ -134,8 +134,8 @@ def by_name(folder: str | Path) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for path in find.pictures(folder):
         if found.setdefault(path.stem, path) != path:
-            raise ImageError(f"{found[path.stem]} and {path} have the same name: which of them a "
-                             "result was made of cannot be told.")
+            raise ImageError(f"{found[path.stem]} and {path} have the same name, so results "
+                             "cannot be matched to them: rename one of them.")
     return found
 
 

@@ -204,9 +204,9 @@ def best(folder: Path) -> Path | None:
         losses: dict[Path, float] = {}
         for path in list_all(folder):
             with suppress(WeightsError):
-                found = _read_config(path)
-                if found.config.get(measured):
-                    losses[path] = found.config[measured]["loss"]
+                saved = _read_config(path)
+                if saved.config.get(measured):
+                    losses[path] = saved.config[measured]["loss"]
         if losses:
             return min(losses, key=losses.__getitem__)
     return None
@@ -223,13 +223,13 @@ def load(path: str | Path, method: str | None = "adain", resume: bool = False) -
     method: the one that it must be of; None: any. resume: its optimizer must be whole, too. What
     is passed over is logged as a warning.
     """
-    found = _newest_whole(Path(path), resume)
-    if method is not None and found.method != method:
-        raise WeightsError(f"{found.path} is a checkpoint of the method {found.method}; expected "
+    saved = _newest_whole(Path(path), resume)
+    if method is not None and saved.method != method:
+        raise WeightsError(f"{saved.path} is a checkpoint of the method {saved.method}; expected "
                            f"{method}.")
-    if method == "adain" and found.model not in PRESETS:
-        raise WeightsError(f"{found.path} is of an unknown model, {found.model!r}.")
-    return found
+    if method == "adain" and saved.model not in PRESETS:
+        raise WeightsError(f"{saved.path} is of an unknown model, {saved.model!r}.")
+    return saved
 
 
 def method_of(path: Path) -> str | None:
@@ -273,15 +273,15 @@ def _newest_whole(path: Path, resume: bool) -> Checkpoint:
     damage: WeightsError | None = None
     for step in candidates:
         try:
-            found = _read_config(step)
-            found.check_whole(resume)
+            saved = _read_config(step)
+            saved.check_whole(resume)
         except WeightsError as error:
             damage = damage or error
             continue
         if damage:
             logger.warning("%s %s, the newest whole checkpoint, is used instead.", damage,
-                           found.path)
-        return found
+                           saved.path)
+        return saved
     if damage is None:
         raise WeightsError(f"{path} has no checkpoint: no folder like {name(100)} with a "
                            "config.json, as train.py writes them.")

@@ -20,7 +20,7 @@ MEMORY = 4_000_000_000  # bytes of addresses, where they can be limited
 
 def convolutions(path: str, layers: list[str]) -> dict[str, np.ndarray]:
     """Return a kernel and a bias for each conv1_1, which the file has in a group block1_conv1."""
-    found = {}
+    arrays = {}
     with h5py.File(path, "r") as file:
         for layer in layers:
             group = child(file, f"block{layer[4]}_conv{layer[6]}")
@@ -28,8 +28,8 @@ def convolutions(path: str, layers: list[str]) -> dict[str, np.ndarray]:
                 raise ValueError(f"{group.name} has not two weights")
             for part, name in zip(("kernel", "bias"), group.attrs["weight_names"]):
                 name = name.decode() if isinstance(name, bytes) else str(name)
-                found[f"{layer}/{part}"] = array(group, name)
-    return found
+                arrays[f"{layer}/{part}"] = array(group, name)
+    return arrays
 
 
 def child(group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset:
@@ -42,17 +42,17 @@ def child(group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset:
 
 
 def array(group: h5py.Group, name: str) -> np.ndarray:
-    found = child(group, name)
-    if not isinstance(found, h5py.Dataset) or found.dtype.kind != "f":
+    dataset = child(group, name)
+    if not isinstance(dataset, h5py.Dataset) or dataset.dtype.kind != "f":
         raise ValueError(f"{name!r} is no array of floating-point numbers")
-    if found.external or found.is_virtual:
+    if dataset.external or dataset.is_virtual:
         raise ValueError(f"the values of {name!r} are in another file")
-    if found.size is None or not 0 < found.size <= LARGEST:
-        raise ValueError(f"{name!r} has {found.size} values")
-    if math.prod(found.chunks or ()) > 16 * LARGEST:  # HDF5 unpacks whole chunks
-        raise ValueError(f"{name!r} has chunks of {found.chunks}")
+    if dataset.size is None or not 0 < dataset.size <= LARGEST:
+        raise ValueError(f"{name!r} has {dataset.size} values")
+    if math.prod(dataset.chunks or ()) > 16 * LARGEST:  # HDF5 unpacks whole chunks
+        raise ValueError(f"{name!r} has chunks of {dataset.chunks}")
     with np.errstate(over="ignore"):
-        values = np.asarray(found[()], np.float32)
+        values = np.asarray(dataset[()], np.float32)
     if not np.isfinite(values).all():
         raise ValueError(f"{name!r} has NaN or infinite values")
     return values

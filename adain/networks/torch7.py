@@ -88,24 +88,24 @@ class _Reader:
         if self._depth > _DEEPEST:
             raise ValueError(f"its values are more than {_DEEPEST} inside of each other")
         if kind == _TABLE:
-            found: Any = self._table(index)
+            value: Any = self._table(index)
         elif kind == _TORCH:
-            found = self._object(index)
+            value = self._object(index)
         else:  # the code of a Lua function, which nobody runs
             self._take(self._int())
-            found = self._known[index] = None
+            value = self._known[index] = None
             self.value()
         self._depth -= 1
-        return found
+        return value
 
     def _table(self, index: int) -> dict[Any, Any]:
-        found: dict[Any, Any] = {}
-        self._known[index] = found  # known before it is complete: it may hold itself
+        table: dict[Any, Any] = {}
+        self._known[index] = table  # known before it is complete: it may hold itself
         for _ in range(self._int()):
             key, value = self.value(), self.value()
             if isinstance(key, (str, float, bool)):  # nothing that is wanted has another key
-                found[key] = value
-        return found
+                table[key] = value
+        return table
 
     def _object(self, index: int) -> Any:
         typename = self._text()
@@ -113,15 +113,15 @@ class _Reader:
             typename = self._text()
         name = typename.removeprefix("torch.")
         if name.removesuffix("Storage") in _DTYPES and name.endswith("Storage"):
-            found: Any = self._storage(np.dtype(_DTYPES[name.removesuffix("Storage")]))
+            value: Any = self._storage(np.dtype(_DTYPES[name.removesuffix("Storage")]))
         elif name.removesuffix("Tensor") in _DTYPES and name.endswith("Tensor"):
-            found = self._tensor()
+            value = self._tensor()
         else:
-            found = self._known[index] = Module(typename)
+            value = self._known[index] = Module(typename)
             fields = self.value()
-            found.fields = fields if isinstance(fields, dict) else {}
-        self._known[index] = found
-        return found
+            value.fields = fields if isinstance(fields, dict) else {}
+        self._known[index] = value
+        return value
 
     def _storage(self, dtype: np.dtype) -> np.ndarray:
         content = self._take(self._unpack("<q") * dtype.itemsize)

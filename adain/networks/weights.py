@@ -29,7 +29,6 @@ from adain.networks.architecture import (
     relu,
 )
 from adain.networks.networks import Networks, Ranges, Weights
-from adain.networks.published_weights import read_keras_h5, read_t7
 
 # What the ImageNet VGG19 of Caffe and Keras expects: BGR, 0..255, minus the mean of ImageNet.
 CAFFE_MEAN_BGR = (103.939, 116.779, 123.68)
@@ -71,12 +70,14 @@ def load_encoder(model: str = "vgg19", vgg_path: str | Path | None = None) -> We
 def load_decoder(model: str = "vgg19", decoder_path: str | Path | None = None) -> Weights:
     """Return the decoder of a preset as shipped, or one from the authors' decoder.t7."""
     if decoder_path is not None:
-        found = read_t7(Path(decoder_path))
+        from adain.networks.published_weights import read_t7
+
+        layers_read = read_t7(Path(decoder_path))
         layers = convolutions(decoder_plan(VGG19_DEPTHS))
-        if len(found) != len(layers):
-            raise WeightsError(f"{decoder_path} has {len(found)} convolutions; a decoder has "
+        if len(layers_read) != len(layers):
+            raise WeightsError(f"{decoder_path} has {len(layers_read)} convolutions; a decoder has "
                                f"{len(layers)}. Is it the authors' decoder.t7?")
-        weights = dict(zip(layers, found))
+        weights = dict(zip(layers, layers_read))
     else:
         name = f"{model}.npz" if preset(model).trains_encoder else f"{model}_decoder.npz"
         weights = read_npz(MODELS / name, "decoder")
@@ -191,20 +192,22 @@ def read_means(path: Path = MODELS / "vgg19_means.npz") -> dict[str, np.ndarray]
 
 
 def _read_vgg(path: Path) -> Weights:
+    from adain.networks.published_weights import read_keras_h5, read_t7
+
     check_regular(path)
     if path.suffix in (".h5", ".hdf5"):
         weights = read_keras_h5(path)
         check(weights, "encoder", "vgg19", path)
         return normalise(fold_preprocessing(weights), read_means())
     if path.suffix == ".t7":
-        found = read_t7(path)
-        matrix, offset = found[0] if found else (np.empty(0), np.empty(0))
-        if matrix.shape != (1, 1, 3, 3) or offset.shape != (3,) or len(found) <= len(VGG19_LAYERS):
+        arrays = read_t7(path)
+        matrix, offset = arrays[0] if arrays else (np.empty(0), np.empty(0))
+        if matrix.shape != (1, 1, 3, 3) or offset.shape != (3,) or len(arrays) <= len(VGG19_LAYERS):
             raise WeightsError(f"{path} is not vgg_normalised.t7: expected a 1 x 1 convolution of "
                                f"3 channels and {len(VGG19_LAYERS)} more; found "
-                               f"{len(found)} convolutions, the first with a kernel of "
+                               f"{len(arrays)} convolutions, the first with a kernel of "
                                f"{matrix.shape}.")
-        weights = dict(zip(VGG19_LAYERS, found[1:]))
+        weights = dict(zip(VGG19_LAYERS, arrays[1:]))
         check(weights, "encoder", "vgg19", path)
         return _fold_pixel_map(weights, matrix[0, 0], offset)
     raise WeightsError(f"`vgg_path` takes a Keras VGG19 notop .h5 file or the authors' "

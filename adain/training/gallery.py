@@ -88,15 +88,15 @@ def _spread(files: list[Path], count: int) -> list[Path]:
 
 
 def _squares(files: Sequence[Path], side: int) -> dict[Path, np.ndarray]:
-    found: dict[Path, np.ndarray] = {}
+    pictures: dict[Path, np.ndarray] = {}
     for file in files:
         try:
-            found[file] = cell(images.read(file, shorter_side=side), side)
+            pictures[file] = cell(images.read(file, shorter_side=side), side)
         except ImageError as error:
             logger.warning("gallery: skipped %s", error)
-    if not found:
+    if not pictures:
         raise ImageError(f"none of the {len(files)} pictures in {files[0].parent} can be read.")
-    return found
+    return pictures
 
 
 def overlap(gallery: Gallery, contents: Iterable[File], styles: Iterable[File]) -> list[str]:
@@ -116,17 +116,17 @@ def _same(gallery: Sequence[Path], others: Iterable[File]) -> list[tuple[Path, F
     for file in gallery:
         by_size[size(file)].append(file)
         by_stem[file.stem].append(file)
-    found: dict[Path, File] = {}
+    same: dict[Path, File] = {}
     for other in others:
         if candidates := by_size.get(size(other)):
             digest = _digest(other)
             for file in candidates:
                 if _digest(file) == digest:
-                    found.setdefault(file, other)
+                    same.setdefault(file, other)
         for file in by_stem.get(stem(other), ()):
-            if file not in found and _look_alike(file, other):
-                found[file] = other
-    return list(found.items())
+            if file not in same and _look_alike(file, other):
+                same[file] = other
+    return list(same.items())
 
 
 def _digest(file: File) -> bytes:

@@ -26,8 +26,8 @@ class History:
 
     def __init__(self, folder: Path, step: int) -> None:
         self._path = folder / NAME
-        kept = [line for line, found in _lines(self._path)
-                if found is None or found["step"] <= step]
+        kept = [line for line, record in _lines(self._path)
+                if record is None or record["step"] <= step]
         with atomic_file(self._path, AdaINError) as file:
             file.write(b"".join(kept))
 
@@ -44,7 +44,7 @@ def read(folder: Path) -> list[dict[str, Any]]:
 
     A last line that was cut off is left out: its step is repeated.
     """
-    lines = [found for _, found in _lines(folder / NAME)]
+    lines = [record for _, record in _lines(folder / NAME)]
     bad = lines.count(None)
     if bad:
         logger.warning("%s: %d lines that cannot be read are left out", folder / NAME, bad)
@@ -52,7 +52,7 @@ def read(folder: Path) -> list[dict[str, Any]]:
 
 
 def _lines(path: Path) -> list[tuple[bytes, dict[str, Any] | None]]:
-    """Return each whole line as it is and what it says; None: it cannot be read."""
+    """Return each complete line with the record in it, None for a line that cannot be read."""
     try:
         content = path.read_bytes() if path.is_file() else b""
     except OSError as error:
@@ -62,16 +62,16 @@ def _lines(path: Path) -> list[tuple[bytes, dict[str, Any] | None]]:
 
 def _parse(line: bytes) -> dict[str, Any] | None:
     try:
-        found = parse_json(line)
+        record = parse_json(line)
     except ValueError:
         return None
     names = ("loss", "content", "style")
-    numbers = [found.get("step")]
+    numbers = [record.get("step")]
     for part, needed in (("losses", names), ("validation", names), ("gallery", (*names, "ssim"))):
-        if part in found:
-            if not isinstance(found[part], dict):
+        if part in record:
+            if not isinstance(record[part], dict):
                 return None
-            numbers += [found[part].get(name) for name in needed]
-    if "losses" in found:
-        numbers += [found.get(name) for name in ("seconds", "images_per_second", "waited")]
-    return found if all(is_number(value) for value in numbers) else None
+            numbers += [record[part].get(name) for name in needed]
+    if "losses" in record:
+        numbers += [record.get(name) for name in ("seconds", "images_per_second", "waited")]
+    return record if all(is_number(value) for value in numbers) else None

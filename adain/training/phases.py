@@ -83,24 +83,24 @@ def _check_order(phases: Sequence[PhaseRun], folder: Path) -> None:
 
 
 def _is_finished(phase: PhaseRun, place: Path) -> bool:
-    """Tell whether a phase has all its steps; OptionError if another recipe made them."""
+    """Return whether a phase has all its steps; OptionError if another recipe made them."""
     if not checkpoint.list_all(place):
         return False
-    found = checkpoint.load(place, None)
+    saved = checkpoint.load(place, None)
     if phase.average:
-        if found.config.get("average") != dict(phase.average):
-            raise OptionError(f"{place} is not the average that the recipe says: remove it, and "
+        if saved.config.get("average") != dict(phase.average):
+            raise OptionError(f"{place} is not the average of this recipe: remove it, and "
                               "the phases after it, to repeat them.")
         return True
-    check_changes(found, phase.config, {}, bool(phase.arguments.get("allow_changes")))
-    return found.step >= phase.config.max_iter
+    check_changes(saved, phase.config, {}, bool(phase.arguments.get("allow_changes")))
+    return saved.step >= phase.config.max_iter
 
 
 def _write_average(shares: Mapping[str, float], folder: Path, place: Path) -> None:
     """Write a checkpoint with the averaged weights of other phases, see Wortsman et al. 2022."""
-    found = {name: checkpoint.load(folder / name, None) for name in shares}
-    last = list(found.values())[-1]
-    arrays = {name: _arrays(each) for name, each in found.items()}
+    checkpoints = {name: checkpoint.load(folder / name, None) for name in shares}
+    last = list(checkpoints.values())[-1]
+    arrays = {name: _arrays(each) for name, each in checkpoints.items()}
     shapes = [{key: array.shape for key, array in each.items()} for each in arrays.values()]
     if any(each != shapes[0] for each in shapes):
         raise WeightsError(f"the networks of {', '.join(shares)} have other sizes and cannot be "
@@ -111,5 +111,5 @@ def _write_average(shares: Mapping[str, float], folder: Path, place: Path) -> No
     checkpoint.write(place, config, mean, [np.zeros(1, np.float32)], 1)
 
 
-def _arrays(found: Checkpoint) -> dict[str, np.ndarray]:
-    return read_arrays(found.path / "model.npz", "a readable weights file")
+def _arrays(saved: Checkpoint) -> dict[str, np.ndarray]:
+    return read_arrays(saved.path / "model.npz", "a readable weights file")

@@ -62,7 +62,7 @@ def place(file: File) -> str:
 
 
 def size(file: File) -> int | None:
-    """Return the bytes of a file; None where only reading it would tell."""
+    """Return the bytes of a file; None if it is unknown before the file is read."""
     if isinstance(file, Path):
         return file.stat().st_size
     found = file.unpacked if file.method >= 0 else file.size

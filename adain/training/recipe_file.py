@@ -60,7 +60,7 @@ class RecipeFile:
 
 
 def settings() -> dict[str, str]:
-    """Return the type of everything that a phase can set, as its annotation says it."""
+    """Return the annotated type of every setting of a phase."""
     arguments = inspect.signature(train).parameters.values()
     return {**{one.name: one.annotation for one in arguments if one.name not in _NOT_SETTINGS},
             **{one.name: str(one.type) for one in fields(TrainConfig)}}
@@ -69,14 +69,14 @@ def settings() -> dict[str, str]:
 def read(path: str | Path) -> RecipeFile:
     """Return the recipe in a file; OptionError where it is not understood."""
     path = Path(path)
-    found = _load(path)
-    if not isinstance(found, dict):
+    given = _load(path)
+    if not isinstance(given, dict):
         raise OptionError(f"{path} is no recipe: expected keys and values, such as `version: 1`.")
-    if found.get("version") != VERSION or isinstance(found["version"], bool):
+    if given.get("version") != VERSION or isinstance(given["version"], bool):
         raise OptionError(f"{path} needs the key version: {VERSION}, which this program reads; "
-                          f"received {found.get('version', 'none')}.")
-    phases = found.pop("phases", None)
-    shared = _checked(found, {**_OF_RECIPE, **settings()}, str(path), also=("phases",))
+                          f"received {given.get('version', 'none')}.")
+    phases = given.pop("phases", None)
+    shared = _checked(given, {**_OF_RECIPE, **settings()}, str(path), also=("phases",))
     method = shared.pop("method", None)
     del shared["version"]
     if phases is None:
@@ -89,11 +89,11 @@ def read(path: str | Path) -> RecipeFile:
     return RecipeFile(path, method, tuple(known))
 
 
-def _phase(found: Any, shared: dict[str, Any], before: list[Phase], where: str) -> Phase:
+def _phase(given: Any, shared: dict[str, Any], before: list[Phase], where: str) -> Phase:
     """Return a phase, whose settings come before those that all phases share."""
-    if not isinstance(found, dict):
+    if not isinstance(given, dict):
         raise OptionError(f"{where} must have keys and values, such as `name: first`.")
-    own = {key: found.pop(key) for key in _OF_PHASE if key in found}
+    own = {key: given.pop(key) for key in _OF_PHASE if key in given}
     name = own.get("name")
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise OptionError(f"{where} needs a name of letters, digits, - and _, which its folder "
@@ -101,7 +101,7 @@ def _phase(found: Any, shared: dict[str, Any], before: list[Phase], where: str) 
     names = [phase.name for phase in before]
     if name in names:
         raise OptionError(f"{where}: the name {name} is taken by another phase.")
-    ours = _checked(found, settings(), f"{where} ({name})", also=_OF_PHASE)
+    ours = _checked(given, settings(), f"{where} ({name})", also=_OF_PHASE)
     if before:
         if "continue_from" in ours:
             raise OptionError(f"{where} ({name}) continues from the phase before it: leave out "
@@ -115,27 +115,27 @@ def _phase(found: Any, shared: dict[str, Any], before: list[Phase], where: str) 
     return Phase(name, shared, _shares(own["average"], names, f"{where} ({name})"))
 
 
-def _shares(found: Any, names: list[str], where: str) -> dict[str, float]:
-    if not isinstance(found, dict) or len(found) < 2:
+def _shares(given: Any, names: list[str], where: str) -> dict[str, float]:
+    if not isinstance(given, dict) or len(given) < 2:
         raise OptionError(f"{where}: average must have the share of two earlier phases or more.")
-    for name in found:
+    for name in given:
         if name not in names:
             raise OptionError(f"{where}: {name} is no earlier phase{_nearest(name, names)}.")
     shares = {name: _typed(share, "float", f"{where}: average of {name}")
-              for name, share in found.items()}
+              for name, share in given.items()}
     if abs(sum(shares.values()) - 1) > 1e-6:
         raise OptionError(f"{where}: the shares of an average must add up to 1; received "
                           f"{', '.join(map(str, shares.values()))}.")
     return shares
 
 
-def _checked(found: dict[Any, Any], kinds: dict[str, str], where: str,
+def _checked(given: dict[Any, Any], kinds: dict[str, str], where: str,
              also: Iterable[str]) -> dict[str, Any]:
     """Return values of the right types; OptionError for an unknown key or another type."""
-    for key in found:
+    for key in given:
         if key not in kinds:
             raise OptionError(f"{where}: there is no key {key}{_nearest(key, [*kinds, *also])}.")
-    return {key: _typed(value, kinds[key], f"{where}: {key}") for key, value in found.items()}
+    return {key: _typed(value, kinds[key], f"{where}: {key}") for key, value in given.items()}
 
 
 def _nearest(key: Any, known: Iterable[str]) -> str:
@@ -172,9 +172,9 @@ def _load(path: Path) -> Any:
         """Reads 1e-4 as a number, on and off as texts, as YAML 1.2 has it; refuses a key twice."""
 
         yaml_implicit_resolvers = {
-            first: [(tag, pattern) for tag, pattern in found
+            first: [(tag, pattern) for tag, pattern in resolvers
                     if tag.rpartition(":")[2] not in ("bool", "float")]
-            for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()}
+            for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()}
 
         def construct_mapping(self, node: yaml.MappingNode, deep: bool = False
                               ) -> dict[Hashable, Any]:

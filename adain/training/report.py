@@ -75,9 +75,9 @@ def curves(lines: list[dict[str, Any]], width: int = 900, height: int = 260) -> 
             Curve("dots: held-out pictures", COLORS["validation"],
                   _points(lines, "validation", name), dots=True)], width, height))
     for name, title in (("content", "content"), ("style", "style"), ("ssim", "SSIM")):
-        found = _points(lines, "gallery", name)
-        if found:
-            pages.append(plot(f"gallery: {title}", [Curve("", COLORS["validation"], found)], width,
+        points = _points(lines, "gallery", name)
+        if points:
+            pages.append(plot(f"gallery: {title}", [Curve("", COLORS["validation"], points)], width,
                               height, logarithmic=name != "ssim"))
     return stack(pages)
 
@@ -106,14 +106,14 @@ def table(lines: list[dict[str, Any]], steps: list[int]) -> str:
 
 def write(folder: Path, columns: int = 6) -> Path:
     """Write the report into a run's folder and return its path."""
-    found = checkpoint.load(folder, method=None)
+    saved = checkpoint.load(folder, method=None)
     lines = history.read(folder)
     if not any("losses" in line for line in lines):
         raise OptionError(f"{folder} has no {history.NAME} with losses: train.py writes it.")
     previews = strips(folder)
     steps = spread(list(previews) or [line["step"] for line in lines if "losses" in line], columns)
-    options, best = found.config["options"], checkpoint.best(folder)
-    parts = [f"# Training of `{found.model}`, {found.step} iterations"]
+    options, best = saved.config["options"], checkpoint.best(folder)
+    parts = [f"# Training of `{saved.model}`, {saved.step} iterations"]
     if previews:
         images.write(folder / "report.png",
                      np.asarray(comparison({step: previews[step] for step in steps})))
@@ -126,8 +126,8 @@ def write(folder: Path, columns: int = 6) -> Path:
     if sheets:
         parts += [_gallery_table(lines, steps),
                   f"![contact sheet of the gallery](gallery/{sheets[-1].name})"]
-    parts += ["\n".join(_facts(found, best)),
-              "```\n" + (found.config.get("command") or "(command not recorded)") + "\n```",
+    parts += ["\n".join(_facts(saved, best)),
+              "```\n" + (saved.config.get("command") or "(command not recorded)") + "\n```",
               "| option | |\n| --- | --- |\n" + "\n".join(
                   f"| {name} | {value} |" for name, value in options.items())]
     path = folder / "report.md"
@@ -145,8 +145,8 @@ def _gallery_table(lines: list[dict[str, Any]], steps: list[int]) -> str:
         f"| {measured[step]['ssim']:.3f} |" for step in sorted(chosen))])
 
 
-def _facts(found: checkpoint.Checkpoint, best: Path | None) -> list[str]:
-    config = found.config
+def _facts(saved: checkpoint.Checkpoint, best: Path | None) -> list[str]:
+    config = saved.config
     versions = ", ".join(f"{name} {version}"
                          for name, version in config.get("versions", {}).items())
     facts = [f"* device: {config.get('device', 'unknown')}", f"* versions: {versions}",

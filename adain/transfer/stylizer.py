@@ -18,7 +18,7 @@ from adain.networks import engine as engines
 from adain.networks.architecture import DEFAULT_PRESET, STRIDE
 from adain.networks.stats import ChannelStats, join
 from adain.progress import StopRequest, checked
-from adain.transfer import batch, color, load, tiling
+from adain.transfer import color, load, tiling
 from adain.transfer import style_file as stylefile
 from adain.transfer.image_like import ImageLike, as_image
 from adain.transfer.memory_plan import MemoryPlan
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from adain.transfer.refine_run import RefineRun
 
 REFINE_CHANNELS = 960  # of VGG19's style layers: what encode_style(refine=True) adds
-STYLE_SIZE = 512  # pixels of a style's shorter side, where nothing else is said
+STYLE_SIZE = 512  # pixels of a style's shorter side, by default
 DTYPES = (np.uint8, np.uint16, np.float32)  # of results
 
 
@@ -298,6 +298,8 @@ class Stylizer:
 
         >>> pictures = stylizer.stylize_batch(["a.jpg", "b.jpg"], [first, second], [1.0, 0.5])
         """
+        from adain.transfer import batch
+
         strengths = list(alphas) if isinstance(alphas, Sequence) else [alphas] * len(contents)
         if not len(contents) == len(styles) == len(strengths):
             raise OptionError(f"{len(contents)} contents need as many styles and alphas; received "

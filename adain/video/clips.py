@@ -72,5 +72,5 @@ def import_av() -> ModuleType:
 
 
 def reason(error: Exception) -> str:
-    """Return what an error of FFmpeg or of the system says, without codes."""
+    """Return the message of an error of FFmpeg or of the system, without codes."""
     return getattr(error, "strerror", None) or str(error)

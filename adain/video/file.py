@@ -84,12 +84,12 @@ def open_clip(path: str | Path, max_pixels: int) -> InputContainer:
             metadata_errors=_LATIN_1)
         return container
     except (av.FFmpegError, OSError) as error:
-        said = reason(error)
+        why = reason(error)
         if _is_text(head):
-            said = "it is text"
+            why = "it is text"
         elif isinstance(error, av.ArgumentError):  # raised for formats outside the whitelist
-            said = f"it is none of {_CHOICES}"
-        raise ImageError(f"{path} is not a readable video: {said}.") from None
+            why = f"it is none of {_CHOICES}"
+        raise ImageError(f"{path} is not a readable video: {why}.") from None
 
 
 def _head(path: str | Path) -> bytes:

@@ -84,7 +84,7 @@ def test_a_finished_phase_of_another_recipe_is_refused(tmp_path):
     with pytest.raises(OptionError, match=r"trained with `seed=0` \(now 3\)"):
         phases.run(toy.train_phase, other, tmp_path)
     other = [*RUNS[:2], dataclasses.replace(RUNS[2], average={"first": 0.5, "second": 0.5})]
-    with pytest.raises(OptionError, match="is not the average that the recipe says"):
+    with pytest.raises(OptionError, match="is not the average of this recipe"):
         phases.run(toy.train_phase, other, tmp_path)
 
 

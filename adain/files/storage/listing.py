@@ -46,14 +46,14 @@ def expand(pattern: str | Path) -> Iterator[str]:
 
 
 def _choices(inside: str, pattern: str) -> Iterable[str]:
-    found = _RANGE.fullmatch(inside)
-    if found is None:
+    match = _RANGE.fullmatch(inside)
+    if match is None:
         return inside.split(",") if "," in inside else [f"{{{inside}}}"]
-    first, last = int(found[1]), int(found[2])
+    first, last = int(match[1]), int(match[2])
     if not 0 <= last - first < _MOST_SHARDS:
         raise OptionError(f"{pattern}: {{{inside}}} must go from a number to one that is not "
                           "smaller.")
-    width = len(found[1]) if found[1].startswith("0") or len(found[1]) == len(found[2]) else 0
+    width = len(match[1]) if match[1].startswith("0") or len(match[1]) == len(match[2]) else 0
     return (f"{number:0{width}d}" for number in range(first, last + 1))
 
 
@@ -117,12 +117,12 @@ class Pictures:
                                   f"{join(source, 'output')}")
 
     def __iter__(self) -> Iterator[Entry]:
-        found = False
+        has_pictures = False
         for source in self.sources:
             for entry in self.of(source):
-                found = True
+                has_pictures = True
                 yield entry
-        if not found:
+        if not has_pictures:
             more = f" and {len(self.sources) - 1} more" if self.sources[1:] else ""
             raise ImageError(f"{', '.join(self.sources[:1])}{more} has no pictures; looked for "
                              f"{' '.join(sorted(self._suffixes or ['any file']))}.")
@@ -175,11 +175,11 @@ class Pictures:
             inner = waiting.pop()
             here = join(root, inner) if inner else root
             try:
-                found = os.stat(here)
-                if (found.st_dev, found.st_ino) in seen:
+                status = os.stat(here)
+                if (status.st_dev, status.st_ino) in seen:
                     left.counts["link{s} to folders that are read already"] += 1
                     continue
-                seen.add((found.st_dev, found.st_ino))
+                seen.add((status.st_dev, status.st_ino))
                 folders: list[str] = []
                 names = _sorted(self._files(here, left, folders))
             except OSError as error:
@@ -235,10 +235,10 @@ def _remote_folder(url: str, left: LeftOut) -> Iterator[Entry]:
         while waiting:
             inner = waiting.pop()
             prefix = f"{inner}/" if inner else ""
-            found = system.ls(join(root, inner) if inner else root, detail=True)
+            entries = system.ls(join(root, inner) if inner else root, detail=True)
             system.invalidate_cache()  # else it keeps all folders
-            names = [(one["name"].rstrip("/").rpartition("/")[2], one["type"]) for one in found]
-            del found
+            names = [(one["name"].rstrip("/").rpartition("/")[2], one["type"]) for one in entries]
+            del entries
             yield from (Entry(url, prefix + name) for name in _sorted(
                 name for name, kind in names if kind == "file" and left.file(name)))
             waiting += sorted((prefix + name for name, kind in names

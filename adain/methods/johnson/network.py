@@ -140,7 +140,7 @@ def export(folder: str | Path, path: str | Path) -> None:
 
 
 def is_network(path: str | Path) -> bool:
-    """Tell whether --checkpoint names such a network: a file, or a training folder of this method.
+    """Return whether a path is such a network: a file, or a training folder of this method.
 
     What is in it may still be refused by `load`.
     """

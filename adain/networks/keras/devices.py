@@ -80,7 +80,7 @@ def hide_gpus() -> None:
 
 
 def warning(wanted: str) -> str | None:
-    """Return what to tell a user whose GPU is not used, or None; wanted is one of DEVICES.
+    """Return a warning that no GPU is used, or None where none is needed; wanted: one of DEVICES.
 
     Raises OptionError when a GPU was demanded and there is none.
     """
@@ -101,7 +101,7 @@ def warning(wanted: str) -> str | None:
 
 
 def gpu_expected() -> bool:
-    """Tell whether this machine has signs of an NVIDIA GPU that the user would want used."""
+    """Return whether this machine has signs of an NVIDIA GPU that the user would want used."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         return visible not in ("", "-1")
@@ -122,7 +122,7 @@ def choose_precision(wanted: str) -> str:
 
 
 def computes_bfloat16() -> bool:
-    """Tell whether the device is fast with bfloat16."""
+    """Return whether the device is fast with bfloat16."""
     if gpus():
         import keras
 

@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 VARIABLE = "ADAIN_CACHE"  # names another folder; empty: nothing is kept
 SUFFIX = ".network"
-KEPT = 16  # files; 1 to 3 MB each
+KEPT = 16  # files; 1 to 4 MB each
 # Numbers in the weights. To read a larger network, such as VGG19, takes half as long as to compile
 # it; both take little of the time that it then computes.
 LARGEST = 2_000_000
@@ -142,7 +142,7 @@ def _check(path: Path, status: os.stat_result) -> bool:
     if status.st_uid != os.getuid():
         _warn(path, "it belongs to another user")
     elif status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        _warn(path, "other users can write to it. Remove it, and it is made anew")
+        _warn(path, "other users can write to it. remove it, and it is made again")
     else:
         return True
     return False

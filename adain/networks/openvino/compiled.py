@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 # A value that no network computes: marks outputs before a call, to detect those not computed.
 _MARK = np.float32(-3e38)
-# After so many calls with inputs of the same shapes, repeat() compiles a network for just these: it
-# takes about 0.1 s and gains 1.5 ms a call.
+# After this many calls in a row with inputs of the same shapes, repeat() compiles a network for
+# exactly these shapes, which takes about 0.1 s and saves 1.5 ms a call.
 REPEATED = 32
 # Operations that OpenVINO keeps compiled for shapes that it has seen: its own 5000 take 0.75 GB
 # after 700 sizes of pictures, and are no faster. Tiles of one picture have up to nine shapes.
@@ -59,8 +59,8 @@ class CompiledGraph:
     Inputs are not copied; outputs are valid until the next call. Out of memory is a MemoryError:
     OpenVINO raises an error then, but with a single core it only leaves the outputs as they were,
     so each is marked before the next call. A network that ran out of memory may compute nonsense
-    ever after, and to compile another one in what is left may hang or crash: it raises MemoryError
-    from then on.
+    from then on, and compiling another one in the memory that is left may hang or crash; so every
+    later call raises MemoryError.
     """
 
     def __init__(self, make: Callable[[], openvino.Model], options: dict[str, str],
@@ -91,7 +91,7 @@ class CompiledGraph:
 
         core, kept = openvino.Core(), self._name and network_cache.read(self._name)
         if kept:
-            with suppress(RuntimeError):  # OpenVINO cannot read it: it is made anew
+            with suppress(RuntimeError):  # OpenVINO cannot read it: compile it again
                 return core.import_model(kept, "CPU", self._options)
         compiled = core.compile_model(self._model, "CPU", self._options)
         if self._name:

@@ -99,7 +99,7 @@ class Convolutions:
     @staticmethod
     def _convolve(x: Tensor, filters: Tensor, bias: np.ndarray, before: tuple[int, int],
                   after: tuple[int, int], padding: str) -> Tensor:
-        """Return the convolution of x with a border of so many (rows, columns)."""
+        """Return the convolution of x, padded by (rows, columns) before and after."""
         from adain.networks.openvino.runtime import op
 
         x = op.pad(x, np.array([0, 0, *before]), np.array([0, 0, *after]), padding)

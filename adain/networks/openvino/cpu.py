@@ -24,7 +24,7 @@ def bfloat16() -> str:
 
 
 def lacks_int8() -> bool:
-    """Tell whether this machine is known to have no instructions for 8-bit products."""
+    """Return whether this machine is known to have no instructions for 8-bit products."""
     return lacks_int8_of(_cpuinfo())
 
 
@@ -51,7 +51,7 @@ def bfloat16_of(cpuinfo: str) -> str:
     does twice as much as float32.
     """
     flags = _flags(cpuinfo)
-    if flags is None:  # an ARM processor, say
+    if flags is None:  # for example of an ARM processor
         return UNKNOWN
     if "amx_bf16" in flags:
         return FAST
@@ -61,7 +61,7 @@ def bfloat16_of(cpuinfo: str) -> str:
 
 
 def lacks_int8_of(cpuinfo: str) -> bool:
-    """Tell the same for the beginning of a /proc/cpuinfo.
+    """Return the same as lacks_int8() for the beginning of a /proc/cpuinfo.
 
     Without VNNI, sums of products of 8-bit integers may overflow 16 bits.
     """

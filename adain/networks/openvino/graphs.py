@@ -36,8 +36,8 @@ def activations_graph(encoder: Weights, names: Sequence[str]) -> openvino.Model:
     encoder: one with plain ReLUs, as VGG19; names: relu names in the order wanted; each comes out
     as (1, rows, columns, channels).
     """
-    image, found = _encode(Convolutions(encoder, "encoder"), names)
-    return _model([_transpose(found[name], (0, 2, 3, 1)) for name in names], [image])
+    image, activations = _encode(Convolutions(encoder, "encoder"), names)
+    return _model([_transpose(activations[name], (0, 2, 3, 1)) for name in names], [image])
 
 
 def statistics_graph(networks: Networks) -> openvino.Model:
@@ -48,7 +48,7 @@ def statistics_graph(networks: Networks) -> openvino.Model:
     from adain.networks.openvino.runtime import op
 
     names = networks.adain_layers
-    image, found = _encode(Convolutions(networks.encoder, "encoder", networks.ranges), names,
+    image, activations = _encode(Convolutions(networks.encoder, "encoder", networks.ranges), names,
                            networks.negative_slope)
     pixels = op.parameter([1, -1, -1], np.float32, name="weights")
     levels = _levels(pixels, names)
@@ -56,8 +56,8 @@ def statistics_graph(networks: Networks) -> openvino.Model:
     moments = []
     for name in names:
         shares = op.divide(levels[name], op.reduce_sum(levels[name], axes, keep_dims=True))
-        mean = op.reduce_sum(op.multiply(found[name], shares), axes, keep_dims=True)
-        squares = op.power(op.subtract(found[name], mean), np.float32(2))
+        mean = op.reduce_sum(op.multiply(activations[name], shares), axes, keep_dims=True)
+        squares = op.power(op.subtract(activations[name], mean), np.float32(2))
         moments.append((mean, op.reduce_sum(op.multiply(squares, shares), axes, keep_dims=True)))
     return _model([*map(_row, zip(*moments))], [image, pixels])
 
@@ -87,16 +87,16 @@ def transfer(networks: Networks, encoder: Convolutions, decoder: Convolutions
                 for part in _split(vector, networks)]
 
     names = networks.adain_layers
-    image, found = _encode(encoder, names, networks.negative_slope)
+    image, activations = _encode(encoder, names, networks.negative_slope)
     style_mean, style_std, mean, std = (
         op.parameter([networks.channels], np.float32) for _ in range(4))
     alpha, own_weight = op.parameter([], np.float32), op.parameter([], np.float32)
-    own_mean, own_variance = map(_row, zip(*(_moments(found[name]) for name in names)))
+    own_mean, own_variance = map(_row, zip(*(_moments(activations[name]) for name in names)))
     own_std = op.sqrt(op.add(own_variance, np.float32(EPSILON)))
     content = ChannelStats(blend(mean, own_mean, own_weight), blend(std, own_std, own_weight))
     target = ChannelStats(blend(content.mean, style_mean, alpha),
                           blend(content.std, style_std, alpha))
-    restyled = {name: op.add(op.multiply(found[name], scale), shift)
+    restyled = {name: op.add(op.multiply(activations[name], scale), shift)
                 for name, scale, shift in zip(names, *map(split, affine(content, target)))}
     inputs = [image, style_mean, style_std, alpha, mean, std, own_weight]
     return inputs, _decode(decoder, restyled, networks.negative_slope), content
@@ -107,7 +107,7 @@ def regions_graph(networks: Networks) -> openvino.Model:
     from adain.networks.openvino.runtime import op
 
     names, negative_slope = networks.adain_layers, networks.negative_slope
-    image, found = _encode(Convolutions(networks.encoder, "encoder", networks.ranges), names,
+    image, activations = _encode(Convolutions(networks.encoder, "encoder", networks.ranges), names,
                            negative_slope)
     regions = op.parameter([-1, -1, -1], np.float32, name="regions")
     levels = _levels(regions, names)
@@ -117,7 +117,7 @@ def regions_graph(networks: Networks) -> openvino.Model:
         shares = _transpose(levels[name], (0, 2, 3, 1))
         factor, offset = (_transpose(op.matmul(shares, table, False, False), (0, 3, 1, 2))
                           for table in pair)
-        restyled[name] = op.add(op.multiply(found[name], factor), offset)
+        restyled[name] = op.add(op.multiply(activations[name], factor), offset)
     picture = _decode(Convolutions(networks.decoder, "decoder", networks.ranges), restyled,
                       negative_slope)
     return _model([picture], [image, regions, *tables])
@@ -127,12 +127,12 @@ def _levels(maps: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
     """Return maps (count, rows, columns) as (1, count, ...) in the resolution of activations."""
     from adain.networks.openvino.runtime import op
 
-    x, found = op.unsqueeze(maps, np.array(0)), {}
+    x, pyramid = op.unsqueeze(maps, np.array(0)), {}
     for name in names:
         size = scale(name)
-        found[name] = x if size == 1 else op.avg_pool(
+        pyramid[name] = x if size == 1 else op.avg_pool(
             x, [size, size], [0, 0], [0, 0], [size, size], False, "floor").output(0)
-    return found
+    return pyramid
 
 
 def _split(table: Tensor, networks: Networks) -> list[Tensor]:
@@ -166,22 +166,22 @@ def _encode(convolutions: Convolutions, names: Sequence[str], negative_slope: fl
     from adain.networks.openvino.runtime import op
 
     image = op.parameter([1, -1, -1, 3], np.float32, name="image")
-    found: dict[str, Tensor] = {}
+    activations: dict[str, Tensor] = {}
 
     def convolve(x: Tensor, layer: str) -> Tensor:
         return _relu(convolutions(x, layer), negative_slope)
 
     def pool(x: Tensor, layer: str) -> Tensor:
-        wanted = any(x is activation for activation in found.values())
+        wanted = any(x is activation for activation in activations.values())
         return max_pool(x if wanted else convolutions.quantise(x, layer))
 
     plan = encoder_plan(depths_of(convolutions.weights))
     for step, x in forward(plan, _transpose(image, (0, 3, 1, 2)), convolve, pool):
         if relu(step) in names:
-            found[relu(step)] = x
-        if len(found) == len(set(names)):
+            activations[relu(step)] = x
+        if len(activations) == len(set(names)):
             break
-    return image, found
+    return image, activations
 
 
 def _decode(convolutions: Convolutions, restyled: Mapping[str, Tensor],

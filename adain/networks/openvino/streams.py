@@ -19,7 +19,7 @@ Result = TypeVar("Result")
 
 
 def stream_options(threads: int) -> dict[str, str]:
-    """Return OpenVINO's settings for so many pictures at once."""
+    """Return OpenVINO's settings for computing this many pictures at once."""
     return {"NUM_STREAMS": str(threads), "INFERENCE_NUM_THREADS": str(threads),
             "ENABLE_CPU_PINNING": "NO"}
 
