@@ -36,6 +36,7 @@ from adain.networks.stats import EPSILON
 from adain.networks.weights import load_decoder, load_encoder
 from adain.training import any_style
 from adain.training.config import TrainConfig
+from adain.training.recorder import scalars
 
 ROOT = Path(__file__).parent.parent
 PRECISIONS = {"float32": torch.float32, "mixed_bfloat16": torch.bfloat16}
@@ -118,7 +119,7 @@ def keras_step(precision, batch_size, jit):
 
     def step(pairs):
         model.reset_metrics()
-        return float(np.mean(model.train_on_batch(pairs, return_dict=True)["loss"]))
+        return scalars(model.train_on_batch(pairs, return_dict=True))["loss"]
     return step
 
 

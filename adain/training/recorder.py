@@ -46,7 +46,7 @@ class Recorder(keras.callbacks.Callback):
         self.folder, self.events, self.watch, self.about = folder, events, watch, about
         self.batches = batches
         self.history: History | None = History(folder, first_step) if events else None
-        self.step = first_step
+        self.step, self._compiles = first_step, first_step + 1
         self.gallery = None
         if events and self.history and watch.gallery is not None:
             self.gallery = GalleryRecorder(Judge(watch.gallery, config), folder, events,
@@ -110,6 +110,8 @@ class Recorder(keras.callbacks.Callback):
     def measure_wait(self, busy: float) -> None:
         """Add up the time from a step's begin until the last of its pairs was there.
 
+        The first step of a run does not count: the backend compiles it before it asks for data.
+
         busy: seconds for which the device worked on the step before even then.
         """
         if self.watch.arrivals is None:
@@ -118,7 +120,8 @@ class Recorder(keras.callbacks.Callback):
         times = [self.watch.arrivals(index)
                  for index in range((self.step - 1) * size, self.step * size)]
         arrived = max((time for time in times if time is not None), default=0.0)
-        self._waited += max(0.0, arrived - self._step_began - busy)
+        if self.step != self._compiles:
+            self._waited += max(0.0, arrived - self._step_began - busy)
 
     def summarise(self) -> None:
         """Log and print the means since the last summary."""
