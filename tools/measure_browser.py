@@ -28,7 +28,6 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from playwright.sync_api import sync_playwright
 
 from adain.export.source import drawn_picture
 from adain.web import static
@@ -65,15 +64,19 @@ PREVIEW = """async ([size, rounds]) => {
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[str]:
+def served(folder: Path, port: int = 0) -> Iterator[str]:
     """Serve a folder on 127.0.0.1; give its address."""
     class Handler(SimpleHTTPRequestHandler):
         extensions_map = {**SimpleHTTPRequestHandler.extensions_map, **TYPES}
 
+        def send_head(self) -> Any:
+            del self.headers["If-Modified-Since"]  # as app.py does
+            return super().send_head()
+
         def log_message(self, *_: Any) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=folder))
+    server = ThreadingHTTPServer(("127.0.0.1", port), functools.partial(Handler, directory=folder))
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
@@ -110,6 +113,8 @@ def renderer_peak() -> int:
 
 
 def main() -> None:
+    from playwright.sync_api import sync_playwright
+
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", type=int, help="time previews of this many pixels a side")
     parser.add_argument("--rounds", type=int, default=7, help="of --size (default %(default)s)")

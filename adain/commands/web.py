@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
 from adain.commands.options import add
 from adain.errors import OptionError
 from adain.networks.architecture import PRESETS
+from adain.web.gallery import shipped
 from adain.web.limits import Limits
 
 _NEEDS = {"starlette": "starlette", "uvicorn": "uvicorn", "python_multipart": "python-multipart"}
@@ -40,6 +42,9 @@ def main(arguments: list[str] | None = None) -> None:
     missing = [package for module, package in _NEEDS.items() if find_spec(module) is None]
     if missing:
         raise OptionError(f"adain web needs {' and '.join(missing)}: pip install -e '.[web]'")
+    if options.style_path is None and not shipped("styles"):
+        print("the page offers no paintings, as only a checkout has some: name yours with "
+              "--style-path", file=sys.stderr)
     if options.static is not None:
         if options.model != "compact":
             raise OptionError(f"--static is for the model compact; received {options.model}.")

@@ -123,6 +123,7 @@ class Api:
         rows, columns = await self._compute(request, self._previews, lambda job: source.shape)
         return {"id": source.id, "name": source.name, "width": columns, "height": rows,
                 "transparent": source.transparent,
+                "preview_size": store.largest_screen_size(rows, columns),
                 "picture": f"/api/pictures/{quote(source.id)}/screen"}
 
     async def picture(self, request: Request) -> Response:

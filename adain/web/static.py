@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,8 +22,8 @@ from adain.web.gallery import ROOT, shipped, title
 from adain.web.guard import HEADERS
 from adain.web.store import THUMBNAIL_SIZE
 
-NODE = ROOT / "web"  # package.json, and node_modules with onnxruntime-web
-_RUNTIME = NODE / "node_modules" / "onnxruntime-web" / "dist"
+NODE = ROOT / "web"  # of a checkout: package.json, and node_modules where npm ci has run
+RUNTIME_VERSION = "1.30.0"  # of onnxruntime-web
 # The runtime for processors, and that for graphics cards, which is loaded where there is one.
 RUNTIME = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
 GPU_RUNTIME = ("ort.webgpu.min.mjs", "ort-wasm-simd-threaded.asyncify.mjs",
@@ -47,14 +46,14 @@ def write(folder: Path, style_path: Sequence[str | Path] | None = None) -> int:
         The number of bytes written.
 
     Raises:
-        OptionError: onnxruntime-web is missing and cannot be installed; the folder holds other
-            files, or cannot be written.
+        OptionError: onnxruntime-web is missing; the folder holds other files, or cannot be
+            written.
     """
     if folder.exists() and not (folder.is_dir() and (
             not any(folder.iterdir()) or (folder / "sw.js").is_file())):
         raise OptionError(f"{folder} holds other files: name an empty or a new folder.")
     formats.FORMATS[".onnx"].check()
-    runtime = _find_runtime()
+    runtime = find_runtime()
     with atomic_entries(folder, OptionError) as made:
         _copy_page(made)
         (made / "ort").mkdir()
@@ -66,23 +65,18 @@ def write(folder: Path, style_path: Sequence[str | Path] | None = None) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
-def _find_runtime() -> Path:
-    """Return the folder of onnxruntime-web, which npm installs where it is missing."""
-    if not (NODE / "package.json").is_file():
-        raise OptionError("the static page is made in a checkout of the repository, which has "
-                          "web/package.json.")
-    if not _RUNTIME.is_dir():
-        npm = shutil.which("npm")
-        if npm is None:
-            raise OptionError("the static page needs onnxruntime-web: install npm, or copy "
-                              f"{NODE / 'node_modules'} from a machine where npm ci has run.")
-        done = subprocess.run([npm, "ci", "--no-audit", "--no-fund", "--fetch-retries=1"], cwd=NODE,
-                              check=False, capture_output=True, text=True)
-        if done.returncode:
-            reason = (done.stderr.strip().splitlines() or ["no reason given"])[0]
-            raise OptionError("the static page needs onnxruntime-web, and npm ci failed in "
-                              f"{NODE}: {reason}")
-    return _RUNTIME
+def find_runtime() -> Path:
+    """Return the folder of onnxruntime-web: in a checkout, or as Node finds it from here."""
+    folders = [NODE, *(Path.cwd() / "here").parents]
+    packages = [folder / "node_modules" / "onnxruntime-web" for folder in folders]
+    for package in packages:
+        about = package / "package.json"
+        if about.is_file() and json.loads(about.read_bytes())["version"] == RUNTIME_VERSION:
+            return package / "dist"
+    command = (f"npm ci --prefix {NODE}" if (NODE / "package.json").is_file()
+               else f"npm install onnxruntime-web@{RUNTIME_VERSION}")
+    raise OptionError(f"the static page needs onnxruntime-web {RUNTIME_VERSION}, 140 MB in "
+                      f"node_modules/, which npm installs: run `{command}`, then this again.")
 
 
 def _copy_page(folder: Path) -> None:

@@ -1,18 +1,13 @@
 """The static page in Chromium: it computes in the browser what Stylizer does."""
 
 import contextlib
-import functools
 import io
 import json
-import shutil
-import threading
 import time
-from contextlib import contextmanager
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
-from conftest import ROOT, picture
+from conftest import ROOT, picture, script
 from PIL import Image
 
 pytest.importorskip("starlette", reason="needs the extra web")
@@ -26,9 +21,9 @@ from adain.errors import OptionError
 from adain.files import images
 from adain.files.writer import on_white
 from adain.networks.stats import merge
-from adain.web import static
+from adain.web import gallery, static
 
-TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm"}
+served = script("measure_browser").served
 LIMIT = 1  # of 255, as both round to integers
 
 
@@ -40,41 +35,16 @@ def save(path, rows, columns, seed, **options):
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     """The folder of the static page, with two paintings, and the paintings."""
-    if not static._RUNTIME.is_dir() and shutil.which("npm") is None:
-        pytest.skip("needs onnxruntime-web: npm ci in web/")
+    try:
+        static.find_runtime()
+    except OptionError as error:
+        pytest.skip(str(error))
     folder = tmp_path_factory.mktemp("static")
     for seed, name in enumerate(("mosaic", "waves")):
         save(folder / f"{name}.png", 64, 80, 10 + seed)
     paintings = [folder / "mosaic.png", folder / "waves.png"]
-    try:
-        web.main(["--static", str(folder / "page"), "--style-path", *map(str, paintings)])
-    except OptionError as error:
-        pytest.skip(str(error))  # npm has no network
+    web.main(["--static", str(folder / "page"), "--style-path", *map(str, paintings)])
     return folder / "page", paintings
-
-
-@contextmanager
-def served(folder, port=0):
-    """Serve a folder; give its address."""
-    class Handler(SimpleHTTPRequestHandler):
-        extensions_map = {**SimpleHTTPRequestHandler.extensions_map, **TYPES}
-
-        def send_head(self):
-            del self.headers["If-Modified-Since"]  # as app.py does
-            return super().send_head()
-
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", port), functools.partial(Handler, directory=folder))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @pytest.fixture(scope="module")
@@ -272,6 +242,39 @@ def test_a_transparent_picture_of_another_size_has_the_opacity_of_python(tab, tm
     assert abs(np.asarray(Image.open(io.BytesIO(made)))[..., 3] - expected).max() <= 1
 
 
+def test_the_preview_of_a_small_photograph_has_the_strokes_of_the_picture(tab, page, stylizer,
+                                                                          tmp_path):
+    photograph = save(tmp_path / "photo.png", 60, 80, 1)
+    opened(tab, photograph)
+    tab.locator("#other").evaluate("input => { input.value = 200; }")
+    tab.select_option("#size", "other")
+    shown = tab.locator("#after").evaluate("""async (image) => {
+        while (image.naturalWidth !== 200) {
+            await new Promise((resolve) => image.addEventListener("load", resolve, {once: true}));
+        }
+        return [...new Uint8Array(await (await fetch(image.src)).arrayBuffer())];
+    }""")
+    assert "finer strokes" not in tab.inner_text("#hint")
+    tab.select_option("#size", "own")
+    expected = stylizer.stylize(images.resize_shorter_side(images.read(photograph), 150),
+                                stylizer.encode_style(page[1][1]))
+    difference = (read(io.BytesIO(bytes(shown))) - expected) @ (0.299, 0.587, 0.114)
+    assert abs(difference).mean() < 5  # JPEG keeps luminance better than colours
+
+
+def test_medium_strokes_of_a_large_picture_are_those_of_its_preview(tab, tmp_path):
+    opened(tab, save(tmp_path / "photo.png", 60, 80, 1))
+    tab.locator("#other").evaluate("input => { input.value = 3000; }")
+    tab.select_option("#size", "other")
+    hints = []
+    for strokes in 2, 1:
+        slide(tab, "strokes", strokes)
+        hints.append("finer strokes" in tab.inner_text("#hint"))
+    tab.select_option("#size", "own")
+    slide(tab, "strokes", 2)
+    assert hints == [False, True]
+
+
 def test_jpeg_keeps_exif_and_is_upright(tab, tmp_path):
     exif = Image.Exif()
     exif[0x010F], exif[0x0112] = "Maker", 6
@@ -360,12 +363,40 @@ def test_a_folder_with_other_files_is_not_replaced(page, tmp_path):
     assert version["channels"] == 384
 
 
-def test_without_its_runtime_and_npm_the_page_is_not_written(tmp_path, monkeypatch):
-    monkeypatch.setattr(static, "_RUNTIME", tmp_path / "missing")
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(OptionError, match="needs onnxruntime-web: install npm, or copy"):
+@pytest.mark.parametrize("checkout, command", [
+    (True, r"npm ci --prefix .*node"), (False, "npm install onnxruntime-web@1.30.0")])
+def test_without_its_runtime_the_page_is_not_written(tmp_path, monkeypatch, checkout, command):
+    (tmp_path / "node").mkdir()
+    if checkout:
+        (tmp_path / "node" / "package.json").touch()
+    monkeypatch.setattr(static, "NODE", tmp_path / "node")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(OptionError, match=f"needs onnxruntime-web 1.30.0, .*run `{command}`"):
         static.write(tmp_path / "page")
-    assert list(tmp_path.iterdir()) == []
+    assert not (tmp_path / "page").exists()
+
+
+def test_an_installation_without_paintings_says_so(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(gallery, "ROOT", tmp_path)
+    monkeypatch.setattr(static, "NODE", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(OptionError, match="npm install"):
+        web.main(["--static", "page"])
+    assert "no paintings" in capsys.readouterr().err
+
+
+def test_its_runtime_is_found_from_a_folder_below_as_node_does(tmp_path, monkeypatch):
+    monkeypatch.setattr(static, "NODE", tmp_path / "none")
+    package = tmp_path / "node_modules" / "onnxruntime-web"
+    (tmp_path / "site").mkdir()
+    package.mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "site")
+    for version in "1.29.0", static.RUNTIME_VERSION:
+        (package / "package.json").write_text(json.dumps({"version": version}))
+        with contextlib.suppress(OptionError):
+            assert static.find_runtime() == package / "dist" and version == static.RUNTIME_VERSION
+    wanted = json.loads((ROOT / "web" / "package.json").read_text())["dependencies"]
+    assert wanted["onnxruntime-web"] == static.RUNTIME_VERSION
 
 
 def test_the_lock_of_packages_names_no_registry():

@@ -4,8 +4,8 @@ import { element } from "./messages.js";
 
 // Shorter side, in pixels, at which strokes are made before the picture is enlarged. As large as a
 // preview is "medium": a large picture then looks as its preview does.
-const STROKES = [
-  ["finest", null], ["fine", 1024], ["medium", 640], ["large", 448], ["broad", 320],
+const strokesFor = (previewSize) => [
+  ["finest", null], ["fine", 1024], ["medium", previewSize], ["large", 448], ["broad", 320],
   ["broadest", 224],
 ];
 const COLORS = {
@@ -19,6 +19,7 @@ export function createControls(engine, change) {
   const strokes = element("strokes");
   const colors = element("colors");
   const can = engine.capabilities;
+  const sizes = strokesFor(can.previewSize);
 
   document.querySelectorAll("[data-needs]").forEach((part) => {
     const what = can[part.dataset.needs];
@@ -28,7 +29,7 @@ export function createControls(engine, change) {
 
   function describe() {
     element("alpha-text").textContent = `${alpha.value} %`;
-    const [name] = STROKES[strokes.value];
+    const [name] = sizes[strokes.value];
     element("strokes-text").textContent = name;
     strokes.setAttribute("aria-valuetext", name);
   }
@@ -42,7 +43,7 @@ export function createControls(engine, change) {
   return {
     recipe: () => ({
       alpha: alpha.value / 100,
-      coarseSize: can.strokes ? STROKES[strokes.value][1] : null,
+      coarseSize: can.strokes ? sizes[strokes.value][1] : null,
       keepColors: colors.value || null,
     }),
   };

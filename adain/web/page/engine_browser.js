@@ -4,6 +4,7 @@
 import { element } from "./messages.js";
 
 const MAX_PIXELS = 50e6;
+const PREVIEW_SIZE = 512; // pixels of the shorter side
 
 export class EngineError extends Error {
   constructor(message, status = 0) {
@@ -61,7 +62,7 @@ class BrowserEngine {
       refine: [],
       formats: ["jpg", "png"],
       read: [".jpg", ".jpeg", ".png", ".webp", ".avif", ".gif", ".bmp"],
-      previewSize: 512,
+      previewSize: PREVIEW_SIZE,
       maxPixels: MAX_PIXELS,
     };
     this.calls = new Map();
@@ -88,7 +89,8 @@ class BrowserEngine {
     const [blob, name] = file instanceof Blob ? [file, file.name ?? "photograph"]
       : [await (await fetch(file.file)).blob(), file.file.split("/").pop()];
     const content = await this.call("openContent", [blob, name], { signal });
-    return { ...content, picture: URL.createObjectURL(content.picture) };
+    return { ...content, previewSize: PREVIEW_SIZE,
+      picture: URL.createObjectURL(content.picture) };
   }
 
   async encodeStyle(file, { signal } = {}) {

@@ -25,9 +25,10 @@
 //     onProgress({share})     how much of it is done, 0 to 1
 //
 //   Style     {id, title, picture}: picture is the address of a small picture
-//   Content   {id, name, width, height, transparent, picture}: picture is the address of one of a
-//             screen's size, upright; width and height are those of the whole photograph, upright;
-//             transparent: whether it is so anywhere
+//   Content   {id, name, width, height, transparent, previewSize, picture}: picture is the address
+//             of one of a screen's size, upright; width and height are those of the whole photograph,
+//             upright; transparent: whether it is so anywhere; previewSize: of its sharp previews,
+//             smaller than the engine's where it is a panorama
 //   Recipe    {styles: [{id, weight}], masks: Blob[] | null, alpha, coarseSize, keepColors,
 //              refine, contentSize, format}
 //             weight: of a mixture, 0 or more, not all 0; without meaning where there are masks
@@ -82,10 +83,10 @@ class ServerEngine {
   }
 
   async openContent(file, { signal } = {}) {
-    if (!(file instanceof Blob)) {
-      return json(`api/pictures/${encodeURIComponent(file.id)}`, { signal });
-    }
-    return this.send(file, signal);
+    const { preview_size: previewSize, ...content } = file instanceof Blob
+      ? await this.send(file, signal)
+      : await json(`api/pictures/${encodeURIComponent(file.id)}`, { signal });
+    return { ...content, previewSize };
   }
 
   async encodeStyle(file, { signal } = {}) {

@@ -26,10 +26,10 @@ async function start() {
 
   /** Say what the full picture will have that its preview does not show. */
   function hint() {
-    const { previewSize } = engine.capabilities;
     const { coarseSize } = controls.recipe();
     const { contentSize, refine, format } = finish.recipe();
-    const { width, height, transparent } = state.content ?? { width: 0, height: 0 };
+    const { width, height, transparent, previewSize } = state.content
+      ?? { width: 0, height: 0, previewSize: 0 };
     const fine = (coarseSize ?? Infinity) > previewSize
       && (contentSize ?? Math.min(width, height)) > previewSize;
     const more = [fine && "finer strokes", refine > 0 && "refinements"].filter(Boolean);

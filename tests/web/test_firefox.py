@@ -1,0 +1,84 @@
+"""Both pages in Firefox: a photograph, a region, a strength and the picture that is downloaded."""
+
+import base64
+import io
+
+import numpy as np
+import pytest
+from conftest import picture, script
+from firefox import firefox
+from PIL import Image
+from web_server import KEEP_MASKS, encoded, running, write_styles
+
+pytest.importorskip("starlette", reason="needs the extra web")
+pytest.importorskip("httpx", reason="needs httpx")
+pytest.importorskip("onnxruntime", reason="needs the extra export")
+
+from adain.errors import OptionError
+from adain.web import static
+
+pytestmark = pytest.mark.slow
+ARROW_LEFT = "\ue012"  # as WebDriver writes it
+
+
+@pytest.fixture(scope="module")
+def styles(tmp_path_factory):
+    return write_styles(tmp_path_factory.mktemp("styles"))
+
+
+@pytest.fixture(scope="module")
+def tab(tmp_path_factory):
+    with firefox(tmp_path_factory.mktemp("firefox")) as found:
+        yield found
+
+
+@pytest.fixture(params=["server", "static"])
+def page(request, tab, stylizer, styles, tmp_path):
+    """A tab with the page; the largest difference from Stylizer that is allowed, of 255."""
+    if request.param == "server":
+        with running(stylizer, styles) as client:
+            tab.goto(str(client.base_url))
+            yield tab, 0
+        return
+    try:
+        static.find_runtime()
+    except OptionError as error:
+        pytest.skip(str(error))
+    static.write(tmp_path / "page", sorted(styles.iterdir()))
+    with script("measure_browser").served(tmp_path / "page") as url:
+        tab.goto(url)
+        yield tab, 1
+
+
+def test_a_painted_region_is_downloaded_as_stylizer_makes_it(page, stylizer, styles):
+    tab, limit = page
+    tab.wait("document.documentElement.dataset.ready === ''")
+    tab.script(KEEP_MASKS)
+    data = list(encoded(96, 128))
+    tab.script(f"""const transfer = new DataTransfer();
+        transfer.items.add(new File([Uint8Array.from({data})], "photo.png", {{type: "image/png"}}));
+        for (const kind of ["dragenter", "dragover", "drop"]) {{
+            document.getElementById("stage").dispatchEvent(new DragEvent(kind,
+                {{dataTransfer: transfer, bubbles: true, cancelable: true}}));
+        }}""")
+    shows = "document.getElementById('picture').dataset.shows === "
+    tab.wait(shows + "'preview'")
+    tab.script("document.getElementById('alpha').focus(); "
+               "document.querySelector('[name=mode][value=regions]').click();"
+               "document.getElementById('format').value = 'png';"
+               "document.getElementById('format').dispatchEvent(new Event('change'));")
+    tab.press(*[ARROW_LEFT] * 20)
+    tab.wait(shows + "'photograph'")
+    box = tab.script("return document.getElementById('surface').getBoundingClientRect();")
+    tab.drag(*((box["x"] + x * box["width"], box["y"] + y * box["height"])
+               for x, y in ((0.2, 0.3), (0.5, 0.6), (0.6, 0.3))))
+    tab.wait(shows + "'preview'")
+    tab.script("document.getElementById('make').click();")
+    tab.wait(shows + "'finished'")
+    name = tab.script("return document.getElementById('save').download;")
+    made = np.asarray(Image.open(tab.downloaded(name)).convert("RGB")).astype(int)
+    mask = tab.script("return masks.at(-1);").partition(",")[2]
+    mask = np.asarray(Image.open(io.BytesIO(base64.b64decode(mask))).convert("RGB"))
+    assert tab.script("return document.getElementById('alpha').value;") == "80"
+    expected = stylizer.stylize(picture(96, 128), [styles / "flow_field.png"], 0.8, masks=[mask])
+    assert made.shape == expected.shape and abs(made - expected).max() <= limit
