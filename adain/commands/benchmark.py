@@ -28,6 +28,9 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument("--batch", type=int, metavar="N",
                       help="measure instead N pictures of 256 x 256 in styles of their own, one at "
                            "a time and in a batch, by each engine")
+    root.add_argument("--refine", action="store_true",
+                      help="measure instead an iteration of --refine, beside the gradient by Keras "
+                           "and the limit of the arithmetic")
     page = root.add_argument_group("comparison of all methods")
     page.add_argument("--report", metavar="DIR", help="write the page to this folder")
     page.add_argument("--quick", action="store_true",
@@ -52,10 +55,20 @@ def main(arguments: list[str] | None = None) -> None:
     if options.report:
         benchmark.report(options)
         return
+    if options.repeat < 1:
+        raise OptionError(f"`repeat` must be at least 1; received {options.repeat}.")
+    if options.refine:
+        from adain.measuring import refinement
+
+        found = refinement.measure(options.repeat)
+        for name, value in found.items():
+            unit = "" if name.startswith(("share", "times")) else " s"
+            print(f"{name:48} {value:8.3f}{unit}")
+        _write(options.json, found)
+        return
     if options.batch is not None:
-        if options.batch < 1 or options.repeat < 1:
-            raise OptionError("`batch` and `repeat` must be at least 1; received "
-                              f"{options.batch} and {options.repeat}.")
+        if options.batch < 1:
+            raise OptionError(f"`batch` must be at least 1; received {options.batch}.")
         loads = benchmark.batches(options.model, options.batch, options.repeat)
         for name, load in loads.items():
             print(f"{name:48} {1e3 * load.wall:7.1f} ms a picture, {1e3 * load.cores:6.1f} ms of "

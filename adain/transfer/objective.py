@@ -92,7 +92,7 @@ class Perception:
 
     def picture(self, *inputs: np.ndarray | np.float32) -> list[np.ndarray]:
         """Call gradients.picture_graph; the outputs are valid until the next call."""
-        return self._turns.next(self._picture).repeat(*inputs)
+        return self._turns.next(self._picture)(*inputs)
 
     def tile(self, *inputs: np.ndarray | np.float32) -> list[np.ndarray]:
         """Call gradients.tile_graph; the outputs are valid until the next call."""

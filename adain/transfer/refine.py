@@ -26,7 +26,7 @@ from adain.transfer.refine_run import Position, RefineRun
 
 logger = logging.getLogger(__name__)
 
-# Bytes. Steps and changes of the gradient, both float16, for each of the picture's numbers.
+# Bytes. Steps and changes of the gradient, both int16, for each of the picture's numbers.
 _PAIR_BYTES, _HISTORY_BYTES, _HISTORY = 4, 400_000_000, 10
 # The networks; all that is taken where nothing else is said.
 _BASE_BYTES, _USUAL_BYTES = 300_000_000, 2_400_000_000

@@ -2,7 +2,7 @@ import json
 import time
 
 from adain.commands import benchmark as command
-from adain.measuring import benchmark
+from adain.measuring import benchmark, refinement
 
 
 def test_actions_run_in_turn_and_the_median_leaves_out_the_warm_up():
@@ -62,3 +62,20 @@ def test_batches_are_measured_by_each_engine(monkeypatch, tmp_path, capsys):
                            for kind in ("one at a time", "in a batch")]
     assert all(0 < wall < 60 and 0 < cores < 60 for wall, cores in found.values())
     assert capsys.readouterr().out.count("ms of a core") == 2
+
+
+def test_refinement_is_measured_beside_keras_and_the_limit_of_the_arithmetic(
+        tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(refinement, "SIZE", 32)
+    command.main(["--refine", "--repeat", "1", "--json", str(tmp_path / "numbers.json")])
+    found = json.loads((tmp_path / "numbers.json").read_text())
+    for name in ("openvino, float32", "multiplications, float32", "share of the limit, float32"):
+        assert found[name] > 0
+    assert len(capsys.readouterr().out.splitlines()) == len(found)
+
+
+def test_multiplications_are_those_of_two_passes_of_vgg19():
+    # conv1_1 with 3 x 64 kernels of 3 x 3, and so on, at 8 x 8 pixels and fewer.
+    forward = 9 * (64 * (3 * 64 + 64 * 64) + 16 * (64 * 128 + 128 * 128)
+                   + 4 * (128 * 256 + 3 * 256 * 256) + 256 * 512)
+    assert refinement.multiplications(8) == 2 * forward
