@@ -7,11 +7,16 @@ export function element(id) {
 
 /** Return what shows errors in one place, which screen readers read out. */
 export function createMessages() {
-  const clear = () => {
-    element("message").hidden = true;
-    element("message-text").textContent = "";
+  let shown = null;
+  /** Show no error any more; only: if it is this one that is shown. */
+  const clear = (only = shown) => {
+    if (only === shown) {
+      shown = null;
+      element("message").hidden = true;
+      element("message-text").textContent = "";
+    }
   };
-  element("message-close").addEventListener("click", clear);
+  element("message-close").addEventListener("click", () => clear());
   return {
     clear,
     show(error) {
@@ -21,6 +26,7 @@ export function createMessages() {
       if (error.status === undefined) {
         console.error(error); // none of an engine's: a mistake of this page
       }
+      shown = error;
       element("message").hidden = false;
       element("message-text").textContent = error.message;
     },

@@ -8,6 +8,7 @@ export function createPreview(engine, state, viewer, messages, recipe) {
   let wanted = 0; // counts changes
   let running = false;
   let controller = null; // of a sharp preview that may be given up
+  let failure = new Error("none yet"); // the last one
   let duration = 0; // of the last sharp one, in milliseconds
 
   /** Show a preview of this size, if it is still of the photograph; return how long it took. */
@@ -74,10 +75,11 @@ export function createPreview(engine, state, viewer, messages, recipe) {
         again = false;
         try {
           await run();
-          messages.clear();
+          messages.clear(failure); // others' errors stay
         } catch (error) {
           again = error.name === "AbortError"; // a newer state
           if (!again) {
+            failure = error;
             viewer.idle();
             messages.show(error);
           }

@@ -131,7 +131,10 @@ export function createStyles(engine, viewer, messages, change) {
     image.alt = style.title;
     image.loading = "lazy";
     button.append(image);
-    button.addEventListener("click", () => toggle(style.id));
+    button.addEventListener("click", () => {
+      messages.clear();
+      toggle(style.id);
+    });
     grid.insertBefore(button, element("add-style"));
   }
 
@@ -165,7 +168,8 @@ export function createStyles(engine, viewer, messages, change) {
     more.className = "tile add";
     more.title = "Add your own painting";
     more.setAttribute("aria-label", "Add your own painting");
-    more.textContent = "+";
+    more.append(Object.assign(document.createElement("span"),
+      { textContent: "+", ariaHidden: "true" }));
     more.addEventListener("click", () => element("style-file").click());
     grid.append(more);
     const styles = await engine.styles();
