@@ -86,12 +86,22 @@ def least_squares(x: np.ndarray, target: np.ndarray,
                               for down in range(3) for right in range(3)], axis=1)
     wanted = target[picture, row, column]
     mean, wanted_mean = patches.mean(axis=0), wanted.mean(axis=0)
-    patches -= mean
-    system = patches.T @ patches
-    system[np.diag_indices_from(system)] += RIDGE * np.trace(system) / len(system)
-    kernel = np.linalg.solve(system.astype(np.float64), patches.T @ (wanted - wanted_mean))
+    kernel = _ridge(patches - mean, wanted - wanted_mean)
     bias = wanted_mean - mean @ kernel
     return kernel.reshape(3, 3, channels, -1).astype(np.float32), bias.astype(np.float32)
+
+
+def _ridge(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return the ridge regression of y on x, both of mean 0.
+
+    Of the two systems of equations that give it, (x'x + p) k = x'y and k = x' (xx' + p)^-1 y, the
+    smaller one is solved.
+    """
+    few = len(x) < x.shape[1]
+    system = x @ x.T if few else x.T @ x
+    system[np.diag_indices_from(system)] += RIDGE * np.trace(system) / x.shape[1]
+    solution: np.ndarray = np.linalg.solve(system.astype(np.float64), y if few else x.T @ y)
+    return x.T @ solution if few else solution
 
 
 def _each_layer(encoder: Encoder, decoder: Decoder, pictures: np.ndarray,
