@@ -107,6 +107,17 @@ def folders(tmp_path):
     return tmp_path
 
 
+@pytest.fixture(scope="session")
+def fast_run(tmp_path_factory):
+    """Folders of pictures and, in run/, a finished training with test_any_style.FAST."""
+    from test_any_style import FAST, train
+
+    root = tmp_path_factory.mktemp("fast_run")
+    write_folders(root)
+    train(FAST, root, "run")
+    return root
+
+
 @pytest.fixture(scope="module")
 def stylizer():
     return Stylizer("compact", precision="float32")

@@ -25,7 +25,9 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").g
 BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.M | re.S)
 INSTALLS = ("pip install", "python -m pytest")
 TRAINS = ("train.py", "gatys")
-SMALL = {"--max-iter": "2", "--save-iter": "1", "--iterations": "2", "--refine": "2"}
+SMALL = {"--max-iter": "1", "--save-iter": "1", "--batch-size": "1", "--iterations": "2",
+         "--refine": "2", "--frames": "2"}
+TRAINING = (ROOT / "docs" / "training.md").read_text()
 # Options of TensorBoard, XLA, systemd and SLURM.
 OF_OTHERS = ("--logdir", "--xla", "--now", "--gres", "--cpus-per-task", "--mem", "--time",
              "--signal", "--requeue", "--open-mode", "--output")
@@ -58,6 +60,8 @@ def run(command):
         command = re.sub(f"{option} [0-9]+", f"{option} {value}", command)
     if "train.py" in command:
         command += " --crop-size 32 --image-size 40"
+    if command.startswith("adain metrics"):
+        command += " --size 64"
     words = shlex.split(command)
     if words[0] == "python":
         name, arguments = words[1].removesuffix(".py"), words[2:]
@@ -83,8 +87,10 @@ def test_the_blocks_of_a_page_run_from_top_to_bottom(page, checkout):
             exec(compile(text, page.name, "exec"), {})
         else:
             assert language == "sh"
-            for line in text.replace("/path/to/", f"{checkout}/").splitlines():
-                for command in line.split(" && "):
+            for line in text.splitlines():
+                if page.stem == "README" and "train.py" in line and f"\n{line}\n" in TRAINING:
+                    continue  # runs for that page
+                for command in line.replace("/path/to/", f"{checkout}/").split(" && "):
                     if not command.startswith(INSTALLS):
                         run(command)
 

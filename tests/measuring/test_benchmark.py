@@ -1,21 +1,24 @@
 import json
-import time
+
+import pytest
 
 from adain.commands import benchmark as command
 from adain.measuring import benchmark, refinement
 
 
-def test_actions_run_in_turn_and_the_median_leaves_out_the_warm_up():
-    calls, waits = [], iter([0.2, 0.01, 0.2, 0.03, 0.2, 0.01])  # every other one warms up
+def test_actions_run_in_turn_and_the_median_leaves_out_the_warm_up(monkeypatch):
+    calls, clock = [], [0.0]
+    took = iter([0.2, 0.01, 0.2, 0.03, 0.2, 0.01])  # every other one warms up
 
-    def action(name, wait=lambda: 0):
+    def action(name, seconds=lambda: 0.001):
         calls.append(name)
-        time.sleep(wait())
+        clock[0] += seconds()
 
-    found = benchmark.in_turn({"a": lambda: action("a", lambda: next(waits)),
+    monkeypatch.setattr(benchmark.time, "perf_counter", lambda: clock[0])
+    found = benchmark.in_turn({"a": lambda: action("a", lambda: next(took)),
                                "b": lambda: action("b")}, rounds=3, block=1, warm_up=1)
     assert "".join(calls) == "aabb" * 3
-    assert 0.01 <= found["a"] < 0.03 and found["b"] < 0.01
+    assert found == pytest.approx({"a": 0.01, "b": 0.001})
 
 
 def test_one_picture_is_timed_in_each_precision():
@@ -42,15 +45,18 @@ def test_a_folder_is_stylized_and_its_load_measured(tmp_path, monkeypatch):
 
 
 def test_the_command_prints_its_numbers_and_writes_them(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(benchmark, "FOLDER", 2)
+    """What they are is tested above, and takes seconds."""
     monkeypatch.setattr(benchmark, "PEER", "no_peer")
-    cold = benchmark.cold  # is tested above and takes seconds: here it only writes its pictures
-    monkeypatch.setattr(benchmark, "cold", lambda *options: cold(*options) and {})
-    monkeypatch.setattr(command, "REPEATED", 2)
-    command.main(["--repeat", "1", "--json", str(tmp_path / "numbers.json")])
+    monkeypatch.setattr(benchmark, "one", lambda model: {f"one {model}, float32": lambda: None})
+    monkeypatch.setattr(benchmark, "cold", lambda *options: {"cold": lambda: None})
+    monkeypatch.setattr(benchmark, "folder", lambda model, place: {
+        f"folder {model}, a picture": 0.5, f"folder {model}, cores busy": 0.75})
+    command.main(["--model", "compact", "--repeat", "1", "--json", str(tmp_path / "numbers.json")])
     found = json.loads((tmp_path / "numbers.json").read_text())
-    assert "one compact, float32" in found and "folder compact, a picture" in found
-    assert len(capsys.readouterr().out.splitlines()) == len(found)
+    assert list(found) == ["one compact, float32", "cold", "folder compact, a picture",
+                           "folder compact, cores busy"]
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 4 and lines[2].endswith(" 0.500 s") and lines[3].endswith(" 75%")
 
 
 def test_batches_are_measured_by_each_engine(monkeypatch, tmp_path, capsys):

@@ -11,6 +11,7 @@ from adain.errors import OptionError
 from adain.files import images
 from adain.measuring import benchmark, comparison, comparison_page, energy
 from adain.measuring.energy import Use
+from adain.measuring.metrics import Meter
 
 CHILD = [sys.executable, "-c"]
 
@@ -120,7 +121,8 @@ def test_the_page_names_every_method_and_why_one_is_missing(plan, monkeypatch):
     uses["gatys one"] = Use(70.0, 100.0, 10**9)
     uses["gatys all"] = Use(130.0, 190.0, 10**9)  # a further picture: 60 s, 90 s of the cores
     for name in "ab":
-        images.write(plan.place("gatys", f"{name}__style.png"), picture(400, 533, 3))
+        images.write(plan.place("gatys", f"{name}__style.png"), picture(48, 64, 3))
+    monkeypatch.setattr(comparison_page.metrics, "Meter", lambda: Meter(64))
     text = comparison_page.write(plan, uses, watts=10.0, tariff=0.4).read_text()
     assert "**johnson** is left out: why" in text
     assert "| **compact** | - | MemoryError: no room | - | MemoryError: no room | -" in text

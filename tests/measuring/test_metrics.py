@@ -1,12 +1,11 @@
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
-from conftest import ROOT, picture
+from conftest import picture
 from PIL import Image
 
+from adain.commands import metrics as command
 from adain.errors import ImageError, OptionError
 from adain.files import images
 from adain.measuring import metrics
@@ -74,15 +73,13 @@ def test_luminance_is_that_of_rgb_not_bgr():
     assert metrics.luminance(np.array([[[255, 0, 0]]], np.uint8))[0, 0] == pytest.approx(76.245)
 
 
-def test_command_prints_a_table_and_writes_json(gallery):
+def test_command_prints_a_table_and_writes_json(gallery, monkeypatch, capsys):
     (gallery / "out").mkdir()
     for name in ("content0__style1", "content1__style0"):
         Image.fromarray(picture(64, 80, 5)).save(gallery / "out" / f"{name}.jpg")
-    done = subprocess.run(
-        [sys.executable, "-m", "adain", "metrics", "content", "style", "out", "--json", "x.json"],
-        cwd=gallery, capture_output=True, text=True, env={"PYTHONPATH": str(ROOT)})
-    assert done.returncode == 0, done.stderr
-    row = done.stdout.splitlines()[-1].split("|")
+    monkeypatch.chdir(gallery)
+    command.main(["content", "style", "out", "--size", "64", "--json", "x.json"])
+    row = capsys.readouterr().out.splitlines()[-1].split("|")
     report = json.loads((gallery / "x.json").read_text())["out"]
     assert set(report["pictures"]) == {"content0__style1", "content1__style0"}
     assert float(row[3]) == pytest.approx(report["mean"]["content"], abs=0.005)

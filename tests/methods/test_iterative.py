@@ -1,5 +1,7 @@
 """`stylize.py --model gatys`, in this process: its options, what it leaves, what it restores."""
 
+import dataclasses
+import functools
 import os
 import signal
 import subprocess
@@ -36,9 +38,10 @@ def paint(place, *options, content="content/a.png", out_path="out.png"):
         "--out-path", place / out_path, "--iterations", 4, "--precision", "float32", *options))))
 
 
-def expected(content=CONTENT, **changes):
-    config = GatysConfig(**{"iterations": 4, "precision": "float32", **changes})
-    return optimise(content, STYLE, config)
+@functools.cache
+def uninterrupted():
+    """The picture of a run with CONFIG."""
+    return optimise(CONTENT, STYLE, CONFIG)
 
 
 def test_only_gatys_writes_on_stderr(place):
@@ -57,7 +60,8 @@ def test_layers_and_the_contents_size_are_chosen(place):
     small = images.resize_shorter_side(CONTENT, 20)[2:18, 4:20]
     made = images.read(place / "out.png")
     assert made.shape == (16, 16, 3)
-    np.testing.assert_array_equal(made, expected(small, **layers))
+    np.testing.assert_array_equal(
+        made, optimise(small, STYLE, dataclasses.replace(CONFIG, **layers)))
 
 
 def test_a_stopped_run_is_restored_though_its_best_picture_is_there(place):
@@ -66,7 +70,7 @@ def test_a_stopped_run_is_restored_though_its_best_picture_is_there(place):
     with pytest.raises(OptionError, match="out.png exists; .overwrite. replaces"):
         paint(place)
     assert paint(place, "--restore") == 0
-    np.testing.assert_array_equal(images.read(place / "out.png"), expected())
+    np.testing.assert_array_equal(images.read(place / "out.png"), uninterrupted())
     with pytest.raises(OptionError, match="no state .* to continue from; leave out `restore`"):
         paint(place, "--restore")
 
@@ -80,7 +84,8 @@ def test_a_restored_batch_leaves_what_is_finished(place, capsys):
     assert "2 pictures, 1 exist already" in capsys.readouterr().out
     np.testing.assert_array_equal(images.read(place / "out" / "a__style.png"), STYLE)
     for name in "bc":
-        np.testing.assert_array_equal(images.read(place / "out" / f"{name}__style.png"), expected())
+        np.testing.assert_array_equal(images.read(place / "out" / f"{name}__style.png"),
+                                      uninterrupted())
 
 
 def test_a_stop_leaves_the_best_picture_and_ends_the_batch(place, monkeypatch):
@@ -100,7 +105,7 @@ def test_a_stop_leaves_the_best_picture_and_ends_the_batch(place, monkeypatch):
         "a__style.png", "a__style.state.npz"]
     monkeypatch.undo()
     assert paint(place, "--format", "png", "--restore", content="content", out_path="out") == 0
-    np.testing.assert_array_equal(images.read(place / "out" / "a__style.png"), expected())
+    np.testing.assert_array_equal(images.read(place / "out" / "a__style.png"), uninterrupted())
 
 
 def test_transparency_is_kept_and_a_bad_file_is_skipped(place, capsys):

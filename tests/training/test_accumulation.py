@@ -45,15 +45,32 @@ def test_steps_in_parts_and_averages_are_those_computed_by_hand(tmp_path):
     check_toy_by_hand(tmp_path)
 
 
+JAX = """
+import runpy, sys
+sys.modules["tensorflow"] = None
+runpy.run_path("tests/training/toy.py", run_name="__main__")
+
+from adain import TrainConfig
+from adain.training import any_style, data
+folder = sys.argv[1]
+source = data.PairSource(f"{folder}/content", f"{folder}/style", 0, 16, 16)
+[(batch,)] = data.dataset(source, 2, 0, 1)
+assert (batch[1] == source.pair(1)).all()
+any_style.build(TrainConfig(model="compact", crop_size=16))
+import adain.methods.johnson.model
+"""
+
+
 @pytest.mark.parametrize("devices", [pytest.param(1, marks=pytest.mark.slow), 2])
-def test_on_jax_too_and_there_on_several_devices(tmp_path, devices):
+def test_on_jax_without_tensorflow_too_and_there_on_several_devices(folders, devices):
+    """With real networks test_loader and test_distribution do so, which are slow tests."""
     pytest.importorskip("jax")
-    subprocess.run([sys.executable, "tests/training/toy.py", tmp_path, "2", "0.75", "0,2,4,10",
-                    "8,8,8,16"], cwd=ROOT, check=True, env={
-                        **os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": str(ROOT),
-                        "JAX_PLATFORMS": "cpu",
-                        "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"})
-    check_toy_by_hand(tmp_path)
+    subprocess.run([sys.executable, "-c", JAX, folders, "2", "0.75", "0,2,4,10", "8,8,8,16"],
+                   cwd=ROOT, check=True, env={
+                       **os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": str(ROOT),
+                       "JAX_PLATFORMS": "cpu",
+                       "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"})
+    check_toy_by_hand(folders)
 
 
 @pytest.mark.slow

@@ -15,7 +15,8 @@ pytest.importorskip("keras")
 pytest.importorskip("tensorflow")
 from adain.errors import OptionError
 from adain.networks import checkpoint
-from adain.training import distribution
+from adain.training import any_style, data, distribution, loop
+from adain.training.watch import Watch
 
 RUN = """
 import dataclasses, os, signal, sys
@@ -90,7 +91,7 @@ def start(folders, name, devices=1, max_iter=4, kill_at=0, tf_config=None):
 
 
 def finish(*processes):
-    return [process.communicate(timeout=150)[0] for process in processes]
+    return [process.communicate(timeout=600)[0] for process in processes]
 
 
 def cluster():
@@ -121,8 +122,16 @@ def assert_same(left, right):
 
 
 def test_two_devices_train_as_one(folders):
-    text = finish(start(folders, "one"), start(folders, "two", devices=2))
-    assert all("done:" in each for each in text), text
+    two = start(folders, "two", devices=2)
+    source = data.PairSource(folders / "content", folders / "style", 0, 16, 16,
+                             validation_split=0.5)
+    settings = config()
+    loop.fit(any_style.AnyStyle(settings), settings,
+             lambda first, last: data.dataset(source, settings.batch_size, first, last),
+             Watch(source.pair(0)[None], source.validation_pairs(settings.batch_size)),
+             folders / "one")
+    [text] = finish(two)
+    assert "done:" in text, text
     assert_same(folders / "one", folders / "two")
 
 

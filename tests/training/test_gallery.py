@@ -1,10 +1,11 @@
 """Pictures that a run measures and does not train on."""
 
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
-from conftest import logged, picture
+from conftest import logged, picture, write_folders
 from PIL import Image
 
 from adain.errors import ImageError, OptionError
@@ -12,16 +13,22 @@ from adain.files import images
 from adain.measuring.metrics import Meter, mean
 from adain.training import gallery
 
+pytestmark = pytest.mark.xdist_group("training")
+
+
+def write_gallery(folder):
+    """Write two photographs and three paintings; return the folder."""
+    for part, count in (("content", 2), ("style", 3)):
+        (folder / part).mkdir(parents=True)
+        for number in range(count):
+            Image.fromarray(picture(40, 56, 10 * count + number)).save(
+                folder / part / f"{part}{number}.png")
+    return folder
+
 
 @pytest.fixture
 def folder(tmp_path):
-    """Two photographs and three paintings."""
-    for part, count in (("content", 2), ("style", 3)):
-        (tmp_path / "gallery" / part).mkdir(parents=True)
-        for number in range(count):
-            Image.fromarray(picture(40, 56, 10 * count + number)).save(
-                tmp_path / "gallery" / part / f"{part}{number}.png")
-    return tmp_path / "gallery"
+    return write_gallery(tmp_path / "gallery")
 
 
 def test_every_content_is_paired_with_every_style(folder):
@@ -72,8 +79,7 @@ def test_pictures_that_are_trained_on_are_found_by_content_and_by_look(folder, t
 
 pytest.importorskip("keras")
 pytest.importorskip("tensorflow")
-from test_any_style import arrays
-from test_recorder import FAST
+from test_any_style import FAST, arrays
 
 from adain.networks import checkpoint
 from adain.training import history
@@ -100,54 +106,58 @@ def test_the_numbers_are_those_of_adain_metrics(folder):
         assert scores[name] == pytest.approx(value, rel=2e-3), name
 
 
-def run(folders, name, gallery=None, **options):
-    config = dataclasses.replace(FAST, **options)
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    """Folders of pictures, in run/ a training with a gallery, and what it logged.
+
+    The gallery's content1.png is a photograph that the run trains on.
+    """
+    root = tmp_path_factory.mktemp("recorded")
+    write_folders(root)
+    folder = write_gallery(root / "gallery")
+    shutil.copy(root / "content" / "content0.png", folder / "content" / "content1.png")
+    config = dataclasses.replace(FAST, gallery_size=32, evaluate_every=3, keep=1)
     with logged() as lines:
-        train(config, folders / "content", folders / "style", folders / name, gallery=gallery)
-    return lines
+        train(config, root / "content", root / "style", root / "run", gallery=folder)
+    return root, lines
 
 
-def test_a_run_records_its_gallery_and_keeps_the_best_checkpoint(folders, folder):
-    lines = run(folders, "run", folder, gallery_size=32, evaluate_every=2, save_iter=3, max_iter=7,
-                keep=1)
-    found = {line["step"]: line["gallery"] for line in history.read(folders / "run")
-             if "gallery" in line}
-    assert list(found) == [2, 3, 4, 6, 7]
+def test_a_run_records_its_gallery_and_keeps_the_best_checkpoint(recorded):
+    folders, lines = recorded
+    measured = {line["step"]: line["gallery"] for line in history.read(folders / "run")
+                if "gallery" in line}
+    assert list(measured) == [2, 3, 4]
     assert all(0 < scores["seconds"] < 60 and -1 <= scores["ssim"] <= 1
-               for scores in found.values())
+               for scores in measured.values())
     saved = checkpoint.load(folders / "run")
-    assert saved.config["gallery"] == found[7]
-    best = min((3, 6, 7), key=lambda step: found[step]["loss"])
+    assert saved.config["gallery"] == measured[4]
+    best = min((2, 4), key=lambda step: measured[step]["loss"])
     assert {path.name for path in checkpoint.list_all(folders / "run")} == {
-        checkpoint.name(step) for step in {best, 7}}
+        checkpoint.name(step) for step in {best, 4}}
     assert lines[-1].endswith(checkpoint.name(best))
-    assert images.read(folders / "run" / "gallery" / "step_0000004.jpg").shape == (
+    assert images.read(folders / "run" / "gallery" / "step_0000003.jpg").shape == (
         3 * 132 - 4, 4 * 132 - 4, 3)
-    assert any(line.startswith("step 4  gallery: content ") for line in lines)
+    assert any(line.startswith("step 3  gallery: content ") for line in lines)
     (log,) = (folders / "run" / "logs").iterdir()
     for tag in (b"gallery/content", b"gallery/style", b"gallery/ssim"):
         assert tag in log.read_bytes()
 
 
-def test_the_gallery_does_not_change_the_training(folders, folder):
-    run(folders, "with", folder, gallery_size=32, evaluate_every=1)
-    run(folders, "without")
-    left, right = (arrays(checkpoint.load(folders / name).path / "model.npz")
-                   for name in ("with", "without"))
+def test_the_gallery_does_not_change_the_training(recorded, fast_run):
+    left, right = (arrays(checkpoint.load(run).path / "model.npz")
+                   for run in (recorded[0] / "run", fast_run / "run"))
     for key in left:
         np.testing.assert_array_equal(left[key], right[key], err_msg=key)
 
 
-def test_a_gallery_that_is_trained_on_is_warned_of_with_names(folders, folder):
-    copied = next((folders / "content").glob("*.*"))
-    (folder / "content" / "renamed.png").write_bytes(copied.read_bytes())
-    lines = run(folders, "run", folder, gallery_size=32, max_iter=1)
-    (warning,) = [line for line in lines if line.startswith("WARNING")]
-    assert "renamed.png" in warning and copied.name in warning
+def test_a_gallery_that_is_trained_on_is_warned_of_with_names(recorded):
+    (warning,) = [line for line in recorded[1] if line.startswith("WARNING")]
+    assert "content1.png" in warning and "content0.png" in warning
 
 
 @pytest.mark.parametrize("options, message", [
     ({"evaluate_every": 2}, "`gallery`"), ({"gallery_size": 36}, "multiple of 8")])
 def test_options_that_cannot_work_are_refused(folders, options, message):
     with pytest.raises(OptionError, match=message):
-        run(folders, "run", **options)
+        train(dataclasses.replace(FAST, **options), folders / "content", folders / "style",
+              folders / "run")

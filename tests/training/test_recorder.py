@@ -10,20 +10,23 @@ import time
 
 import numpy as np
 import pytest
-from conftest import ROOT, logged, picture
+from conftest import ROOT, logged, picture, write_folders
 from PIL import Image
 
 pytest.importorskip("keras")
 pytest.importorskip("tensorflow")
-from test_any_style import CONFIG, arrays
+import toy
+from test_any_style import FAST, arrays
 
 from adain.errors import AdaINError, OptionError
 from adain.networks import checkpoint
 from adain.progress import StopRequest
 from adain.training import any_style, data, history, loop, recorder
+from adain.training.config import TrainConfig
 from adain.training.watch import Watch
 
-FAST = dataclasses.replace(CONFIG, image_size=16, crop_size=16, summary_iter=1)
+pytestmark = pytest.mark.xdist_group("training")
+TOY = TrainConfig(max_iter=4, save_iter=2, summary_iter=1, batch_size=1)
 
 
 def train(folders, name="run", feed=None, **options):
@@ -57,41 +60,26 @@ train(Path(sys.argv[1]), "halves", max_iter=2 * steps, save_iter=steps)
 
 
 @pytest.mark.parametrize("steps", [2, pytest.param(100, marks=pytest.mark.slow)])
-def test_kill_and_resume_gives_the_weights_of_one_go(folders, steps):
+def test_kill_and_resume_gives_the_weights_of_one_go(folders, fast_run, steps):
     done = subprocess.run([sys.executable, "-c", KILLED, folders, str(steps)], cwd=ROOT)
     assert done.returncode == -signal.SIGKILL
     assert checkpoint.load(folders / "halves").step == steps
     options = {"max_iter": 2 * steps, "save_iter": steps}
     train(folders, "halves", **options)
-    train(folders, "whole", **options)
+    runs = {"halves": folders / "halves", "whole": fast_run / "run"}
+    if steps != 2:
+        train(folders, "whole", **options)
+        runs["whole"] = folders / "whole"
     for file in ("model.npz", "optimizer.npz"):
-        whole, halves = (arrays(checkpoint.load(folders / name).path / file)
+        whole, halves = (arrays(checkpoint.load(runs[name]).path / file)
                          for name in ("whole", "halves"))
         for key in whole:
             np.testing.assert_array_equal(whole[key], halves[key], err_msg=key)
     lines = history.read(folders / "halves")
     assert [line["step"] for line in lines] == list(range(1, 2 * steps + 1))
-    losses = [[line["losses"]["loss"] for line in history.read(folders / name)]
-              for name in ("whole", "halves")]
-    assert losses[0] == losses[1]
-
-
-def test_sigterm_exits_0_and_prints_the_command_to_resume(folders):
-    command = [sys.executable, "train.py", "--content-path", folders / "content", "--style-path",
-               folders / "style", "--checkpoint", folders / "run", "--model", "compact",
-               "--batch-size", "1", "--image-size", "16", "--crop-size", "16", "--summary-iter",
-               "1", "--precision", "float32"]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                               text=True)
-    for line in process.stdout:
-        if line.startswith("step 1/"):
-            process.send_signal(signal.SIGTERM)
-            break
-    out, err = process.communicate(timeout=100)
-    assert process.returncode == 0, err
-    step = checkpoint.load(folders / "run").step
-    assert f"SIGTERM: saving at step {step}" in out and f"stopped at step {step}" in out
-    assert f"  python train.py --content-path {folders / 'content'} --style-path" in out
+    whole, halves = ([line["losses"]["loss"] for line in history.read(runs[name])]
+                     for name in ("whole", "halves"))
+    assert whole == halves
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs a pseudoterminal")
@@ -116,31 +104,38 @@ def test_training_is_saved_when_its_terminal_is_closed(folders):
     assert checkpoint.load(folders / "run").step > 0
 
 
-def test_validation_is_at_every_save_and_keeps_the_best(folders):
-    lines = train(folders, validation_split=0.5, max_iter=6, save_iter=1, keep=1,
-                  learning_rate=0.01)
-    found = {line["step"]: line["validation"] for line in history.read(folders / "run")
-             if "validation" in line}
-    assert list(found) == [1, 2, 3, 4, 5, 6]
-    for losses in found.values():
+@pytest.fixture(scope="module")
+def validated(tmp_path_factory):
+    """Folders of pictures, in run/ a training with validation at each step, and what it logged."""
+    root = tmp_path_factory.mktemp("validated")
+    write_folders(root)
+    return root, train(root, validation_split=0.5, save_iter=1, keep=1)
+
+
+def test_validation_is_at_every_save_and_keeps_the_best(validated):
+    folders, lines = validated
+    measured = {line["step"]: line["validation"] for line in history.read(folders / "run")
+                if "validation" in line}
+    assert list(measured) == [1, 2, 3, 4]
+    for losses in measured.values():
         assert losses["loss"] == pytest.approx(
             losses["content"] + FAST.style_weight * losses["style"])
-    best = min(found, key=lambda step: found[step]["loss"])
+    best = min(measured, key=lambda step: measured[step]["loss"])
     assert checkpoint.best(folders / "run").name == checkpoint.name(best)
     assert {path.name for path in checkpoint.list_all(folders / "run")} == {
-        checkpoint.name(best), checkpoint.name(6)}
-    assert checkpoint.load(folders / "run").config["validation"] == found[6]
+        checkpoint.name(best), checkpoint.name(4)}
+    assert checkpoint.load(folders / "run").config["validation"] == measured[4]
     assert checkpoint.name(best) in lines[-1]
 
 
-def test_validation_does_not_change_the_training(folders):
+def test_validation_does_not_change_the_training(validated):
     """Nor the losses that are logged: they share their running means."""
-    train(folders, "with", validation_split=0.5)
+    folders, _ = validated
     source = data.PairSource(folders / "content", folders / "style", 0, 16, 16,
                              validation_split=0.5)
     train(folders, "without", feed=lambda first, last: data.dataset(source, 2, first, last))
     left, right = ([line["losses"] for line in history.read(folders / name) if "losses" in line]
-                   for name in ("with", "without"))
+                   for name in ("run", "without"))
     assert left == right and len(left) == FAST.max_iter
 
 
@@ -176,9 +171,7 @@ def test_one_picture_cannot_be_split(tmp_path, folders):
         data.PairSource(folders / "one", folders / "style", 0, 16, 16, validation_split=0.1)
 
 
-@pytest.mark.parametrize("summary_iter", [1, 100])  # where losses are looked at one step late
-def test_a_loss_that_is_not_a_number_keeps_its_batch_and_names_the_last_good(folders,
-                                                                            summary_iter):
+def test_a_loss_that_is_not_a_number_keeps_its_batch_and_names_the_last_good(folders):
     source = data.PairSource(folders / "content", folders / "style", 0, 16, 16)
 
     def batches(first, last):
@@ -191,13 +184,29 @@ def test_a_loss_that_is_not_a_number_keeps_its_batch_and_names_the_last_good(fol
 
     with pytest.raises(AdaINError, match=r"at step 3; the last good checkpoint is .*step_0000002; "
                                          r"its batch is in .*failed_step_0000003.npz"):
-        train(folders, feed=batches, summary_iter=summary_iter)
+        train(folders, feed=batches)
     kept = arrays(folders / "run" / "failed_step_0000003.npz")["pairs"]
     np.testing.assert_array_equal(kept[0], source.pair(4))
     assert np.isnan(kept[1]).all()
 
 
-def test_losses_are_not_fetched_before_the_next_step_is_under_way(folders, monkeypatch):
+def test_a_loss_that_is_looked_at_one_step_late_keeps_its_batch_too(tmp_path):
+    batches = [[1.0], [2.0], [np.nan], [4.0]]
+    config = dataclasses.replace(TOY, save_iter=2, summary_iter=100)
+    with pytest.raises(AdaINError, match=r"at step 3; the last good checkpoint is .*step_0000002; "
+                                         r"its batch is in .*failed_step_0000003.npz"):
+        toy.train_phase(config, tmp_path, batches)
+    [kept] = arrays(tmp_path / "failed_step_0000003.npz").values()
+    assert np.isnan(kept).all()
+
+
+def test_a_loss_that_is_not_a_number_before_the_first_checkpoint_ends_the_run(tmp_path):
+    with pytest.raises(AdaINError, match="there is no checkpoint yet"):
+        toy.train_phase(TOY, tmp_path, [[np.inf], [2.0], [3.0], [4.0]])
+    assert not checkpoint.list_all(tmp_path)
+
+
+def test_losses_are_not_fetched_before_the_next_step_is_under_way(tmp_path, monkeypatch):
     """Or a GPU would have nothing to do meanwhile."""
     fetched, scalars = [], recorder.scalars
 
@@ -213,7 +222,8 @@ def test_losses_are_not_fetched_before_the_next_step_is_under_way(folders, monke
     record, begin = None, recorder.Recorder.on_train_begin
     monkeypatch.setattr(recorder.Recorder, "on_train_begin", keep)
     monkeypatch.setattr(recorder, "scalars", count)
-    train(folders, max_iter=6, save_iter=6, summary_iter=3)
+    toy.train_phase(dataclasses.replace(TOY, max_iter=6, save_iter=6, summary_iter=3), tmp_path,
+                    [[float(step)] for step in range(6)])
     assert fetched == [2, 3, 3, 5, 6, 6]
 
 
@@ -237,14 +247,12 @@ def test_the_share_of_time_waited_for_data_is_logged(folders):
     source = data.PairSource(folders / "content", folders / "style", 0, 16, 16)
     list(data.dataset(source, 1, 0, 1))
     assert source.arrived(0) <= time.monotonic() and source.arrived(0) is None  # is forgotten
-    config = dataclasses.replace(FAST, max_iter=4, save_iter=4, summary_iter=2, batch_size=1)
     with logged() as lines:
         for name, arrivals in (("starved", lambda index: time.monotonic()),
                                ("compiled", lambda index: 0.0 if index else time.monotonic()),
                                ("fed", lambda index: 0.0)):
-            loop.fit(any_style.AnyStyle(config), config,
-                     lambda first, last: data.dataset(source, 1, first, last),
-                     Watch(source.pair(0)[None], arrivals=arrivals), folders / name)
+            toy.train_phase(dataclasses.replace(TOY, save_iter=4, summary_iter=2), folders / name,
+                            [[1.0], [2.0], [3.0], [4.0]], arrivals=arrivals)
     shares = {name: [line["waited"] for line in history.read(folders / name) if "waited" in line]
               for name in ("starved", "compiled", "fed")}
     assert shares["fed"] == [0, 0] and min(shares["starved"]) > 0 and max(shares["starved"]) <= 1
@@ -256,9 +264,3 @@ def test_the_share_of_time_waited_for_data_is_logged(folders):
     events = EventAccumulator(str(folders / "fed" / "logs"))
     events.Reload()
     assert len(events.Scalars("share_of_time_waited_for_data")) == 2
-
-
-def test_the_first_preview_is_of_step_1(folders):
-    train(folders, max_iter=3, save_iter=3)
-    assert sorted(os.listdir(folders / "run" / "previews")) == [
-        "step_0000001.jpg", "step_0000003.jpg"]

@@ -2,8 +2,9 @@
 
     KERAS_BACKEND=jax python tests/training/toy.py FOLDER ACCUMULATE EMA ITEM,ITEM... ...
 
-takes one step for each batch of four items, on all devices. The loss is the mean square of the
-number's distance to the items, the rate 0.5: so each step makes the number the mean of its batch.
+takes one step for each batch of four items, on all devices: in two runs, of which the second one
+resumes the first and takes the last step. The loss is the mean square of the number's distance to
+the items, the rate 0.5: so each step makes the number the mean of its batch.
 """
 
 import json
@@ -81,8 +82,11 @@ def train(folder, batches, strategy=None, **options):
 
 
 def train_phase(config, folder, batches, continue_from=None, stop=None, strategy=None,
-                allow_changes=False):
-    """Do what adain.train() does."""
+                allow_changes=False, arrivals=None):
+    """Do what adain.train() does.
+
+    batches: the items of each step, or what adain.training.loop.fit() takes.
+    """
     def feed(first, last, context=None):
         items = np.asarray(batches[first:last], np.float32)
         if keras.backend.backend() != "tensorflow":
@@ -95,9 +99,10 @@ def train_phase(config, folder, batches, continue_from=None, stop=None, strategy
                 context.num_input_pipelines, context.input_pipeline_id).unbatch()
         return found.batch(size // distribution.device_count(strategy))
 
-    return loop.fit(Method(config, continue_from), config, feed,
-                    Watch(np.zeros((8, 8, 3), np.uint8)), folder, strategy=strategy, stop=stop,
-                    allow_changes=allow_changes)
+    return loop.fit(Method(config, continue_from), config,
+                    batches if callable(batches) else feed,
+                    Watch(np.zeros((8, 8, 3), np.uint8), arrivals=arrivals), folder,
+                    strategy=strategy, stop=stop, allow_changes=allow_changes)
 
 
 def history(folder):
@@ -107,6 +112,8 @@ def history(folder):
 
 if __name__ == "__main__":
     folder, parts, ema, *batches = sys.argv[1:]
-    train(folder, [list(map(float, batch.split(","))) for batch in batches],
-          strategy=distribution.choose(), accumulate=int(parts), ema=float(ema),
-          batch_size=4 // int(parts))
+    items = [list(map(float, batch.split(","))) for batch in batches]
+    strategy = distribution.choose()
+    for count in (len(items) - 1, len(items)):
+        train(folder, items[:count], strategy, accumulate=int(parts), ema=float(ema),
+              batch_size=4 // int(parts))

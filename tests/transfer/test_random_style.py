@@ -154,7 +154,11 @@ def test_models_train_with_it_on_jax(bank, tmp_path):
     """
     done = subprocess.run([sys.executable, "-c", program, tmp_path / "bank.npz"], cwd=ROOT,
                           text=True, capture_output=True,
-                          env={**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": str(ROOT)})
+                          env={**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": str(ROOT),
+                               # What is compiled need not be fast, and is compiled once for both.
+                               "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
+                               "JAX_COMPILATION_CACHE_DIR": str(tmp_path / "compiled"),
+                               "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"})
     assert done.returncode == 0, done.stderr
 
 

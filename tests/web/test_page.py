@@ -28,6 +28,8 @@ from adain.files import images
 from adain.networks.stats import merge
 from adain.web.limits import Limits
 
+pytestmark = pytest.mark.xdist_group("page")
+
 
 @pytest.fixture(scope="module")
 def styles(tmp_path_factory):

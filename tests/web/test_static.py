@@ -25,6 +25,7 @@ from adain.web import gallery, static
 
 served = script("measure_browser").served
 LIMIT = 1  # of 255, as both round to integers
+pytestmark = pytest.mark.xdist_group("static")
 
 
 def save(path, rows, columns, seed, **options):
