@@ -31,6 +31,7 @@ class Profile(keras.callbacks.Callback):
         self._first, self._last, self._log_path = max(first, first_step + 1), last, log_path
         self._step, self._traces = first_step, False
         self._losses: Any = None
+        self._marker: Any = None  # of the step that is traced
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         self._step += 1
@@ -38,9 +39,13 @@ class Profile(keras.callbacks.Callback):
             self._wait()  # for the steps before, which would be traced, too
             _start(self._log_path)
             self._traces = True
+        if self._traces:
+            self._marker = _mark(self._step)
+            self._marker.__enter__()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self._losses = logs
+        self._end_of_step()
         if self._traces and self._step == self._last:
             self._end()
 
@@ -48,7 +53,13 @@ class Profile(keras.callbacks.Callback):
         if self._traces:
             self._end()
 
+    def _end_of_step(self) -> None:
+        if self._marker is not None:
+            self._marker.__exit__(None, None, None)
+            self._marker = None
+
     def _end(self) -> None:
+        self._end_of_step()
         self._wait()
         _stop()
         self._traces = False
@@ -70,6 +81,17 @@ def _start(log_path: Path) -> None:
         import tensorflow as tf
 
         tf.profiler.experimental.start(str(log_path))
+
+
+def _mark(step: int) -> Any:
+    """Return a context whose time the profile page takes as that of a step."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.profiler.StepTraceAnnotation("train", step_num=step)
+    import tensorflow as tf
+
+    return tf.profiler.experimental.Trace("train", step_num=step, _r=1)
 
 
 def _stop() -> None:

@@ -130,8 +130,10 @@ def test_what_is_on_a_web_server_reads_as_what_is_on_this_machine(tmp_path, web_
 @pytest.mark.parametrize("make, name", [(make_tar, "photos.tar"), (make_zip, "photos.zip")])
 def test_a_web_server_that_gives_whole_files_only_is_named(tmp_path, web_server, make, name):
     make(tmp_path / name)
+    pictures = Pictures(f"{web_server}/{name}")
     with pytest.raises(ImageError, match=rf"Download http://.*/{name} first"):
-        listed(f"{web_server}/{name}")
+        list(pictures)
+    assert not pictures.problems  # nor is the file called damaged
 
 
 @pytest.mark.parametrize("make, name", [

@@ -161,10 +161,10 @@ class Pictures:
     def _archive(self, source: str, kind: str, left: LeftOut) -> Iterator[Entry]:
         list_members = _tar_members if kind == "tar" else zip_members
         with url_errors(source), _open(source) as file:
-            if not file.seekable():
-                raise ImageError(f"{source} cannot be read in parts, as its server sends only "
-                                 "whole files: download it first.")
-            size = file.seek(0, os.SEEK_END)
+            size = file.seek(0, os.SEEK_END) if file.seekable() else 0
+            if is_url(source) and not _gives_parts(file, size):
+                raise ImageError(f"{source} cannot be read: the server gives whole files only, no "
+                                 f"ranges of bytes. Download {source} first.")
             file.seek(0)
             yield from list_members(source, file, size, left, self._problem)
 
@@ -251,6 +251,18 @@ def _open(source: str) -> BinaryIO:
         opened: BinaryIO = system.open(inner, "rb")
         return opened
     return open(source, "rb")
+
+
+def _gives_parts(file: BinaryIO, size: int) -> bool:
+    """Return whether a server gives the end of a file without its beginning."""
+    if not file.seekable():
+        return False
+    file.seek(max(0, size - 1))
+    try:
+        file.read(1)
+    except ValueError:  # by fsspec's https, from servers such as Python's own
+        return False
+    return True
 
 
 def _tar_members(source: str, file: BinaryIO, size: int, left: LeftOut,
