@@ -40,8 +40,8 @@ class Recipe:
         None, "then crop contents to the square of this size in their middle", minimum=1,
         metavar="PIXELS")
     coarse_size: int | None = option(
-        None, "for prints: stylize at this shorter side, enlarge, stylize again; strokes keep "
-        "their size relative to the picture", minimum=1, metavar="PIXELS")
+        None, "for prints and long strokes: stylize at about this shorter side, enlarge, stylize "
+        "again; strokes keep their size relative to the picture", minimum=1, metavar="PIXELS")
     passes: int = option(1, "stylize the result again, N times in total", minimum=1, metavar="N")
     refine: int = option(
         0, "then optimize the pixels of the result for N iterations: 5 bring it closer to the "

@@ -53,6 +53,15 @@ def test_only_gatys_writes_on_stderr(place):
     assert done.stderr == ""
 
 
+def test_the_coarse_size_is_a_shorter_side(place):
+    wide = picture(32, 64)
+    images.write(place / "content" / "wide.png", wide)
+    assert paint(place, "--coarse-size", 16, content="content/wide.png") == 0
+    np.testing.assert_array_equal(
+        images.read(place / "out.png"),
+        optimise(wide, STYLE, dataclasses.replace(CONFIG, coarse_size=32)))
+
+
 def test_layers_and_the_contents_size_are_chosen(place):
     layers = {"content_layers": ("relu3_1", "relu2_1"), "style_layers": ("relu1_1",)}
     assert paint(place, "--content-layers", *layers["content_layers"], "--style-layers",

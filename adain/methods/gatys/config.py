@@ -19,6 +19,7 @@ LEARNING_RATES = {"adam": 0.02, "lbfgs": 1.0}
 # Iterations of a level, compared with those of the level half its size. A quarter would make all
 # levels take equally long.
 FEWER = 1 / 3
+SMALLEST_COARSE_SIZE = 16
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class GatysConfig:
     start: str = option("content", "first picture, unless optimise() is given one", choices=STARTS)
     coarse_size: int = option(
         512, "pictures whose longer side is about twice this, four times ... start at a half, a "
-        "quarter ... of their size", minimum=16, metavar="PIXELS")
+        "quarter ... of their size", minimum=SMALLEST_COARSE_SIZE, metavar="PIXELS")
     style_scale: float = option(
         1.0, "longer side of the style relative to the picture's at every level; styles are never "
         "enlarged", above=0, metavar="FACTOR")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 from adain.errors import ImageError, OptionError, StyleError
 from adain.files import images
 from adain.files.sources import open_source
-from adain.methods.gatys.config import STARTS, GatysConfig
+from adain.methods.gatys.config import SMALLEST_COARSE_SIZE, STARTS, GatysConfig
 from adain.methods.method import Method
 from adain.methods.recipe import Recipe, Style
 from adain.methods.runs import Runs
@@ -29,9 +30,9 @@ class Gatys(Method):
 
     kind = "optimises pixels"
     options = frozenset({
-        "style_path", "random", "model", "vgg_path", "engine", "iterations", "optimizer",
-        "content_layers", "style_layers", "style_weight", "tv_weight", "start", "evolution",
-        "evolution_iter", "restore"})
+        "style_path", "random", "coarse_size", "model", "vgg_path", "engine", "iterations",
+        "optimizer", "content_layers", "style_layers", "style_weight", "tv_weight", "start",
+        "evolution", "evolution_iter", "restore"})
     beside = (run_state.SUFFIX,)
 
     def __init__(self, config: GatysConfig, recipe: Recipe, *, start: str | None = None,
@@ -46,9 +47,9 @@ class Gatys(Method):
             raise OptionError(f"`engine=keras` needs {error.name}: "
                               "pip install -e '.[train]'") from None
         self._config = config
-        self._max_pixels = recipe.max_pixels
+        self._max_pixels, self._coarse_size = recipe.max_pixels, recipe.coarse_size
         self.runs = Runs(True, restore, evolution, evolution_iter)
-        self._optimise = partial(optimise, config=config, start=start, evolution=evolution,
+        self._optimise = partial(optimise, start=start, evolution=evolution,
                                  evolution_iter=evolution_iter)
 
     @classmethod
@@ -76,9 +77,17 @@ class Gatys(Method):
     def paint(self, content: np.ndarray, style: Style, path: Path) -> np.ndarray:
         if self.stop is not None:
             self.stop.check()  # it may have been asked during the picture before
-        return self._optimise(content, self._read(style.paths[0]),
+        return self._optimise(content, self._read(style.paths[0]), self._config_for(content),
                               state_path=run_state.path_beside(path),
                               restore=self.is_unfinished(path), stop=self.stop)
+
+    def _config_for(self, content: np.ndarray) -> GatysConfig:
+        """Return the settings; the recipe's coarse_size is a shorter side, theirs a longer one."""
+        if self._coarse_size is None:
+            return self._config
+        rows, columns = content.shape[:2]
+        longer = round(self._coarse_size * max(rows, columns) / min(rows, columns))
+        return dataclasses.replace(self._config, coarse_size=max(SMALLEST_COARSE_SIZE, longer))
 
     def _read(self, path: Path) -> np.ndarray:
         try:
