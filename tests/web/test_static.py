@@ -3,6 +3,8 @@
 import contextlib
 import io
 import json
+import os
+import shutil
 import time
 
 import numpy as np
@@ -298,6 +300,20 @@ def test_the_page_works_without_its_host_once_loaded(browser, page, tmp_path):
     tab.wait_for_selector("html[data-ready]")
     opened(tab, save(tmp_path / "photo.png", 40, 56, 1))
     assert make(tab).startswith(b"\xff\xd8")
+    context.close()
+
+
+def test_the_page_works_where_the_browser_cannot_keep_it(browser, page, tmp_path):
+    shutil.copytree(page[0], tmp_path / "page", copy_function=os.link)
+    (tmp_path / "page" / "icon.svg").unlink()  # which the service worker wants to keep
+    context = browser.new_context()
+    tab = context.new_page()
+    tab.set_default_timeout(60_000)
+    with served(tmp_path / "page") as url:
+        tab.goto(url)
+        tab.wait_for_selector("html[data-ready]")
+        opened(tab, save(tmp_path / "photo.png", 40, 56, 1))
+        assert make(tab).startswith(b"\xff\xd8")
     context.close()
 
 

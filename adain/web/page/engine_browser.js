@@ -37,8 +37,8 @@ async function prepareOffline() {
     element("where").textContent = "Loading the networks, once …";
   }
   try {
-    await navigator.serviceWorker.register("sw.js");
-    await navigator.serviceWorker.ready;
+    const { installing } = await navigator.serviceWorker.register("sw.js");
+    await Promise.race([navigator.serviceWorker.ready, failed(installing)]);
   } catch (error) {
     console.warn("The page works only online:", error);
     return;
@@ -48,6 +48,14 @@ async function prepareOffline() {
     location.reload();
     await new Promise(() => {}); // until it is
   }
+}
+
+/** Reject when a service worker cannot be installed, as where the browser keeps no files. */
+function failed(worker) {
+  return new Promise((_, reject) => {
+    worker?.addEventListener("statechange", () => worker.state === "redundant"
+      && reject(new Error("the browser does not keep its files")));
+  });
 }
 
 class BrowserEngine {
