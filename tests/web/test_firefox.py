@@ -8,13 +8,14 @@ import pytest
 from conftest import picture, script
 from firefox import firefox
 from PIL import Image
-from web_server import KEEP_MASKS, encoded, running, write_styles
+from web_server import KEEP_MASKS, cutout, encoded, running, write_styles
 
 pytest.importorskip("starlette", reason="needs the extra web")
 pytest.importorskip("httpx", reason="needs httpx")
 pytest.importorskip("onnxruntime", reason="needs the extra export")
 
 from adain.errors import OptionError
+from adain.files import images
 from adain.web import static
 
 pytestmark = pytest.mark.slow
@@ -50,35 +51,64 @@ def page(request, tab, stylizer, styles, tmp_path):
         yield tab, 1
 
 
-def test_a_painted_region_is_downloaded_as_stylizer_makes_it(page, stylizer, styles):
-    tab, limit = page
+SHOWS = "document.getElementById('picture').dataset.shows === "
+
+
+def drop(tab, data):
+    """Drop a photograph, and wait for its preview; finished pictures will be PNG."""
     tab.wait("document.documentElement.dataset.ready === ''")
     tab.script(KEEP_MASKS)
-    data = list(encoded(96, 128))
     tab.script(f"""const transfer = new DataTransfer();
-        transfer.items.add(new File([Uint8Array.from({data})], "photo.png", {{type: "image/png"}}));
+        transfer.items.add(new File([Uint8Array.from({list(data)})], "photo.png",
+            {{type: "image/png"}}));
         for (const kind of ["dragenter", "dragover", "drop"]) {{
             document.getElementById("stage").dispatchEvent(new DragEvent(kind,
                 {{dataTransfer: transfer, bubbles: true, cancelable: true}}));
-        }}""")
-    shows = "document.getElementById('picture').dataset.shows === "
-    tab.wait(shows + "'preview'")
+        }}
+        document.getElementById("format").value = "png";
+        document.getElementById("format").dispatchEvent(new Event("change"));""")
+    tab.wait(SHOWS + "'preview'")
+
+
+def make(tab):
+    """Return the finished picture, which is downloaded."""
+    tab.script("document.getElementById('make').click();")
+    tab.wait(SHOWS + "'finished'")
+    path = tab.downloaded(tab.script("return document.getElementById('save').download;"))
+    with Image.open(path) as image:
+        found = np.asarray(image).astype(int)
+    path.unlink()
+    return found
+
+
+def test_a_painted_region_is_downloaded_as_stylizer_makes_it(page, stylizer, styles):
+    tab, limit = page
+    drop(tab, encoded(96, 128))
     tab.script("document.getElementById('alpha').focus(); "
-               "document.querySelector('[name=mode][value=regions]').click();"
-               "document.getElementById('format').value = 'png';"
-               "document.getElementById('format').dispatchEvent(new Event('change'));")
+               "document.querySelector('[name=mode][value=regions]').click();")
     tab.press(*[ARROW_LEFT] * 20)
-    tab.wait(shows + "'photograph'")
+    tab.wait(SHOWS + "'photograph'")
     box = tab.script("return document.getElementById('surface').getBoundingClientRect();")
     tab.drag(*((box["x"] + x * box["width"], box["y"] + y * box["height"])
                for x, y in ((0.2, 0.3), (0.5, 0.6), (0.6, 0.3))))
-    tab.wait(shows + "'preview'")
-    tab.script("document.getElementById('make').click();")
-    tab.wait(shows + "'finished'")
-    name = tab.script("return document.getElementById('save').download;")
-    made = np.asarray(Image.open(tab.downloaded(name)).convert("RGB")).astype(int)
+    tab.wait(SHOWS + "'preview'")
+    made = make(tab)[..., :3]
     mask = tab.script("return masks.at(-1);").partition(",")[2]
     mask = np.asarray(Image.open(io.BytesIO(base64.b64decode(mask))).convert("RGB"))
     assert tab.script("return document.getElementById('alpha').value;") == "80"
     expected = stylizer.stylize(picture(96, 128), [styles / "flow_field.png"], 0.8, masks=[mask])
     assert made.shape == expected.shape and abs(made - expected).max() <= limit
+
+
+def test_a_transparent_photograph_stays_so(page, stylizer, styles):
+    tab, limit = page
+    file = io.BytesIO()
+    Image.fromarray(cutout()).save(file, "PNG")
+    drop(tab, file.getvalue())
+    made = make(tab)
+    file.seek(0)
+    expected = stylizer.stylize(images.read(file), styles / "flow_field.png")
+    assert (made[..., 3] == cutout()[..., 3]).all()
+    # Where it is partly transparent Firefox gives the static page rounded colours.
+    seen = abs(made[..., :3] - expected) * (made[..., 3:] / 255)
+    assert seen.mean() <= 2 * limit and seen[:, :16].max() <= 3 * limit

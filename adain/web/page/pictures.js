@@ -63,9 +63,11 @@ async function decodeExactly(file, drawn) {
       [data[at], data[at + 2]] = [data[at + 2], data[at]];
     }
   }
-  // Unlike the other one it is not turned upright, nor are its colours converted to sRGB.
+  // Unlike the other one it is not turned upright, nor are its colours converted to sRGB; and Firefox
+  // multiplies them by their opacity. What is seen must be the same.
   const isSame = data.length === drawn.data.length && data.every((value, index) => (
-    index % 4 < 3 && data[index | 3] < 255) || value === drawn.data[index]);
+    index % 4 === 3 ? value === drawn.data[index]
+      : Math.abs(value - drawn.data[index]) * data[index | 3] <= 255));
   return isSame ? new ImageData(data, drawn.width, drawn.height) : null;
 }
 
