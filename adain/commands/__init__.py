@@ -106,7 +106,7 @@ def flag(parameter: str) -> str:
 def with_flags(message: str) -> str:
     """Return a message of the library with the options' names: `bits=16` becomes --bits 16."""
     return _PARAMETER.sub(
-        lambda found: flag(found[1]) + (f" {found[2]}" if found[2] else ""), message)
+        lambda match: flag(match[1]) + (f" {match[2]}" if match[2] else ""), message)
 
 
 def print_error(error: AdaINError) -> None:

@@ -60,11 +60,11 @@ def main(arguments: list[str] | None = None) -> None:
     if options.refine:
         from adain.measuring import refinement
 
-        found = refinement.measure(options.repeat)
-        for name, value in found.items():
+        numbers = refinement.measure(options.repeat)
+        for name, value in numbers.items():
             unit = "" if name.startswith(("share", "times")) else " s"
             print(f"{name:48} {value:8.3f}{unit}")
-        _write(options.json, found)
+        _write(options.json, numbers)
         return
     if options.batch is not None:
         if options.batch < 1:
@@ -78,20 +78,20 @@ def main(arguments: list[str] | None = None) -> None:
     has_peer = importlib.util.find_spec(benchmark.PEER) is not None
     actions = benchmark.one(options.model) | (benchmark.peer_one() if has_peer else {})
     benchmark.in_turn(actions, 1, REPEATED)
-    found = benchmark.in_turn(actions, max(1, options.repeat // benchmark.BLOCK), benchmark.BLOCK,
+    numbers = benchmark.in_turn(actions, max(1, options.repeat // benchmark.BLOCK), benchmark.BLOCK,
                               warm_up=2)
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
-        found |= benchmark.in_turn(benchmark.cold(options.model, place, has_peer),
+        numbers |= benchmark.in_turn(benchmark.cold(options.model, place, has_peer),
                                    max(5, options.repeat // 2))
-        found |= benchmark.folder(options.model, place)
-    for name, value in found.items():
+        numbers |= benchmark.folder(options.model, place)
+    for name, value in numbers.items():
         print(f"{name:32} {value:8.0%}" if "busy" in name else f"{name:32} {value:8.3f} s")
-    _write(options.json, found)
+    _write(options.json, numbers)
 
 
-def _write(path: str | None, found: Mapping[str, object]) -> None:
+def _write(path: str | None, numbers: Mapping[str, object]) -> None:
     """Write numbers to the file that --json names."""
     if path:
         with atomic(path) as beside:
-            beside.write_text(json.dumps(found, indent=2) + "\n")
+            beside.write_text(json.dumps(numbers, indent=2) + "\n")

@@ -203,10 +203,10 @@ def find_style_files(options: argparse.Namespace,
 
     styles, unreadable = [], []
     for named in options.style_path:
-        found = find.list_pictures(named, (*images.READ_SUFFIXES, stylefile.SUFFIX),
+        listing = find.list_pictures(named, (*images.READ_SUFFIXES, stylefile.SUFFIX),
                                    written(options))
-        fitting = list(filter(fits, found.files)) if os.path.isdir(named) else found.files
-        unfit = len(found.files) - len(fitting)
+        fitting = list(filter(fits, listing.files)) if os.path.isdir(named) else listing.files
+        unfit = len(listing.files) - len(fitting)
         if unfit:
             find.warn(f"{named}: left out {unfit} .npz file{'' if unfit == 1 else 's'}, "
                       + (f"{needs_pictures} needs pictures" if needs_pictures else
@@ -214,7 +214,7 @@ def find_style_files(options: argparse.Namespace,
         if not fitting:
             raise ImageError(f"{named} has no styles.")
         styles += fitting
-        unreadable += found.unreadable
+        unreadable += listing.unreadable
     return styles, unreadable
 
 
@@ -259,10 +259,10 @@ def choose_jobs(options: argparse.Namespace, results: Results,
 def as_json(outcome: batch.Outcome) -> dict[str, Any]:
     """Return what --json prints of a result."""
     job = outcome.job
-    found = {"content": str(job.content), "styles": [str(path) for path in job.style.paths],
+    line = {"content": str(job.content), "styles": [str(path) for path in job.style.paths],
              "alpha": job.style.alpha, "out": str(outcome.out_path), "status": outcome.status,
              "seconds": round(outcome.seconds, 3)}
-    return found | {"error": with_flags(str(outcome.error))} if outcome.error else found
+    return line | {"error": with_flags(str(outcome.error))} if outcome.error else line
 
 
 def summary(counts: Counter[str]) -> str:

@@ -92,11 +92,11 @@ def export(source: Source, plan: Plan, path: Path, content: np.ndarray | None = 
                 drawn_picture(*(plan.size or STYLE_SIZE), 1) if style is None else style)
     with atomic_entries(path, WeightsError) as file:  # moves weights (.bin) before what uses them
         form.write(plan, file)
-        found = parity.compare(plan, form.run(file), source.stylizer(), *pictures)
-        if plan.precision == "float32" and not found.largest <= parity.LIMIT:
+        difference = parity.compare(plan, form.run(file), source.stylizer(), *pictures)
+        if plan.precision == "float32" and not difference.largest <= parity.LIMIT:
             raise WeightsError(f"{path} is not written: its pictures differ from Stylizer's by "
-                               f"{found.largest:.3f} of 255; expected at most {parity.LIMIT}.")
-    return found
+                               f"{difference.largest:.3f} of 255; expected at most {parity.LIMIT}.")
+    return difference
 
 
 def files(path: Path) -> list[Path]:

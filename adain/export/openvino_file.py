@@ -103,10 +103,10 @@ def graph(plan: Plan) -> Any:
         shape = [-1 if size is None else size for size in plan.shape(value)]
         inputs[value.name] = op.parameter(shape, np.float32, name=value.name)
         inputs[value.name].output(0).set_names({value.name})
-    found = plan.program(Graph(plan.ranges), inputs)
+    tensors = plan.program(Graph(plan.ranges), inputs)
     outputs = []
     for value in plan.outputs:
-        outputs.append(op.result(found[value.name], name=value.name))
+        outputs.append(op.result(tensors[value.name], name=value.name))
         outputs[-1].output(0).set_names({value.name})
     model = openvino.Model(outputs, list(inputs.values()), plan.name)
     for name, text in plan.metadata.items():
@@ -122,5 +122,5 @@ def write(plan: Plan, path: Path) -> None:
 def run(path: Path | Any, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Compute the outputs of a file, or of an openvino.Model, with OpenVINO, in float32."""
     model = openvino.Core().compile_model(path, "CPU", compile_options("float32"))
-    found = model(dict(inputs))
-    return {output.any_name: found[output].copy() for output in model.outputs}
+    results = model(dict(inputs))
+    return {output.any_name: results[output].copy() for output in model.outputs}

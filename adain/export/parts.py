@@ -168,9 +168,9 @@ def _stylize(networks: Networks) -> Program:
 
 def _style(networks: Networks) -> Program:
     def run(ops: Operations, inputs: Mapping[str, Tensor]) -> Tensors:
-        found = [_stats(ops, x) for x in encode(ops, networks, inputs["style"])]
-        return {"style_mean": ops.row([stats.mean for stats in found]),
-                "style_std": ops.row([stats.std for stats in found])}
+        layers = [_stats(ops, x) for x in encode(ops, networks, inputs["style"])]
+        return {"style_mean": ops.row([stats.mean for stats in layers]),
+                "style_std": ops.row([stats.std for stats in layers])}
 
     return run
 
@@ -234,7 +234,7 @@ def _restyle(ops: Operations, networks: Networks, inputs: Mapping[str, Tensor],
 
 def encode(ops: Operations, networks: Networks, picture: Tensor) -> list[Tensor]:
     """Return the activations of the AdaIN layers, in their order."""
-    found: Tensors = {}
+    activations: Tensors = {}
 
     def convolve(x: Tensor, layer: str) -> Tensor:
         x = ops.convolution(x, f"encoder/{layer}", *networks.encoder[layer])
@@ -243,10 +243,10 @@ def encode(ops: Operations, networks: Networks, picture: Tensor) -> list[Tensor]
     plan = encoder_plan(depths_of(networks.encoder))
     for step, x in forward(plan, ops.activation(picture), convolve, lambda x, _: ops.max_pool(x)):
         if relu(step) in networks.adain_layers:
-            found[relu(step)] = x
-        if len(found) == len(networks.adain_layers):
+            activations[relu(step)] = x
+        if len(activations) == len(networks.adain_layers):
             break
-    return [found[name] for name in networks.adain_layers]
+    return [activations[name] for name in networks.adain_layers]
 
 
 def decode(ops: Operations, networks: Networks, restyled: Sequence[Tensor]) -> Tensor:

@@ -80,16 +80,16 @@ def contents(paths: Sequence[str | Path], leave_out: Iterable[str | Path] = (),
     Each picture is returned once, with its subfolder relative to the path that it comes from.
     STREAM is returned unchanged. Raises ImageError for a path without pictures.
     """
-    found: dict[str, tuple[Path, Path]] = {}
+    listed: dict[str, tuple[Path, Path]] = {}
     unreadable = []
     for path in map(Path, paths):
         listing = (Listing([path], []) if str(path) == STREAM
                    else list_pictures(path, leave_out=leave_out, report=report))
         for file in listing.files:
             folder = Path() if file == path else file.parent.relative_to(path)
-            found.setdefault(os.path.abspath(file), (file, folder))
+            listed.setdefault(os.path.abspath(file), (file, folder))
         unreadable += listing.unreadable
-    return list(found.values()), unreadable
+    return list(listed.values()), unreadable
 
 
 def list_below(folder: str | Path, suffixes: Sequence[str] = READ_SUFFIXES,
@@ -200,8 +200,8 @@ class _Search:
 
 
 def _identity(path: str | Path) -> tuple[int, int]:
-    found = os.stat(path)
-    return found.st_dev, found.st_ino
+    status = os.stat(path)
+    return status.st_dev, status.st_ino
 
 
 def _is_folder(path: str | Path) -> bool:

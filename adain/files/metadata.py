@@ -83,11 +83,11 @@ def kept_exif(image: Image.Image) -> tuple[bytes | None, int]:
                 kept[tag] = source[tag]
     for directory in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
         with suppress(Exception):
-            found = dict(source.get_ifd(directory))
+            tags = dict(source.get_ifd(directory))
             if directory == ExifTags.IFD.Exif:
-                found = {tag: found[tag] for tag in found if tag not in _DROPPED_CAMERA_TAGS}
-            if found:
-                kept[directory] = found
+                tags = {tag: tags[tag] for tag in tags if tag not in _DROPPED_CAMERA_TAGS}
+            if tags:
+                kept[directory] = tags
     if not _can_be_written(kept):
         kept = _writable(kept)
     if camera := kept.get(ExifTags.IFD.Exif):

@@ -62,13 +62,13 @@ def unique_names(paths: Sequence[Path]) -> list[str]:
         equal = defaultdict(list)
         for file, name in names.items():
             equal[folded(name)].append(file)
-        meeting = [found for found in equal.values() if len(found) > 1]
+        meeting = [same for same in equal.values() if len(same) > 1]
         if not meeting:
             return [names[os.path.abspath(path)] for path in paths]
-        for found in meeting:
-            group = tuple(sorted({other for file in found for other in groups[file]}))
+        for same in meeting:
+            group = tuple(sorted({other for file in same for other in groups[file]}))
             groups.update(dict.fromkeys(group, group))
-        for group in {groups[found[0]] for found in meeting}:
+        for group in {groups[same[0]] for same in meeting}:
             names.update(zip(group, _tell_apart([Path(file) for file in group])))
 
 
@@ -130,13 +130,14 @@ def unique_places(root: Path, wanted: Sequence[tuple[Path, str, str]], keys: Seq
     folders = {folded(above.as_posix()) for parent in parents
                for above in (parent, *parent.parents)}
     taken_endings = {ending: {ending.lower(), *endings} for ending in {one[2] for one in wanted}}
-    room = {ending: LONGEST_NAME - max(map(len, found)) for ending, found in taken_endings.items()}
+    room = {ending: LONGEST_NAME - max(map(len, taken))
+            for ending, taken in taken_endings.items()}
     names = [name for _, name, _ in wanted]
 
     def spellings(index: int) -> list[str]:
         parent, _, ending = wanted[index]
         start = parents[parent] + folded(names[index])
-        return [start + found for found in taken_endings[ending]]
+        return [start + taken for taken in taken_endings[ending]]
 
     spelled = list(map(spellings, range(len(wanted))))
     for digits in HASH_DIGITS:

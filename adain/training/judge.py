@@ -54,12 +54,12 @@ class Judge:
         "loss" is what the run lowers: content + style + structure by its weights, style summed
         over the channels of each layer; content is compared with the photograph.
         """
-        found, pictures = [], []
+        scores, pictures = [], []
         for contents, styles in self._batches():
             stylized = stylize(self.gallery.contents[contents], self.gallery.styles[styles])
-            found += [self._scores(stylized, contents, styles)] * len(stylized)
+            scores += [self._scores(stylized, contents, styles)] * len(stylized)
             pictures.append(stylized)
-        return ({name: float(np.mean([one[name] for one in found])) for name in found[0]},
+        return ({name: float(np.mean([one[name] for one in scores])) for name in scores[0]},
                 np.concatenate(pictures))
 
     def _batches(self) -> Iterator[tuple[list[int], list[int]]]:

@@ -66,10 +66,10 @@ def curves(runs: dict[str, list[dict[str, Any]]], width: int = 900,
 
     pages = [plot("total loss of the training", of("losses", "loss"), width, height)]
     for score in SCORES:
-        found = of("gallery", score)
-        if any(curve.points for curve in found):
+        curves_of_score = of("gallery", score)
+        if any(curve.points for curve in curves_of_score):
             title = "SSIM" if score == "ssim" else score
-            pages.append(plot(f"gallery: {title}", found, width, height,
+            pages.append(plot(f"gallery: {title}", curves_of_score, width, height,
                               logarithmic=score != "ssim"))
     return stack(pages)
 
@@ -103,9 +103,9 @@ def _table(runs: dict[str, list[dict[str, Any]]]) -> str:
 
 def _sheets(folders: dict[str, Path]) -> list[tuple[str, np.ndarray]]:
     """Return the galleries' contact sheets after the last step that all runs have measured."""
-    found = [{path.stem for path in (folder / "gallery").glob("step_*.jpg")}
+    stems = [{path.stem for path in (folder / "gallery").glob("step_*.jpg")}
              for folder in folders.values()]
-    common = set.intersection(*found)
+    common = set.intersection(*stems)
     if not common:
         return []
     last = max(common)
@@ -118,7 +118,7 @@ def _sheets(folders: dict[str, Path]) -> list[tuple[str, np.ndarray]]:
 def _facts(folder: Path) -> str:
     config = checkpoint.load(folder, method=None).config
     data = config.get("data", {})
-    pictures = ", ".join(f"{found.get('pictures')} in {name}" for name, found in data.items()
-                         if isinstance(found, dict))
+    pictures = ", ".join(f"{entry.get('pictures')} in {name}" for name, entry in data.items()
+                         if isinstance(entry, dict))
     return (f"{pictures or 'pictures not recorded'}; {config.get('device', 'unknown device')}; "
             f"`{config.get('command') or 'command not recorded'}`")

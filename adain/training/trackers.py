@@ -76,8 +76,8 @@ class MLflow(Observer):
                 run = None
         if run is None:
             project = os.environ.get("MLFLOW_EXPERIMENT_NAME", PROJECT)
-            found = self._client.get_experiment_by_name(project)
-            experiment = found.experiment_id if found else self._client.create_experiment(project)
+            known = self._client.get_experiment_by_name(project)
+            experiment = known.experiment_id if known else self._client.create_experiment(project)
             run = self._client.create_run(experiment, run_name=folder.resolve().name).info.run_id
         self.run: str = run
 
@@ -187,8 +187,8 @@ def _line(error: Exception) -> str:
 def _known(folder: Path, name: str) -> str | None:
     """Return the tracked run of this tracker that a folder's run had before, or None."""
     try:
-        found = parse_json((folder / NAME).read_bytes())
+        about = parse_json((folder / NAME).read_bytes())
     except (OSError, ValueError):
         return None
-    run = found.get("run")
-    return run if found.get("tracker") == name and isinstance(run, str) else None
+    run = about.get("run")
+    return run if about.get("tracker") == name and isinstance(run, str) else None

@@ -20,12 +20,12 @@ def from_checkpoint(path: str | Path, model: str | None, vgg_path: str | Path | 
         raise WeightsError(f"{path} is a file; a checkpoint is a folder that train.py writes. A "
                            "network of one style is read by adain.methods.johnson.network."
                            "StyleNetwork.")
-    found = checkpoints.load(path)
-    if model is not None and model != found.model:
-        raise OptionError(f"{found.path} holds the model {found.model}; received `model={model}`.")
+    saved = checkpoints.load(path)
+    if model is not None and model != saved.model:
+        raise OptionError(f"{saved.path} holds the model {saved.model}; received `model={model}`.")
     if decoder_path is not None:
         raise OptionError("`checkpoint` brings its own decoder; leave out `decoder_path`.")
-    return found.networks(vgg_path)
+    return saved.networks(vgg_path)
 
 
 def from_files(model: str, vgg_path: str | Path | None,

@@ -150,10 +150,10 @@ class Objective:
             core[inside] = 1
             masks = np.stack([core if region.mask is None else core * region.mask[place]
                               for region in self._regions])
-            found = self._vgg.tile(picture[place][None], content.astype(np.float32), core, masks,
+            result = self._vgg.tile(picture[place][None], content.astype(np.float32), core, masks,
                                    scales, shifts, np.float32(2 * self._weights.content / number))
-            squares += float(found[0])
-            gradient[place] += found[1][0]
+            squares += float(result[0])
+            gradient[place] += result[1][0]
         return loss + style + self._weights.content * squares / number
 
     def _slopes(self, picture: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:

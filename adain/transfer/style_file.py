@@ -47,9 +47,9 @@ def load(path: str | Path, encoder: str, channels: int, more: int = 0) -> Channe
         more: number of further ones, in a style that was encoded for refinement.
     """
     kind = "an encoded style"
-    found = str(read_arrays(path, kind, {"encoder": TEXT})["encoder"])
-    if found != encoder:
-        raise WeightsError(f"{path} was encoded by another network ({found[:32]!r}, this one is "
+    stored = str(read_arrays(path, kind, {"encoder": TEXT})["encoder"])
+    if stored != encoder:
+        raise WeightsError(f"{path} was encoded by another network ({stored[:32]!r}, this one is "
                            f"{encoder}): encode the painting again with this `model`.")
     if read_arrays(path, kind, {"mean": None})["mean"].shape == (channels + more,):
         channels += more

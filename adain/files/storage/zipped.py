@@ -24,16 +24,16 @@ def members(source: str, file: BinaryIO, size: int, left: LeftOut,
     """
     try:
         with zipfile.ZipFile(file) as archive:
-            found = archive.infolist()
+            members = archive.infolist()
             archive.NameToInfo.clear()
     except _DAMAGE as error:
         problem(f"{source} is cut or damaged: {' '.join(str(error).split())}; what of it is whole "
                 "is used.")
         yield from _scan(source, file, size, left)
         return
-    found.reverse()
-    while found:  # the list shrinks as it is used
-        info = found.pop()
+    members.reverse()
+    while members:  # the list shrinks as it is used
+        info = members.pop()
         if info.is_dir():
             continue
         special = bool(info.flag_bits & _ENCRYPTED)
@@ -58,10 +58,10 @@ def _scan(source: str, file: BinaryIO, size: int, left: LeftOut) -> Iterator[Ent
         unpacked, packed = _zip64(extra, unpacked, packed)
         behind = 16 if flags & _SIZES_FOLLOW else 0
         if behind and not packed:
-            found = _inflated(file, size - start) if method == DEFLATED else None
-            if found is None:  # nor can the end of a stored file be known
+            inflated = _inflated(file, size - start) if method == DEFLATED else None
+            if inflated is None:  # nor can the end of a stored file be known
                 return
-            packed, unpacked, crc = found
+            packed, unpacked, crc = inflated
         if start + packed > size:
             return
         name = left.member(raw.decode("utf-8" if flags & _UTF8 else "cp437", "replace"),

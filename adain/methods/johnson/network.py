@@ -86,12 +86,12 @@ def shapes() -> dict[str, tuple[int, ...]]:
     A normalised convolution has the mean and the deviation that its channels get, and no bias,
     which normalisation would remove.
     """
-    found: dict[str, tuple[int, ...]] = {}
+    sizes: dict[str, tuple[int, ...]] = {}
     for name, (size, inputs, outputs, _) in LAYERS.items():
-        found[f"{name}/kernel"] = (size, size, inputs, outputs)
+        sizes[f"{name}/kernel"] = (size, size, inputs, outputs)
         for vector in ("bias",) if name == OUTPUT else ("mean", "std"):
-            found[f"{name}/{vector}"] = (outputs,)
-    return found
+            sizes[f"{name}/{vector}"] = (outputs,)
+    return sizes
 
 
 # --- files ---------------------------------------------------------------------------------------
@@ -112,8 +112,8 @@ def load(path: str | Path) -> tuple[Arrays, dict[str, Any]]:
     path, kind = Path(path), "a network of one style"
     checkpoint.refuse_file(path)
     if path.is_dir():
-        found = checkpoint.load(path, METHOD)
-        path, about = found.path / "model.npz", found.config
+        saved = checkpoint.load(path, METHOD)
+        path, about = saved.path / "model.npz", saved.config
     else:
         text = str(read_arrays(path, kind, {"about": TEXT})["about"])
         try:

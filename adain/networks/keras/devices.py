@@ -67,9 +67,9 @@ def gpus() -> list[str]:
 
 def describe_device() -> str:
     """Return, for example, "CPU (2 cores)" or "GPU NVIDIA L4"."""
-    found = gpus()
-    if found:
-        return "GPU " + ", ".join(found)
+    names = gpus()
+    if names:
+        return "GPU " + ", ".join(names)
     return f"CPU ({cpu.usable_cores()} cores)"
 
 

@@ -59,7 +59,7 @@ class KerasEngine:
 
     def transfer_batch(self, images: Sequence[np.ndarray], styles: Sequence[ChannelStats],
                        alphas: Sequence[float]) -> list[np.ndarray]:
-        found: dict[int, np.ndarray] = {}
+        stylized: dict[int, np.ndarray] = {}
         started: list[tuple[list[int], Any]] = []
         for indices in _of_one_size(images, self._pixels):
             mean, std = (np.stack(vectors).astype(np.float32)
@@ -68,8 +68,8 @@ class KerasEngine:
                 np.stack([images[index] for index in indices]), mean, std,
                 np.array([alphas[index] for index in indices], np.float32))))
         for indices, pictures in started:  # the device computes the next while these are copied
-            found.update(zip(indices, ops.convert_to_numpy(pictures)))
-        return [found[index] for index in range(len(images))]
+            stylized.update(zip(indices, ops.convert_to_numpy(pictures)))
+        return [stylized[index] for index in range(len(images))]
 
     def transfer_regions(self, image: np.ndarray, regions: np.ndarray, scales: np.ndarray,
                          shifts: np.ndarray) -> np.ndarray:
@@ -90,8 +90,8 @@ def _row(stats: ChannelStats) -> ChannelStats:
 
 def _first(batch: Any) -> np.ndarray:
     """Return the first picture or vector of a batch on the device."""
-    found: np.ndarray = ops.convert_to_numpy(batch)[0]
-    return found
+    array: np.ndarray = ops.convert_to_numpy(batch)[0]
+    return array
 
 
 def _of_one_size(images: Sequence[np.ndarray], pixels: int) -> Iterator[list[int]]:
