@@ -20,6 +20,7 @@ import numpy as np
 
 from adain.measuring.benchmark import in_turn, picture
 from adain.networks.architecture import STYLE_LAYERS, VGG19_DEPTHS, encoder_plan
+from adain.networks.keras.devices import start_quietly
 from adain.networks.openvino import cpu
 from adain.networks.openvino.compiled import compile_graph
 from adain.networks.weights import load_encoder
@@ -105,6 +106,7 @@ def _has_tensorflow() -> bool:
 
 def _keras_gradient(precision: str, size: int) -> Callable[[], object]:
     """Return what computes the gradient of the same loss by Keras."""
+    start_quietly()
     import tensorflow as tf
 
     from adain.networks.keras.losses import content_loss, style_loss, total_variation_loss
