@@ -81,6 +81,11 @@ export function resizeShorter(picture, size) {
   return resize(picture, sidesOf(picture, size));
 }
 
+/** Return a picture whose shorter side has `size` pixels at most. */
+export function shrink(picture, size) {
+  return Math.min(picture.width, picture.height) > size ? resizeShorter(picture, size) : picture;
+}
+
 /** Return a picture as a JPEG for the screen, without its transparency. */
 export function toScreen(picture) {
   return toBlob(opaque(picture), "image/jpeg", 0.9);

@@ -5,7 +5,7 @@
 
 import { keepColors, restoreColors } from "./colors.js";
 import { loadNetworks } from "./networks.js";
-import { UserError, decode, resize, resizeShorter, toFile, toScreen } from "./pictures.js";
+import { UserError, decode, resize, resizeShorter, shrink, toFile, toScreen } from "./pictures.js";
 import { resizeSamples } from "./resize.js";
 import { cost, measure, merge, stylize, tileSizeFor } from "./tiles.js";
 import { copyOpacity, isTransparent } from "./transparency.js";
@@ -29,26 +29,24 @@ async function openMasks(blobs) {
   const found = [];
   for (const blob of blobs) {
     const { width, height, data } = await decode(blob, "The mask", maxPixels);
-    const grey = Uint8Array.from({ length: width * height }, (_, pixel) => data[4 * pixel]);
-    if (!grey.some(Boolean)) {
-      throw new UserError("A region is too small to be painted.");
-    }
-    found.push({ width, height, data: grey });
+    found.push({ width, height,
+      data: Uint8Array.from({ length: width * height }, (_, pixel) => data[4 * pixel]) }); // grey
   }
   return found;
 }
 
 /** Return a mask of a picture's size. */
 function resizeMask({ width, height, data }, picture) {
-  return { width: picture.width, height: picture.height, data: resizeSamples(data, 1,
-    [width, height], [picture.width, picture.height]) };
+  const resized = resizeSamples(data, 1, [width, height], [picture.width, picture.height]);
+  if (!resized.some(Boolean)) {
+    throw new UserError("A region is too small to be painted.");
+  }
+  return { width: picture.width, height: picture.height, data: resized };
 }
 
 /** Return a painting as large as styles are encoded. */
 async function decodeStyle(file, name) {
-  const picture = await decode(file, name, maxPixels);
-  return Math.min(picture.width, picture.height) > STYLE_SIZE ? resizeShorter(picture, STYLE_SIZE)
-    : picture;
+  return shrink(await decode(file, name, maxPixels), STYLE_SIZE);
 }
 
 /** Return a photograph that was opened; an AbortError if another one was since. */
@@ -143,8 +141,7 @@ const methods = {
   async openContent(_, file, name) {
     const whole = await decode(file, name, maxPixels);
     const { width, height } = whole;
-    const screen = Math.min(width, height) > SCREEN_SIZE ? resizeShorter(whole, SCREEN_SIZE)
-      : whole;
+    const screen = shrink(whole, SCREEN_SIZE);
     const id = `photograph-${count++}`;
     contents.clear(); // the page has one at a time
     contents.set(id, { file, name, screen, kept: new Map() });
@@ -159,7 +156,7 @@ const methods = {
     if (!styles.has(id)) {
       styles.set(id, { title, picture, encoded: new Map() });
     }
-    return { id, title, picture: await toScreen(resizeShorter(picture, THUMBNAIL_SIZE)) };
+    return { id, title, picture: await toScreen(shrink(picture, THUMBNAIL_SIZE)) };
   },
 
   async preview(call, id, recipe, size) {
