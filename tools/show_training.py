@@ -92,13 +92,23 @@ def curves(runs: dict[str, Path]) -> Image.Image:
     return both
 
 
-def table(run: Path, steps: list[int]) -> str:
-    """Return a Markdown table of the gallery's scores after these steps."""
+def table(run: Path, steps: list[int], shipped: dict[str, float]) -> str:
+    """Return a Markdown table of the gallery's scores after these steps, and as shipped."""
     lines = {line["step"]: line for line in history.read(run) if "gallery" in line}
+    rows = [(str(step), f"{lines[step]['seconds']:.0f}", lines[step]["gallery"]) for step in steps]
     return "\n".join(["| steps | seconds | content | style | SSIM |", "| --: " * 5 + "|", *(
-        f"| {step} | {lines[step]['seconds']:.0f} | {lines[step]['gallery']['content']:.2f} "
-        f"| {lines[step]['gallery']['style']:.2f} | {lines[step]['gallery']['ssim']:.2f} |"
-        for step in steps)])
+        f"| {step} | {seconds} | {scores['content']:.2f} | {scores['style']:.2f} "
+        f"| {scores['ssim']:.2f} |"
+        for step, seconds, scores in [*rows, ("as shipped", "", shipped)])])
+
+
+def measure(folder: Path, config: TrainConfig, stylizer: Stylizer) -> dict[str, float]:
+    """Return the scores that a run of these settings with these networks would record."""
+    from adain.training.judge import Judge  # imports Keras
+
+    def stylize(contents: np.ndarray, styles: np.ndarray) -> np.ndarray:
+        return np.stack([stylizer.stylize(*pair) for pair in zip(contents, styles)])
+    return Judge(gallery.read(folder, config.gallery_size), config).measure(stylize)[0]
 
 
 def main() -> None:
@@ -118,10 +128,11 @@ def main() -> None:
         train(config, content, style, out / name, gallery=options.gallery)
 
     shown = [options.steps // 16, options.steps // 4, options.steps]
+    shipped = Stylizer("compact")
     write(out / "quality.jpg", results(options.gallery, {
         **{f"{step} steps": Stylizer(checkpoint=out / "all" / checkpoint.name(step))
-           for step in shown}, "as shipped": Stylizer("compact")}))
-    print(table(out / "all", shown))
+           for step in shown}, "as shipped": shipped}))
+    print(table(out / "all", shown, measure(options.gallery, config, shipped)))
     print(report_comparison.write([out / name for name in data], out))
     runs = {**{f"{count} pictures": out / str(count) for count in options.pictures},
             "all pictures": out / "all"}

@@ -144,8 +144,8 @@ def _gallery(folder: str | Path | None, config: TrainConfig,
     gallery = read_gallery(folder, config.gallery_size)
     same = overlap(gallery, source.content.files, source.style.files)
     if same:
-        logger.warning("WARNING: the run trains on %d pictures of its gallery, which so measures "
-                       "less than it seems to: %s", len(same), ", ".join(same))
+        logger.warning("WARNING: the gallery measures less than it seems to, as the run trains on "
+                       "%d of its pictures: %s", len(same), ", ".join(same))
     return gallery
 
 

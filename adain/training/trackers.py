@@ -92,7 +92,7 @@ class MLflow(Observer):
         from mlflow.entities import Metric
 
         now = int(time.time() * 1000)
-        self._client.log_batch(self.run, metrics=[Metric(name, value, now, step)
+        self._client.log_batch(self.run, metrics=[Metric(_in_one_group(name), value, now, step)
                                                   for name, value in values.items()])
 
     def image(self, step: int, name: str, image: np.ndarray) -> None:
@@ -100,6 +100,12 @@ class MLflow(Observer):
 
     def close(self) -> None:
         self._client.set_terminated(self.run)
+
+
+def _in_one_group(name: str) -> str:
+    """Return loss/style_relu1_1 for loss/style/relu1_1: in files, loss/style cannot be a folder."""
+    group, slash, rest = name.partition("/")
+    return group + slash + rest.replace("/", "_")
 
 
 class WandB(Observer):

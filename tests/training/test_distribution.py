@@ -19,12 +19,12 @@ from adain.training import any_style, data, distribution, loop
 from adain.training.watch import Watch
 
 RUN = """
-import dataclasses, os, signal, sys
+import dataclasses, json, os, signal, sys
 sys.path[:0] = ["tests", "tests/training"]
 from pathlib import Path
 import tensorflow as tf
 
-folder, name, devices, max_iter, kill_at = sys.argv[1:]
+folder, name, devices, max_iter, kill_at, changes = sys.argv[1:]
 if int(devices) > 1:
     tf.config.set_logical_device_configuration(
         tf.config.list_physical_devices("CPU")[0],
@@ -37,7 +37,7 @@ strategy = distribution.choose()
 if int(devices) > 1:
     strategy = tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(int(devices))])
 from test_distribution import config
-settings = dataclasses.replace(config(), max_iter=int(max_iter))
+settings = dataclasses.replace(config(), max_iter=int(max_iter), **json.loads(changes))
 folder = Path(folder)
 source = data.PairSource(folder / "content", folder / "style", 0, 16, 16, validation_split=0.5)
 
@@ -82,10 +82,11 @@ def no_process_is_left():
         process.communicate()
 
 
-def start(folders, name, devices=1, max_iter=4, kill_at=0, tf_config=None):
+def start(folders, name, devices=1, max_iter=4, kill_at=0, tf_config=None, changes=None):
     environment = {**os.environ, **({"TF_CONFIG": json.dumps(tf_config)} if tf_config else {})}
     STARTED.append(subprocess.Popen(
-        [sys.executable, "-c", RUN, folders, name, str(devices), str(max_iter), str(kill_at)],
+        [sys.executable, "-c", RUN, folders, name, str(devices), str(max_iter), str(kill_at),
+         json.dumps(changes or {})],
         cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
     return STARTED[-1]
 
@@ -154,9 +155,11 @@ def test_two_devices_of_jax_train_as_one(folders):
 
 
 @pytest.mark.slow
-def test_two_workers_train_as_one(folders):
-    text = finish(start(folders, "one"), *(start(folders, "two", tf_config=each)
-                                           for each in cluster()))
+@pytest.mark.parametrize("changes", [{}, {"ema": 0.5}, {"ema": 0.5, "accumulate": 2}])
+def test_two_workers_train_as_one(folders, changes):
+    text = finish(start(folders, "one", changes=changes),
+                  *(start(folders, "two", tf_config=each, changes=changes)
+                    for each in cluster()))
     assert all("done:" in each for each in text), text
     assert_same(folders / "one", folders / "two")
     assert (folders / "two" / "previews" / "step_0000001.jpg").exists()  # an early look

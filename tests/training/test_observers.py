@@ -101,7 +101,8 @@ def test_a_tracker_that_is_not_installed_names_its_extra(monkeypatch, name):
 
 
 def record(tracker, step):
-    tracker.scalars(step, {"loss/total": 10.0 / step, "gallery/ssim": 0.5})
+    tracker.scalars(step, {"loss/total": 10.0 / step, "gallery/ssim": 0.5, "loss/style": 3.0,
+                           "loss/style/relu1_1": 2.0})
     tracker.image(step, "gallery", np.zeros((4, 6, 3), np.uint8))
     tracker.close()
 
@@ -119,6 +120,7 @@ def test_mlflow_keeps_settings_numbers_and_pictures_over_a_resume(tmp_path, monk
     assert run.data.params == {"seed": "7", "max_iter": "1"}
     history = client.get_metric_history(run.info.run_id, "loss/total")
     assert [(one.step, one.value) for one in history] == [(1, 10.0), (2, 5.0)]
+    assert len(client.get_metric_history(run.info.run_id, "loss/style_relu1_1")) == 2
     assert len(list((tmp_path / "run" / "mlruns").rglob("images/gallery*.png"))) == 2
 
 
