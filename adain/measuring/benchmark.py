@@ -116,7 +116,7 @@ def batches(model: str, count: int, rounds: int) -> dict[str, Load]:
                 ("one at a time", partial(_each, stylizer, contents, styles)),
                 ("in a batch", partial(stylizer.stylize_batch, contents, styles[:count]))):
             action()  # compiles
-            loads = [_load(action) for _ in range(rounds)]
+            loads = [load(action) for _ in range(rounds)]
             loads_by_kind[f"{name}, {kind}"] = Load(*(statistics.median(part) / count
                                               for part in zip(*loads)))
     return loads_by_kind
@@ -134,7 +134,8 @@ def _each(stylizer: Stylizer, contents: list[np.ndarray], styles: list[ChannelSt
         stylizer.stylize(content, style)
 
 
-def _load(action: Callable[[], object]) -> Load:
+def load(action: Callable[[], object]) -> Load:
+    """Return the seconds that an action takes."""
     before, started = time.process_time(), time.perf_counter()
     action()
     return Load(time.perf_counter() - started, time.process_time() - before)

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import statistics
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from adain.measuring.benchmark import in_turn, picture
+from adain.measuring.benchmark import Load, load, picture
 from adain.networks.architecture import STYLE_LAYERS, VGG19_DEPTHS, encoder_plan
 from adain.networks.keras.devices import start_quietly
 from adain.networks.openvino import cpu
@@ -36,23 +37,32 @@ _CHANNELS, _SIDE, _CHAIN = 256, 128, 4  # of the convolutions that measure the r
 
 
 def measure(rounds: int) -> dict[str, float]:
-    """Return seconds of an iteration by each engine and precision, medians, and what follows."""
+    """Return seconds of an iteration by each engine and precision, medians, and what follows.
+
+    Ratios are those of seconds of the clock.
+    """
     actions: dict[str, Callable[[], object]] = {}
-    for precision in ("float32", "bfloat16") if cpu.bfloat16() != cpu.SLOW else ("float32",):
+    for precision in ("float32", "bfloat16") if cpu.bfloat16() == cpu.FAST else ("float32",):
         actions[f"openvino, {precision}"] = iteration(precision, SIZE)
         actions[f"multiplications, {precision}"] = _convolution(precision)
         if _has_tensorflow():
             actions[f"keras, {precision}"] = _keras_gradient(precision, SIZE)
-    found = in_turn(actions, rounds, warm_up=1)
+    found: dict[str, float] = {}
+    loads: dict[str, list[Load]] = {name: [] for name in actions}
+    for _ in range(rounds):
+        for name, action in actions.items():
+            action()  # warms up
+            loads[name].append(load(action))
     share = multiplications(SIZE) / (_CHAIN * 9 * _CHANNELS**2 * _SIDE**2)
-    for name in [name for name in found if name.startswith("multiplications")]:
-        precision = name.rpartition(" ")[2]
-        found[name] *= share
-        found[f"share of the limit, {precision}"] = found[name] / found[f"openvino, {precision}"]
-        for keras_precision in ("float32", "bfloat16"):
-            if f"keras, {keras_precision}" in found:
-                found[f"times as fast, {precision} as keras, {keras_precision}"] = (
-                    found[f"keras, {keras_precision}"] / found[f"openvino, {precision}"])
+    for name, of_it in loads.items():
+        factor = share if name.startswith("multiplications") else 1.0
+        for kind, seconds in zip(("", ", of all cores"), zip(*of_it)):
+            found[name + kind] = factor * statistics.median(seconds)
+    for precision in [name.rpartition(" ")[2] for name in actions if name.startswith("openvino")]:
+        ours = found[f"openvino, {precision}"]
+        found[f"share of the limit, {precision}"] = found[f"multiplications, {precision}"] / ours
+        for other in [name for name in actions if name.startswith("keras")]:
+            found[f"times as fast, {precision} as {other}"] = found[other] / ours
     return found
 
 
