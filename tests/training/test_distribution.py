@@ -65,9 +65,12 @@ except AdaINError as error:
 
 
 def config():
-    from test_recorder import FAST
+    from test_any_style import FAST
 
-    return dataclasses.replace(FAST, batch_size=4, save_iter=2, validation_split=0.5)
+    # At a rate of 1e-3, what rounding changes grew from 1e-6 to 7e-5 in two steps, and the
+    # validation loss differed by 8 %.
+    return dataclasses.replace(FAST, batch_size=4, save_iter=2, validation_split=0.5,
+                               learning_rate=1e-4)
 
 
 STARTED = []
@@ -113,13 +116,12 @@ def assert_same(left, right):
         for layer, arrays in getattr(left, part)().items():
             for ours, theirs in zip(arrays, getattr(right, part)()[layer]):
                 # Sums in another order; Adam divides by the size of a gradient, even a tiny one,
-                # so single weights differ by whole steps, of 1e-3.
-                assert np.abs(ours - theirs).mean() < 1e-4, layer
-                np.testing.assert_allclose(ours, theirs, atol=5e-3, err_msg=layer)
-    for name, value in left.config["losses"].items():
-        assert value == pytest.approx(right.config["losses"][name], rel=5e-2), name
-    for name, value in left.config["validation"].items():
-        assert value == pytest.approx(right.config["validation"][name], rel=5e-2), name
+                # so single weights differ by whole steps, of 1e-4.
+                assert np.abs(ours - theirs).mean() < 2e-5, layer
+                np.testing.assert_allclose(ours, theirs, atol=5e-4, err_msg=layer)
+    for part in ("losses", "validation"):
+        for name, value in left.config[part].items():
+            assert value == pytest.approx(right.config[part][name], rel=2e-2), name
 
 
 def test_two_devices_train_as_one(folders):
