@@ -29,7 +29,7 @@ class _Limits(NamedTuple):
     take. A single picture may have more.
     """
 
-    window: int = 32
+    window: int = 16
     ahead: int = 12
     held: int = 32_000_000
     decoding: int = 128_000_000
