@@ -140,6 +140,11 @@ def _clean_once(folder: Path) -> None:
         if name in _cleaned:
             return
         _cleaned.add(name)
+    remove_abandoned(folder)
+
+
+def remove_abandoned(folder: str | Path) -> None:
+    """Remove partial files of processes that were killed; those of another machine after a week."""
     with contextlib.suppress(OSError):
         for entry in os.scandir(folder):
             match = _PARTIAL.fullmatch(entry.name)

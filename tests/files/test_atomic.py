@@ -12,6 +12,7 @@ from conftest import ROOT
 
 from adain.errors import AdaINError, ImageError, WeightsError
 from adain.files import atomic
+from adain.files.storage import FolderWriter
 
 WRITE_AND_WAIT = """
 import sys
@@ -58,6 +59,19 @@ def test_what_killed_processes_left_is_removed_and_what_others_write_is_not(tmp_
         killed.communicate()
     assert names(tmp_path) == ["alive.jpg", "new.jpg"]
     assert (tmp_path / "alive.jpg").read_bytes() == b"half"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="processes are not asked for elsewhere")
+def test_what_a_process_left_that_was_killed_during_a_run_is_removed_at_its_end(tmp_path):
+    folder = FolderWriter(tmp_path)
+    folder.write("cats/a.jpg", b"whole")  # removes only what is there already
+    with writing(tmp_path / "cats" / "killed.jpg") as killed:
+        killed.kill()
+        killed.communicate()
+    folder.write("cats/b.jpg", b"whole")
+    assert len(names(tmp_path / "cats")) == 3
+    folder.remove_abandoned(["cats", "dogs"])
+    assert names(tmp_path / "cats") == ["a.jpg", "b.jpg"]
 
 
 def test_partial_files_of_other_machines_are_removed_after_a_week(tmp_path):

@@ -7,12 +7,12 @@ import os
 import tarfile
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from adain.files.atomic import atomic, atomic_file
+from adain.files.atomic import atomic, atomic_file, remove_abandoned
 from adain.files.storage.entry import join
 from adain.files.storage.remote import file_system, is_url, local, url_errors
 
@@ -55,6 +55,11 @@ class FolderWriter:
         with url_errors(self.place(name), doing="written"):
             system.makedirs(inner.rpartition("/")[0], exist_ok=True)
             system.pipe_file(inner, data)
+
+    def remove_abandoned(self, folders: Iterable[str]) -> None:
+        """Remove partial files of processes that were killed from these folders below it."""
+        for folder in folders if self._system is None else ():
+            remove_abandoned(self.place(folder))
 
 
 class TarWriter:

@@ -135,8 +135,11 @@ def into_folder(job: Job, tasks: Iterable[Task]) -> None:
 def _spread(tasks: Iterable[Task], maker: FolderMaker, job: Job,
             cluster: Cluster) -> Iterator[Finished]:
     """Do the tasks on a cluster; yield what became of each, in their order."""
+    folders: set[str] = set()
     for found in checked(cluster.do(pieces(tasks), maker), job.stop):
+        folders.update(os.path.dirname(made.target.name) for done in found for made in done.made)
         yield from found
+    maker.folder.remove_abandoned(folders)  # of workers that died
 
 
 def into_tars(listing: Pictures, job: Job, pictures: int = SHARD_PICTURES) -> None:
