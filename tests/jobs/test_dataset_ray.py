@@ -217,3 +217,31 @@ def test_all_results_exist_once_when_a_machine_of_the_cluster_is_killed(styles, 
         nodes.shutdown()
     assert process.returncode == 1 and "skipped 1" in told, out + told
     assert files(tmp_path / "ray") == files(tmp_path / "serial")
+
+
+@pytest.mark.slow
+def test_processes_keep_what_they_loaded_on_a_gpu_and_stay_on_it(tmp_path):
+    """Ray would end a process after each piece on a GPU. The GPUs here are names only."""
+    (tmp_path / "make.py").write_text("""if True:
+        import logging, os, time
+        import ray
+        from adain.jobs.dataset.cluster import Cluster
+
+        class Make:
+            first = None
+
+            def __call__(self, piece):
+                self.first = self.first or (os.getpid(), os.environ["CUDA_VISIBLE_DEVICES"])
+                assert self.first == (os.getpid(), os.environ["CUDA_VISIBLE_DEVICES"])
+                time.sleep(0.05)
+                return piece, self.first
+
+        ray.init("local", num_cpus=3, num_gpus=2, include_dashboard=False, log_to_driver=False,
+                 logging_level=logging.ERROR)
+        found = list(Cluster(gpus=1).do(range(12), Make()))
+        assert [piece for piece, _ in found] == list(range(12))
+        assert len({process for _, process in found}) <= 4, found
+    """)
+    done = subprocess.run([sys.executable, tmp_path / "make.py"], cwd=ROOT, text=True,
+                          capture_output=True, env=os.environ | {"PYTHONPATH": str(ROOT)})
+    assert done.returncode == 0, done.stderr
