@@ -27,6 +27,8 @@ from adain.web import gallery, static
 
 served = script("measure_browser").served
 LIMIT = 1  # of 255, as both round to integers
+# Of few values, where what was rounded in a coarse picture passes through the networks again.
+COARSE_LIMIT = 4
 pytestmark = pytest.mark.xdist_group("static")
 
 
@@ -165,7 +167,7 @@ def two_regions(tab):
 
 @pytest.mark.parametrize("shape, choices, strokes", [
     ((48, 64), {}, 2),
-    ((60, 1200), {}, 2),  # masks of the brush are smaller
+    ((24, 1000), {}, 2),  # masks of the brush are smaller
     ((48, 64), {"size": "other"}, 2),  # a larger picture
     ((240, 250), {}, 5),  # at a coarse size first
 ], ids=["as large", "long", "enlarged", "coarse"])
@@ -183,8 +185,9 @@ def test_painted_regions_equal_masks_of_stylizer(tab, page, stylizer, tmp_path, 
     if choices:
         content = images.resize_shorter_side(content, 75)
     waves, mosaic = (stylizer.encode_style(page[1][index]) for index in (1, 0))
-    assert_near(made, stylizer.stylize(content, [waves, mosaic], masks=masks(tab, 2),
-                                       coarse_size=224 if strokes == 5 else None))
+    expected = stylizer.stylize(content, [waves, mosaic], masks=masks(tab, 2),
+                                coarse_size=224 if strokes == 5 else None)
+    assert_near(made, expected, LIMIT if strokes == 2 else COARSE_LIMIT)
 
 
 def test_the_other_parts_get_a_painting_as_with_masks_of_stylizer(tab, page, stylizer, tmp_path):
@@ -197,7 +200,7 @@ def test_the_other_parts_get_a_painting_as_with_masks_of_stylizer(tab, page, sty
     assert_near(made, stylizer.stylize(photograph, styles, masks=masks(tab, 2)))
 
 
-@pytest.mark.parametrize("size, strokes", [(90, 2), (None, 5), (400, 5)])
+@pytest.mark.parametrize("size, strokes", [(90, 2), (None, 5), (300, 5)])
 def test_sizes_and_strokes_are_those_of_stylizer(tab, page, stylizer, tmp_path, size, strokes):
     photograph = save(tmp_path / "photo.png", 240, 250, 1)
     opened(tab, photograph)
@@ -212,8 +215,8 @@ def test_sizes_and_strokes_are_those_of_stylizer(tab, page, stylizer, tmp_path, 
     slide(tab, "strokes", 2)
     expected = stylizer.stylize(content, stylizer.encode_style(page[1][1]),
                                 coarse_size=224 if strokes == 5 else None)
-    # What was rounded in the coarse picture passes through the networks again.
-    assert_near(made, expected, LIMIT if strokes == 2 else 2 * LIMIT)
+    assert_near(made, expected, LIMIT if strokes == 2 else COARSE_LIMIT)
+    assert (abs(read(io.BytesIO(made)) - expected) > LIMIT).mean() < 1e-3
 
 
 def test_a_transparent_photograph_stays_so_and_is_painted_as_in_python(tab, page, stylizer,
