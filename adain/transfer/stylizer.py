@@ -328,7 +328,9 @@ class Stylizer:
         if refine:
             with self.engine.session():
                 self.engine.release_memory()
-            image = self._refiner.refine(image, content, tiling.channels(
+            given = [image]
+            del image  # refine() pads a copy, and then nothing holds this picture: 12 bytes a pixel
+            return self._refiner.refine(given.pop(), content, tiling.channels(
                 target, slice(self.channels, None)), alpha, refine, dtype, progress, stop, run)
         return image
 

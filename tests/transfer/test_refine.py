@@ -1,5 +1,7 @@
 """stylize(..., refine=N): pixels optimised from the result of one pass."""
 
+import weakref
+
 import numpy as np
 import pytest
 from conftest import logged, picture
@@ -9,7 +11,7 @@ from adain.commands import stylize
 from adain.files import images
 from adain.files.pixels import to_float
 from adain.progress import Stopped
-from adain.transfer import tiling
+from adain.transfer import refine, tiling
 from adain.transfer.descent import Descent
 from adain.transfer.objective import LossWeights, Objective, Perception, Region, total_variation
 from adain.transfer.refine import pad, tile_size
@@ -115,6 +117,25 @@ def test_colours_are_kept_levels_are_16_bit_and_coarse_pictures_refined(stylizer
 
     stylizer.stylize(CONTENT, encoded, refine=4, coarse_size=32, progress=progress)
     assert counts == [4, 2]
+
+
+def test_the_picture_before_its_padding_is_let_go(stylizer, encoded, monkeypatch):
+    pictures, pad = [], refine.pad
+
+    def padded(image):
+        if image.dtype == np.float32:
+            pictures.append(weakref.ref(image))
+        return pad(image)
+
+    def iterations(indices):
+        yield from indices
+        held.extend(each() is not None for each in pictures)
+
+    held = []
+    monkeypatch.setattr(refine, "pad", padded)
+    stylizer.stylize(CONTENT[:-3], encoded, refine=1,
+                     progress=lambda plan: iterations(plan) if plan == range(1) else plan)
+    assert held == [False]
 
 
 def test_a_progress_that_ends_early_ends_the_iterations(stylizer, encoded):
