@@ -62,6 +62,8 @@ class Descent:
         before = Kept(gradient.size, gradient.reshape(-1).__getitem__)
         if self._pairs:
             self._times_inverse_hessian(gradient)
+            # The pair of this step is added before the next one.
+            self._pairs = self._pairs[max(0, len(self._pairs) - self._history + 1):]
         else:
             gradient *= self._first_step / max(np.sqrt(dot(gradient, gradient) / x.size), 1e-30)
         pixels, step = x.reshape(-1), gradient.reshape(-1)
@@ -79,11 +81,10 @@ class Descent:
         return before
 
     def _remember(self, step: Kept, before: Kept, gradient: np.ndarray) -> None:
-        """Store a step and the change of the gradient from `before` to `gradient`."""
-        self._pairs = self._pairs[1 - self._history or len(self._pairs):]
-        change = Kept(gradient.size, lambda place: gradient[place] - before[place])
+        """Store a step and the change of the gradient from `before`, which it replaces."""
         curvature = sum((float(np.vdot(step[place], gradient[place] - before[place]))
                          for place in parts(gradient.size)), 0.0)
+        change = Kept(gradient.size, lambda place: gradient[place] - before[place], before.values)
         # Only pairs of positive curvature keep the estimate positive definite.
         if curvature > _CURVATURE * np.sqrt(step.square * change.square):
             self._pairs.append((step, change, curvature))
@@ -107,16 +108,19 @@ class Kept:
 
     Args:
         part: returns the elements at a slice.
+        values: int16 (size,), where they are stored; None: a new array. `part` may read what is
+            there at its slice.
     """
 
-    def __init__(self, size: int, part: Callable[[slice], np.ndarray]) -> None:
+    def __init__(self, size: int, part: Callable[[slice], np.ndarray],
+                 values: np.ndarray | None = None) -> None:
         largest, self.square = 1e-30, 0.0
         for place in parts(size):
             elements = part(place)
             largest = max(largest, float(elements.max()), -float(elements.min()))
             self.square += float(np.vdot(elements, elements))
         self.scale = np.float32(largest / np.iinfo(np.int16).max)
-        self.values = np.empty(size, np.int16)
+        self.values = np.empty(size, np.int16) if values is None else values
         for place in parts(size):
             self.values[place] = np.rint(part(place) / self.scale)
 
@@ -127,7 +131,7 @@ class Kept:
         if values.shape != (size,) or values.dtype != np.int16:
             raise ValueError(f"expected int16 ({size},), received {values.dtype} {values.shape}")
         vector = cls.__new__(cls)
-        vector.values, vector.scale, vector.square = values, np.float32(scale), float(square)
+        vector.values, vector.scale, vector.square = values.copy(), np.float32(scale), float(square)
         return vector
 
     def __getitem__(self, place: slice) -> np.ndarray:

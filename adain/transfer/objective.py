@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import openvino
 
 SMALLEST = 32  # pixels a side, see gradients
+_CONTENT_SCALE = scale(CONTENT_LAYER)
 
 
 class LossWeights(NamedTuple):
@@ -125,8 +126,9 @@ class Objective:
         self._plan = tiling.tiles(rows, columns, tile_size, tiling.stride_multiple(vgg.radius))
         self._tile_size, self._pixels = tile_size, rows * columns
         self._whole = len(self._plan) == 1 and regions[0].mask is None
-        kind = np.float32 if self._whole else np.float16
-        self._content = [vgg.content(content[window(tile)]).astype(kind) for tile in self._plan]
+        self._content = [vgg.content(content) if self._whole else
+                         vgg.content(content[window(tile)])[:, *_core(tile)].astype(np.float16)
+                         for tile in self._plan]
         self._areas = [self._pixels if region.mask is None else
                        float(region.mask.sum(dtype=np.float64)) for region in regions]
 
@@ -141,17 +143,21 @@ class Objective:
             return loss + self._weights.content * float(content_loss) + (
                 self._weights.style * float(style_loss))
         style, scales, shifts = self._slopes(picture)
-        number: int = self._pixels // scale(CONTENT_LAYER)**2 * self._vgg.widths[-1]
+        number: int = self._pixels // _CONTENT_SCALE**2 * self._vgg.widths[-1]
         squares = 0.0
         for tile, content in zip(self._plan, self._content):
             place = window(tile)
-            core = np.zeros(picture[place].shape[:2], np.float32)
-            inside = slice(*tile.down.core_in_window()), slice(*tile.across.core_in_window())
-            core[inside] = 1
+            part = picture[place]
+            core = np.zeros(part.shape[:2], np.float32)
+            core[_core(tile, 1)] = 1
             masks = np.stack([core if region.mask is None else core * region.mask[place]
                               for region in self._regions])
-            result = self._vgg.tile(picture[place][None], content.astype(np.float32), core, masks,
-                                   scales, shifts, np.float32(2 * self._weights.content / number))
+            rows, columns = core.shape
+            wanted = np.zeros((1, rows // _CONTENT_SCALE, columns // _CONTENT_SCALE,
+                               content.shape[-1]), np.float32)
+            wanted[:, *_core(tile)] = content
+            result = self._vgg.tile(part[None], wanted, core, masks, scales, shifts,
+                                    np.float32(2 * self._weights.content / number))
             squares += float(result[0])
             gradient[place] += result[1][0]
         return loss + style + self._weights.content * squares / number
@@ -178,6 +184,16 @@ class Objective:
 
 def window(tile: tiling.Tile) -> tuple[slice, slice]:
     return tile.down.window(), tile.across.window()
+
+
+def _core(tile: tiling.Tile, scale: int = _CONTENT_SCALE) -> tuple[slice, slice]:
+    """Return where a tile's core is in the activations of its window, `scale` pixels a side each.
+
+    Core and window begin and end at multiples of 8.
+    """
+    top, bottom = tile.down.core_in_window()
+    left, right = tile.across.core_in_window()
+    return slice(top // scale, bottom // scale), slice(left // scale, right // scale)
 
 
 def total_variation(picture: np.ndarray, gradient: np.ndarray, weight: float) -> float:
