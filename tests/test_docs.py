@@ -30,7 +30,7 @@ SMALL = {"--max-iter": "1", "--save-iter": "1", "--batch-size": "1", "--iteratio
 TRAINING = (ROOT / "docs" / "training.md").read_text()
 # Options of TensorBoard, XLA, systemd and SLURM.
 OF_OTHERS = ("--logdir", "--xla", "--now", "--gres", "--cpus-per-task", "--mem", "--time",
-             "--signal", "--requeue", "--open-mode", "--output")
+             "--signal", "--requeue", "--open-mode", "--output", "--prefix", "--bind", "--directory")
 pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 
 

@@ -152,9 +152,8 @@ class Objective:
             core[_core(tile, 1)] = 1
             masks = np.stack([core if region.mask is None else core * region.mask[place]
                               for region in self._regions])
-            rows, columns = core.shape
-            wanted = np.zeros((1, rows // _CONTENT_SCALE, columns // _CONTENT_SCALE,
-                               content.shape[-1]), np.float32)
+            rows, columns = (side // _CONTENT_SCALE for side in part.shape[:2])
+            wanted = np.zeros((1, rows, columns, content.shape[-1]), np.float32)
             wanted[:, *_core(tile)] = content
             result = self._vgg.tile(part[None], wanted, core, masks, scales, shifts,
                                     np.float32(2 * self._weights.content / number))
