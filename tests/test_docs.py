@@ -28,9 +28,10 @@ TRAINS = ("train.py", "gatys")
 SMALL = {"--max-iter": "1", "--save-iter": "1", "--batch-size": "1", "--iterations": "2",
          "--refine": "2", "--frames": "2"}
 TRAINING = (ROOT / "docs" / "training.md").read_text()
-# Options of TensorBoard, XLA, systemd and SLURM.
+# Options of TensorBoard, XLA, systemd, SLURM, npm and Python's own server.
 OF_OTHERS = ("--logdir", "--xla", "--now", "--gres", "--cpus-per-task", "--mem", "--time",
-             "--signal", "--requeue", "--open-mode", "--output", "--prefix", "--bind", "--directory")
+             "--signal", "--requeue", "--open-mode", "--output", "--prefix", "--bind",
+             "--directory")
 pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 
 
