@@ -6,8 +6,10 @@ import numpy as np
 
 
 def to_float(image: np.ndarray) -> np.ndarray:
-    """Convert uint8 to float32 in [0, 1]; float32 is returned unchanged."""
-    return image if image.dtype == np.float32 else image.astype(np.float32) / 255
+    """Convert uint8 or uint16 to float32 in [0, 1]; float32 is returned unchanged."""
+    if image.dtype == np.float32:
+        return image
+    return image.astype(np.float32) / np.iinfo(image.dtype).max
 
 
 def to_integers(image: np.ndarray, dtype: type = np.uint8) -> np.ndarray:

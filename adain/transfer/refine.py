@@ -26,12 +26,14 @@ from adain.transfer.refine_run import Position, RefineRun
 
 logger = logging.getLogger(__name__)
 
-# Bytes. Steps and changes of the gradient, both int16, for each of the picture's numbers.
+# Bytes. A step and a change of the gradient, both int16, for each of the picture's numbers.
 _PAIR_BYTES, _HISTORY_BYTES, _HISTORY = 4, 400_000_000, 10
 # The networks; all that is taken where nothing else is said.
 _BASE_BYTES, _USUAL_BYTES = 300_000_000, 2_400_000_000
 _TILE_BYTES = 3500  # per pixel of a tile and its halo, in float32; half of it in bfloat16
-_PICTURE_BYTES = 56  # per pixel of the picture, without the history
+# Per pixel of the picture, without the history: it and its gradient (float32), the best so far
+# (uint16), the content's activations (float16), content and result (uint8), a gradient (int16).
+_PICTURE_BYTES = 24 + 6 + 16 + 6 + 6
 _ROWS = 256  # converted at a time, to save memory
 _SMALLEST_TILE = 96  # pixels: smaller ones are nearly all halo
 HALO = tiling.stride_multiple(Perception.radius)
@@ -134,7 +136,10 @@ def _optimise(vgg: Perception, picture: np.ndarray | None, content: np.ndarray,
                 best = descent.undo(x)
             descent.move(x, gradient)
         vgg.release_memory()
-    return x if best is None else best
+    if best is None:
+        return x
+    del x, gradient, descent  # memory
+    return to_float(best)
 
 
 def _cover(refined: np.ndarray, content: np.ndarray, masks: Sequence[np.ndarray]) -> np.ndarray:

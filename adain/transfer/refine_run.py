@@ -25,8 +25,8 @@ _PREFIX = "descent/"  # of the names of the optimizer's arrays
 class Position(NamedTuple):
     """Where the iterations of a level are: all that the next one depends on.
 
-    picture: float32 (rows, columns, 3), padded; best: the one of lowest loss, None for `picture`;
-    least: its loss.
+    picture: float32 (rows, columns, 3), padded; best: the one of lowest loss, uint16, None for
+    `picture`; least: its loss.
     """
 
     step: int
@@ -86,20 +86,20 @@ class RefineRun:
         if self._stored is None:
             return None
         stored, self._stored = self._stored, None
-        pictures = [stored[name] for name in ("picture", "best") if name in stored]
+        picture, best = stored.get("picture"), stored.get("best")
         try:
-            if "picture" not in stored or any(
-                    one.shape != shape or one.dtype != np.float32 for one in pictures):
+            if picture is None:
                 raise ValueError
+            for array, kind in ((picture, np.float32), (best, np.uint16)):
+                if array is not None and (array.shape != shape or array.dtype != kind):
+                    raise ValueError
             descent = Descent(history, state={name.removeprefix(_PREFIX): array for name, array
                                               in stored.items() if name.startswith(_PREFIX)},
                               size=math.prod(shape))
             step, least = int(stored["step"]), float(stored["least"])
         except (KeyError, TypeError, ValueError):
             raise self._damaged() from None
-        best = stored.get("best")
-        return Position(step, stored["picture"].copy(), None if best is None else best.copy(),
-                        least, descent)
+        return Position(step, picture.copy(), None if best is None else best.copy(), least, descent)
 
     def show(self, picture: np.ndarray, rows: int, columns: int) -> None:
         """Take in the picture before an iteration, without its padding for the evolution."""

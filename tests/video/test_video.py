@@ -61,7 +61,7 @@ def test_nothing_half_written_stays_after_an_error(tmp_path, stylizer, style, mo
                            progress=fail if failing == "progress" else None)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "b.mp4"]
     assert (tmp_path / "b.mp4").read_bytes() == b"an older result"
-    assert threading.active_count() == before
+    assert threading.active_count() <= before  # those of earlier tests may have ended
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Ctrl-C is sent in another way on Windows")

@@ -78,6 +78,9 @@ def test_the_main_job_is_done_by_keyboard_alone(browser, url, stylizer, styles):
     context = browser.new_context(viewport={"width": 1280, "height": 800}, accept_downloads=True)
     tab = context.new_page()
     tab.set_default_timeout(60_000)
+    # From the start: Chromium does not wait until a page's file choosers are intercepted.
+    tab.on("filechooser", lambda chooser: chooser.set_files(
+        {"name": "photo.png", "mimeType": "image/png", "buffer": encoded()}))
     tab.goto(url)
     tab.wait_for_selector("html[data-ready]")
 
@@ -90,9 +93,7 @@ def test_the_main_job_is_done_by_keyboard_alone(browser, url, stylizer, styles):
         raise AssertionError(f"Tab never reaches {condition}")
 
     reach("at.textContent === 'Choose a photograph'")
-    with tab.expect_file_chooser() as chooser:
-        tab.keyboard.press("Enter")
-    chooser.value.set_files({"name": "photo.png", "mimeType": "image/png", "buffer": encoded()})
+    tab.keyboard.press("Enter")
     tab.wait_for_selector("#picture[data-shows=preview]")
     reach("at.dataset.style === 'mosaic'")
     tab.keyboard.press("Enter")
