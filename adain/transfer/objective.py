@@ -132,6 +132,11 @@ class Objective:
         self._areas = [self._pixels if region.mask is None else
                        float(region.mask.sum(dtype=np.float64)) for region in regions]
 
+    @property
+    def tiled(self) -> bool:
+        """Whether the picture has several tiles."""
+        return len(self._plan) > 1
+
     def __call__(self, picture: np.ndarray, gradient: np.ndarray) -> float:
         """Return the loss; write its gradient with respect to the pixels into `gradient`."""
         loss = self._weights.tv * total_variation(picture, gradient, self._weights.tv)

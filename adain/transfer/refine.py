@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 # Bytes. A step and a change of the gradient, both int16, for each of the picture's numbers.
 _PAIR_BYTES, _HISTORY_BYTES, _HISTORY = 4, 400_000_000, 10
 # The networks; all that is taken where nothing else is said.
-_BASE_BYTES, _USUAL_BYTES = 300_000_000, 2_400_000_000
+_BASE_BYTES, _USUAL_BYTES = 300_000_000, 2_350_000_000
 _TILE_BYTES = 3500  # per pixel of a tile and its halo, in float32; half of it in bfloat16
 # Per pixel of the picture, without the history: it and its gradient (float32), the best so far
 # (uint16), the content's activations (float16), content and result (uint8), a gradient (int16).
@@ -125,6 +125,8 @@ def _optimise(vgg: Perception, picture: np.ndarray | None, content: np.ndarray,
             run.save(Position(step, x, best, least, descent), due=True)
             run.show(x, *content.shape[:2])
             loss = objective(x, gradient)
+            if objective.tiled:
+                vgg.release_memory()  # of activations: a step takes as much
             if not math.isfinite(loss + dot(gradient, gradient)):
                 logger.warning("refining stopped at iteration %d, whose loss is %s: the best "
                                "picture before is kept", step, loss)
