@@ -79,11 +79,11 @@ def main(arguments: list[str] | None = None) -> None:
     actions = benchmark.one(options.model) | (benchmark.peer_one() if has_peer else {})
     benchmark.in_turn(actions, 1, REPEATED)
     numbers = benchmark.in_turn(actions, max(1, options.repeat // benchmark.BLOCK), benchmark.BLOCK,
-                              warm_up=2)
+                                warm_up=2)
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
         numbers |= benchmark.in_turn(benchmark.cold(options.model, place, has_peer),
-                                   max(5, options.repeat // 2))
+                                     max(5, options.repeat // 2))
         numbers |= benchmark.folder(options.model, place)
     for name, value in numbers.items():
         print(f"{name:32} {value:8.0%}" if "busy" in name else f"{name:32} {value:8.3f} s")

@@ -204,7 +204,7 @@ def find_style_files(options: argparse.Namespace,
     styles, unreadable = [], []
     for named in options.style_path:
         listing = find.list_pictures(named, (*images.READ_SUFFIXES, stylefile.SUFFIX),
-                                   written(options))
+                                     written(options))
         fitting = list(filter(fits, listing.files)) if os.path.isdir(named) else listing.files
         unfit = len(listing.files) - len(fitting)
         if unfit:
@@ -260,8 +260,8 @@ def as_json(outcome: batch.Outcome) -> dict[str, Any]:
     """Return what --json prints of a result."""
     job = outcome.job
     line = {"content": str(job.content), "styles": [str(path) for path in job.style.paths],
-             "alpha": job.style.alpha, "out": str(outcome.out_path), "status": outcome.status,
-             "seconds": round(outcome.seconds, 3)}
+            "alpha": job.style.alpha, "out": str(outcome.out_path), "status": outcome.status,
+            "seconds": round(outcome.seconds, 3)}
     return line | {"error": with_flags(str(outcome.error))} if outcome.error else line
 
 

@@ -142,7 +142,7 @@ def _check(path: Path, status: os.stat_result) -> bool:
     if status.st_uid != os.getuid():
         _warn(path, "it belongs to another user")
     elif status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        _warn(path, "other users can write to it. remove it, and it is made again")
+        _warn(path, "other users can write to it. Remove it, and it is made again")
     else:
         return True
     return False

@@ -49,7 +49,7 @@ def statistics_graph(networks: Networks) -> openvino.Model:
 
     names = networks.adain_layers
     image, activations = _encode(Convolutions(networks.encoder, "encoder", networks.ranges), names,
-                           networks.negative_slope)
+                                 networks.negative_slope)
     pixels = op.parameter([1, -1, -1], np.float32, name="weights")
     levels = _levels(pixels, names)
     axes = np.array([2, 3])
