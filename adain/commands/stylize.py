@@ -81,7 +81,8 @@ def main(arguments: list[str] | None = None) -> int:
     if videos and "smoothing" not in kind.options:
         raise OptionError(f"{network} {kind.kind}: it takes pictures, not videos or cameras.")
     if videos:
-        refuse(root, options, clips.OPTIONS, f"{videos[0][0]} is a video or a camera")
+        refuse(root, options, clips.OPTIONS, f"{videos[0][0]} is a video or a camera",
+               clips.REASONS)
         return clips.main(videos, options, recipe, styles) or int(bool(unreadable))
     refuse(root, options, vars(options).keys() - {"smoothing"},
            f"{options.content_path[0]} is no video")

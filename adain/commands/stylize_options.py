@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from adain import __version__
 from adain.commands import flag, program
@@ -122,8 +122,14 @@ def parser() -> argparse.ArgumentParser:
 
 
 def refuse(root: argparse.ArgumentParser, options: argparse.Namespace,
-           understood: Collection[str], subject: str) -> None:
-    """Raise OptionError for the first other option that is not left at the parser's default."""
+           understood: Collection[str], subject: str,
+           reasons: Mapping[str, str] | None = None) -> None:
+    """Raise OptionError for the first other option that is not left at the parser's default.
+
+    reasons: why options, by name, are not understood, where it is not plain.
+    """
     for name, value in vars(options).items():
         if name not in understood and value != root.get_default(name):
-            raise OptionError(f"{subject}, for which there is no {flag(name)}: leave it out.")
+            reason = f" ({reasons[name]})" if reasons and name in reasons else ""
+            raise OptionError(
+                f"{subject}, for which there is no {flag(name)}{reason}: leave it out.")

@@ -7,7 +7,7 @@ integers, which NumPy converts to float32 several times as fast as float16.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Self
 
 import numpy as np
@@ -24,7 +24,8 @@ class Descent:
     Args:
         history: number of stored pairs of steps and changes of the gradient.
         first_step: root mean square of the first step, when the curvature is still unknown.
-        state: arrays returned by state(), to continue from.
+        state: arrays returned by state(), to continue from. They are removed from it, to save
+            memory.
         size: number of elements of the state's picture.
 
     Raises:
@@ -32,26 +33,30 @@ class Descent:
     """
 
     def __init__(self, history: int = 10, first_step: float = 0.01,
-                 state: Mapping[str, np.ndarray] | None = None, size: int = 0) -> None:
+                 state: dict[str, np.ndarray] | None = None, size: int = 0) -> None:
         self._history, self._first_step = history, first_step
         # (step, change of the gradient, their scalar product)
         self._pairs: list[tuple[Kept, Kept, float]] = []
         self._last: tuple[Kept, Kept] | None = None  # the last step, and the gradient before it
         if state:
-            kept = [Kept.stored(*one, size) for one in zip(
-                state["values"], state["scales"], state["squares"], strict=True)]
-            curvatures = state["curvatures"].tolist()
-            if len(kept) != 2 + 2 * len(curvatures):
+            scales, squares, curvatures = (
+                state.pop(name).tolist() for name in ("scales", "squares", "curvatures"))
+            if len(state) != 2 + 2 * len(curvatures):
                 raise ValueError("numbers of steps, changes and curvatures differ")
+            kept = [Kept.stored(state.pop(f"values_{index}"), scale, square, size)
+                    for index, (scale, square) in enumerate(zip(scales, squares, strict=True))]
             self._last = kept[0], kept[1]
             self._pairs = list(zip(kept[2::2], kept[3::2], curvatures, strict=True))
 
     def state(self) -> dict[str, np.ndarray]:
-        """Return arrays from which another Descent continues exactly; none at first."""
+        """Return arrays from which another Descent continues exactly; none at first.
+
+        They are valid until the next step: none is a copy.
+        """
         if self._last is None:
             return {}
         kept = [*self._last, *(one for step, change, _ in self._pairs for one in (step, change))]
-        return {"values": np.stack([one.values for one in kept]),
+        return {**{f"values_{index}": one.values for index, one in enumerate(kept)},
                 "scales": np.array([one.scale for one in kept], np.float32),
                 "squares": np.array([one.square for one in kept]),
                 "curvatures": np.array([curvature for _, _, curvature in self._pairs])}
@@ -128,8 +133,7 @@ class Kept:
             self.values[place] = np.rint(part(place) / self.scale)
 
     @classmethod
-    def stored(cls, values: np.ndarray, scale: np.floating, square: np.floating,
-               size: int) -> Self:
+    def stored(cls, values: np.ndarray, scale: float, square: float, size: int) -> Self:
         """Return a vector from its attributes; ValueError for those of another size or type."""
         if values.shape != (size,) or values.dtype != np.int16:
             raise ValueError(f"expected int16 ({size},), received {values.dtype} {values.shape}")

@@ -86,20 +86,16 @@ class RefineRun:
         if self._stored is None:
             return None
         stored, self._stored = self._stored, None
-        picture, best = stored.get("picture"), stored.get("best")
-        try:
-            if picture is None:
-                raise ValueError
-            for array, kind in ((picture, np.float32), (best, np.uint16)):
-                if array is not None and (array.shape != shape or array.dtype != kind):
-                    raise ValueError
-            descent = Descent(history, state={name.removeprefix(_PREFIX): array for name, array
-                                              in stored.items() if name.startswith(_PREFIX)},
-                              size=math.prod(shape))
+        try:  # arrays are removed from `stored` as they are copied, to save memory
+            picture = _copy(stored.pop("picture"), shape, np.float32)
+            best = _copy(stored.pop("best"), shape, np.uint16) if "best" in stored else None
             step, least = int(stored["step"]), float(stored["least"])
+            arrays = {name.removeprefix(_PREFIX): stored.pop(name) for name in [*stored]
+                      if name.startswith(_PREFIX)}
+            descent = Descent(history, state=arrays, size=math.prod(shape))
         except (KeyError, TypeError, ValueError):
             raise self._damaged() from None
-        return Position(step, picture.copy(), None if best is None else best.copy(), least, descent)
+        return Position(step, picture, best, least, descent)
 
     def show(self, picture: np.ndarray, rows: int, columns: int) -> None:
         """Take in the picture before an iteration, without its padding for the evolution."""
@@ -141,3 +137,9 @@ class RefineRun:
     def _damaged(self) -> WeightsError:
         return WeightsError(f"{self._state_path} is not {run_state.KIND}: its arrays do not belong "
                             "together.")
+
+
+def _copy(array: np.ndarray, shape: tuple[int, ...], kind: type) -> np.ndarray:
+    if array.shape != shape or array.dtype != kind:
+        raise ValueError(f"expected {kind} {shape}, received {array.dtype} {array.shape}")
+    return array.copy()

@@ -1,5 +1,6 @@
 """stylize(..., refine=N): pixels optimised from the result of one pass."""
 
+import tracemalloc
 import weakref
 
 import numpy as np
@@ -208,6 +209,26 @@ def test_descent_reaches_the_minimum_inside_the_range_of_pixels():
     np.testing.assert_allclose(descent.undo(x), 65535 * before, atol=2)
 
 
+def test_the_state_of_a_descent_takes_no_memory_to_write_and_a_vector_to_continue():
+    size = 300_000
+    x, generator = np.full((100, 1000, 3), 0.5, np.float32), np.random.default_rng(0)
+    descent = Descent(history=10)
+    for _ in range(8):
+        descent.move(x, np.float32(generator.normal(size=x.shape) + 100 * x))
+    tracemalloc.start()
+    try:
+        state = descent.state()
+        assert tracemalloc.get_traced_memory()[1] < size
+        state = {name: array.copy() for name, array in state.items()}
+        before = tracemalloc.get_traced_memory()[0]
+        tracemalloc.reset_peak()
+        Descent(10, state=state, size=size)
+        assert tracemalloc.get_traced_memory()[1] - before < 2 * 2 * size
+    finally:
+        tracemalloc.stop()
+    assert not state
+
+
 @pytest.fixture
 def place(tmp_path):
     images.write(tmp_path / "content" / "a.png", CONTENT)
@@ -240,7 +261,7 @@ def test_what_cannot_be_refined_is_refused(place, options, model, message):
 
 def test_videos_are_not_refined(place):
     (place / "clip.mp4").write_bytes(b"")
-    with pytest.raises(OptionError, match="clip.mp4 is a video or a camera, .* no --refine"):
+    with pytest.raises(OptionError, match="clip.mp4 is a video or a camera, .* --refine .*flicker"):
         paint(place, "--refine", 5, content="clip.mp4")
 
 
