@@ -1,4 +1,4 @@
-"""adain dataset: stylize a whole data set, on one core or on a cluster."""
+"""adain dataset: stylize a whole data set, on this machine or on a cluster."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from adain.transfer.stylizer import Stylizer
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Make the data set, and return 1 when some result could not be made."""
+    """Stylize the data set; return the exit code: 1 if a result failed or a file was damaged."""
     root = parser()
     options = root.parse_args(arguments)
     show_log("stderr")
@@ -37,23 +37,23 @@ def main(arguments: list[str] | None = None) -> int:
                        precision=options.precision, max_memory=options.max_memory,
                        style_size=options.style_size or None,
                        threads=None if cluster is None else cluster.cpus)
-    made = Dataset(options.content_path, options.style_path, options.out_path, config, stylizer,
-                   annotations=options.annotations, repeats=options.manifest, shard=shard,
-                   out_kind=options.out_kind, shard_pictures=options.shard_pictures,
-                   overwrite=options.overwrite, max_bad=options.max_bad, cluster=cluster)
-    meter = Meter("pictures", made.counter())
+    dataset = Dataset(options.content_path, options.style_path, options.out_path, config, stylizer,
+                      annotations=options.annotations, repeats=options.manifest, shard=shard,
+                      out_kind=options.out_kind, shard_pictures=options.shard_pictures,
+                      overwrite=options.overwrite, max_bad=options.max_bad, cluster=cluster)
+    meter = Meter("pictures", dataset.counter())
     with stop_on_signals() as stop:
         try:
-            made.run(print_error, meter.advance, stop)
+            dataset.run(print_error, meter.advance, stop)
         finally:
             meter.close()
-            if made.summary != Summary():
-                tell(made, options.out_path, time.perf_counter() - started)
-    return int(bool(made.summary.failed or made.listing.problems))
+            if dataset.summary != Summary():
+                print_summary(dataset, options.out_path, time.perf_counter() - started)
+    return int(bool(dataset.summary.failed or dataset.listing.problems))
 
 
 def cluster_of(options: argparse.Namespace) -> Cluster | None:
-    """Return what --ray and its options say."""
+    """Return the cluster that --ray, --ray-cpus and --ray-gpus describe; None without --ray."""
     if options.ray is None and (options.ray_cpus != 1 or options.ray_gpus):
         raise OptionError("`ray_cpus` and `ray_gpus` are for workers of a cluster: add `ray`.")
     if options.ray_gpus and options.engine != "keras":
@@ -65,32 +65,32 @@ def cluster_of(options: argparse.Namespace) -> Cluster | None:
 
 def settings(root: argparse.ArgumentParser,
              options: argparse.Namespace) -> tuple[DatasetConfig, str | None]:
-    """Return the options about results, and the model; with --from, those of the manifest."""
+    """Return the settings of results and the name of the model; with --from, the manifest's."""
     names = DatasetConfig.__dataclass_fields__
     if not options.manifest:
         given = {name: getattr(options, name) for name in names}
         return DatasetConfig(**given | {"alpha": alpha_of(options.alpha)}), options.model
-    found: dict[str, Any] = manifest.settings_of(Path(options.manifest))
+    stored: dict[str, Any] = manifest.settings_of(Path(options.manifest))
     for name in names:
-        if name in found and getattr(options, name) != root.get_default(name):
+        if name in stored and getattr(options, name) != root.get_default(name):
             raise OptionError(f"--from takes `{name}` from {options.manifest}: leave it out.")
-    kept = {name: value for name, value in found.items() if name in names}
+    used = {name: value for name, value in stored.items() if name in names}
     try:
-        config = DatasetConfig(**kept | {"alpha": tuple(found["alpha"]),
+        config = DatasetConfig(**used | {"alpha": tuple(stored["alpha"]),
                                          "max_pixels": options.max_pixels})
     except (KeyError, TypeError) as error:
-        raise OptionError(f"{options.manifest} has impossible settings: {error}.") from None
-    return config, None if options.checkpoint else options.model or found.get("model")
+        raise OptionError(f"{options.manifest} has invalid settings: {error}.") from None
+    return config, None if options.checkpoint else options.model or stored.get("model")
 
 
-def tell(made: Dataset, out_path: str, seconds: float) -> None:
-    """Print what was made."""
-    counts, engine = made.summary, made.stylizer.engine
+def print_summary(dataset: Dataset, out_path: str, seconds: float) -> None:
+    """Print the numbers of results, the time and the network."""
+    counts, engine = dataset.summary, dataset.stylizer.engine
     text = f"{counts.done} picture{'' if counts.done == 1 else 's'}"
     if counts.existing:
         text += f", {counts.existing} exist already (--overwrite replaces them)"
     speed = f", {counts.done / seconds:.1f} a second" if counts.done else ""
-    print(f"{text} in {seconds:.1f} s{speed} -> {out_path} ({made.stylizer.model}, "
+    print(f"{text} in {seconds:.1f} s{speed} -> {out_path} ({dataset.stylizer.model}, "
           f"{engine.name} on {engine.device})")
     if counts.failed:
-        print(f"skipped {counts.failed}: manifest.jsonl says why", file=sys.stderr)
+        print(f"skipped {counts.failed}: manifest.jsonl has the reasons", file=sys.stderr)

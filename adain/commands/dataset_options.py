@@ -16,16 +16,18 @@ from adain.transfer.stylizer import STYLE_SIZE
 def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(
         prog="adain dataset",
-        description="Stylize a whole data set in random styles. Names, folders, annotations and "
-                    "labels stay; a run that was stopped goes on where it was.")
+        description="Stylize a whole data set in random styles. Results keep the names, folders, "
+                    "labels and annotations of the contents. Running an interrupted command again "
+                    "continues it.")
     root.add_argument("--content-path", nargs="+", action="extend", required=True, metavar="PATH",
                       help="folders (subfolders included), zip and tar files, tar files like "
                            "shard-{000000..000146}.tar, or URLs of these")
     root.add_argument("--style-path", nargs="+", action="extend", required=True, metavar="PATH",
-                      help="a bank written by adain styles, or pictures as for --content-path")
+                      help="a bank written by adain styles, or pictures, given as for "
+                           "--content-path")
     root.add_argument("--annotations", metavar="FILE",
-                      help="COCO annotations: their pictures are stylized, and written again with "
-                           "the new names and ids and the style of each picture")
+                      help="file of COCO annotations: stylize the pictures that it lists, and "
+                           "write a copy of it with the names, ids and styles of the results")
 
     style = root.add_argument_group("style")
     add(style, DatasetConfig, "styles_per_picture")
@@ -35,23 +37,23 @@ def parser() -> argparse.ArgumentParser:
                        help="shrink styles that are pictures to this shorter side (default "
                             "%(default)s; 0: never shrink)")
     style.add_argument("--from", dest="manifest", metavar="PATH",
-                       help="make the results that a manifest.jsonl, or a folder with the parts of "
-                            "one, lists: the same styles, strengths and settings")
+                       help="repeat the results of a manifest.jsonl, or of a folder with the parts "
+                            "of one: use its styles, strengths and settings")
 
     content = root.add_argument_group("content")
     add(content, DatasetConfig, "content_size", "max_pixels")
 
     result = root.add_argument_group("results")
     result.add_argument("--out-path", required=True, metavar="PATH",
-                        help="folder or URL for the results and manifest.jsonl, which says what "
-                             "each was made of")
+                        help="folder or URL for the results and manifest.jsonl, which lists "
+                             "content, styles and strength of each result")
     result.add_argument("--out-kind", choices=KINDS,
-                        help="folder: a file for each result; tar: tar files, named as those of "
-                             "the contents or shard-000000.tar ... (default: tar where all "
-                             "contents are in tar files)")
+                        help="folder: one file per result; tar: tar files, named like those of "
+                             "the contents, or else shard-000000.tar ... (default: tar if all "
+                             "contents are in tar files, else folder)")
     result.add_argument("--shard-pictures", type=int, default=SHARD_PICTURES, metavar="N",
-                        help="contents of each tar file, where they come from no tar files "
-                             "(default %(default)s)")
+                        help="number of contents for each tar file, if contents are not in tar "
+                             "files themselves (default %(default)s)")
     add(result, DatasetConfig, "names", "format")
     result.add_argument("--overwrite", action="store_true",
                         help="replace existing results (default: keep them, so that running an "
@@ -59,19 +61,19 @@ def parser() -> argparse.ArgumentParser:
 
     job = root.add_argument_group("jobs")
     job.add_argument("--shard", default="0/1", metavar="I/N",
-                     help="do the part I, from 0 to N - 1, of the work; N jobs, on any machines, "
-                          "do all of it")
+                     help="make only part I of N, from 0 to N - 1; N jobs on any machines make all "
+                          "parts")
     job.add_argument("--ray", nargs="?", const="", metavar="ADDRESS",
-                     help="do the work on a Ray cluster: HOST:PORT, auto for the one that runs "
-                          "here, or all cores of this machine if no address is given")
+                     help="compute on a Ray cluster: HOST:PORT; auto for the one that this machine "
+                          "belongs to; without a value, a new one on all cores of this machine")
     job.add_argument("--ray-cpus", type=int, default=1, metavar="N",
                      help="cores of each worker of the cluster (default %(default)s)")
     job.add_argument("--ray-gpus", type=float, default=0, metavar="N",
-                     help="GPUs of each worker, with --engine keras; 0.25: four share one (default "
-                          "%(default)s)")
+                     help="GPUs of each worker, with --engine keras; with 0.25 four workers share "
+                          "a GPU (default %(default)s)")
     job.add_argument("--max-bad", type=float, default=0.1, metavar="SHARE",
-                     help="end when more than this share of the results, and at least ten, failed "
-                          "(default %(default)s)")
+                     help="end the run when more than this share of the results failed, and at "
+                          "least ten (default %(default)s)")
 
     network = root.add_argument_group("networks")
     network.add_argument("--model", choices=tuple(PRESETS),
@@ -84,20 +86,20 @@ def parser() -> argparse.ArgumentParser:
 
 
 def shard_of(text: str) -> Shard:
-    """Return what --shard says; raise OptionError if it is no I/N."""
+    """Return the shard that --shard I/N names; raise OptionError for another format."""
     index, slash, count = text.partition("/")
     if not (slash and index.isdecimal() and count.isdecimal()):
-        raise OptionError(f"`shard` is I/N with I from 0 to N - 1; received {text}.")
+        raise OptionError(f"`shard` must be I/N with I from 0 to N - 1; received {text}.")
     return Shard(int(index), int(count))
 
 
 def alpha_of(text: str) -> tuple[float, float]:
-    """Return what --alpha says: a number, or LOW:HIGH."""
+    """Return the lowest and the highest strength that --alpha names: a number, or LOW:HIGH."""
     try:
         numbers = tuple(map(float, text.split(":")))
     except ValueError:
         numbers = ()
     if len(numbers) not in (1, 2):
-        raise OptionError("`alpha` is a number from 0 to 1, or LOW:HIGH such as 0.3:1; received "
-                          f"{text}.")
+        raise OptionError("`alpha` must be a number from 0 to 1, or LOW:HIGH such as 0.3:1; "
+                          f"received {text}.")
     return numbers[0], numbers[-1]

@@ -36,9 +36,9 @@ from adain.errors import ImageError, OptionError, StyleError
 from adain.files import find, images
 from adain.jobs import naming
 from adain.jobs import pipeline as batch
+from adain.jobs.memory_budget import Claim
 from adain.jobs.painter import Painter
 from adain.jobs.results import Results
-from adain.jobs.room import Claim
 from adain.methods.method import Method
 from adain.methods.recipe import Recipe, Style, styles_of
 from adain.networks.architecture import DEFAULT_PRESET
@@ -139,7 +139,7 @@ def paint(options: argparse.Namespace, jobs: list[batch.Job], painter: Painter, 
     done: list[batch.Outcome] = []
     reported: dict[str, Path] = {}  # an error of several results is printed once
     with closing(batch.run(jobs, read, whole, write, existing, prepare,
-                           method.room, painter.shape)) as outcomes:
+                           method.memory_limit, painter.shape)) as outcomes:
         for outcome in checked(progress(outcomes, "pictures", len(jobs)), stop):
             done.append(outcome)
             error = outcome.error

@@ -12,10 +12,10 @@ from adain.errors import ImageError
 from adain.files import images
 from adain.files.images import Picture
 from adain.files.sources import open_source
+from adain.jobs.memory_budget import Claim, Size, content_size
 from adain.jobs.order import stored_shape
 from adain.jobs.pipeline import Job
 from adain.jobs.results import Results
-from adain.jobs.room import Claim, Size, content_size
 from adain.methods.method import Method
 from adain.methods.recipe import Recipe, Shape, Style
 from adain.transfer import style_file as stylefile

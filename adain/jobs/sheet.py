@@ -11,9 +11,9 @@ from adain.errors import OptionError
 from adain.files import images
 from adain.files.contact_sheet import GAP, SIZE, cell, sheet
 from adain.files.images import Picture
+from adain.jobs.memory_budget import Claim
 from adain.jobs.painter import Painter
 from adain.jobs.pipeline import Job
-from adain.jobs.room import Claim
 from adain.methods.recipe import Style
 
 

@@ -24,7 +24,7 @@ from adain.files import images
 from adain.files.atomic import append
 from adain.files.reader import open_bytes
 from adain.files.storage import Entry, Pictures, read
-from adain.jobs.pipeline import ahead, one_picture
+from adain.jobs.pipeline import ahead, picture_errors
 from adain.networks.openvino.cpu import usable_cores
 from adain.networks.stats import ChannelStats
 from adain.networks.style_bank import StyleBank, is_bank, write_bank
@@ -74,7 +74,7 @@ def make_bank(listing: Pictures, path: str | Path, stylizer: Stylizer,
         work = ahead(progress(todo), lambda entry: _read(entry, stylizer), pool, 2 * cores)
         for entry, picture in checked(work, stop):
             try:
-                with one_picture(Path(entry.place)):
+                with picture_errors(Path(entry.place)):
                     encoded.add(entry.name, stylizer.encode_style(picture.result()))
             except ImageError as error:
                 bad.append(error)

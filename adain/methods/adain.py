@@ -39,11 +39,11 @@ class AdaIN(Method):
         self.stylizer, self._recipe = stylizer, recipe
         self.runs = runs or Runs()
         self._masks = recipe.masks and [self._open(path).rgb for path in recipe.masks]
-        room = stylizer.room_for_pictures
-        for_styles = STYLE_BYTES if room is None else min(
-            STYLE_BYTES, max(LEAST_STYLE_BYTES, room // 8))
+        free = stylizer.picture_memory
+        for_styles = STYLE_BYTES if free is None else min(
+            STYLE_BYTES, max(LEAST_STYLE_BYTES, free // 8))
         self._styles = StyleReader(stylizer, self._read_style, for_styles, recipe.refine > 0)
-        self.room = None if room is None else max(0, room - 2 * for_styles)
+        self.memory_limit = None if free is None else max(0, free - 2 * for_styles)
         self._resized: set[Path] = set()  # masks for which this was logged
 
     @classmethod

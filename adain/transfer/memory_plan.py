@@ -43,11 +43,11 @@ class MemoryPlan:
                    default=math.inf)
 
     @property
-    def room_for_pictures(self) -> int | None:
-        """Bytes that limits leave beside the networks and a tile; None where there is no limit."""
+    def picture_memory(self) -> int | None:
+        """Bytes left for pictures besides networks and one tile; None if there is no limit."""
         side = (self._tile_size or self._preset.tile_size) + self._margins
-        room = [size - start - side**2 * self._pixel_bytes for size, start, _ in self._limits]
-        return max(0, int(min(room))) if room else None
+        free = [size - start - side**2 * self._pixel_bytes for size, start, _ in self._limits]
+        return max(0, int(min(free))) if free else None
 
     def tile_size(self, rows: int, columns: int) -> int:
         """Return the largest tile size for a picture that fits, in pixels.

@@ -366,9 +366,9 @@ class Stylizer:
         return max(rows, columns) if whole else tile_size
 
     @property
-    def room_for_pictures(self) -> int | None:
-        """Bytes that limits leave beside the networks and a tile; None where there is no limit."""
-        return self._memory.room_for_pictures
+    def picture_memory(self) -> int | None:
+        """Bytes left for pictures besides networks and one tile; None if there is no limit."""
+        return self._memory.picture_memory
 
     def _encoded(self, style: ImageLike | ChannelStats, content: ImageLike | None = None,
                  keep_colors: str | None = None, refine: bool = False) -> ChannelStats:

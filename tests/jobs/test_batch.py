@@ -14,8 +14,8 @@ from conftest import ROOT
 from adain.errors import ImageError, OptionError
 from adain.files import images
 from adain.jobs import pipeline as batch
+from adain.jobs.memory_budget import Size
 from adain.jobs.order import stored_shape
-from adain.jobs.room import Size
 
 
 def run(jobs, **changes):
@@ -170,7 +170,7 @@ def test_pictures_in_memory_never_exceed_the_room():
             count(path.name[0], -sizes[path.name[0]])
         return path
 
-    outcomes, _ = run(jobs, read=read, stylize=stylize, write=write, room=100)
+    outcomes, _ = run(jobs, read=read, stylize=stylize, write=write, memory_limit=100)
     assert [outcome.status for outcome in outcomes] == [batch.DONE] * 12
     assert all(sum(held.values()) <= 100 or {name[0] for name in held} == {"c"} for held in most)
 
@@ -187,7 +187,7 @@ def test_a_picture_that_fails_gives_its_memory_back():
             raise ImageError("no picture")
         return word
 
-    outcomes, written = run(JOBS, read=read, stylize=stylize, room=100)
+    outcomes, written = run(JOBS, read=read, stylize=stylize, memory_limit=100)
     assert sorted(map(str, written)) == ["cx", "cy"] and len(outcomes) == 6
 
 
@@ -196,7 +196,8 @@ def test_a_batch_that_is_stopped_does_not_wait_for_room():
         claim(Size(100, 0))
         return "word"
 
-    outcomes = batch.run(JOBS, read, lambda word, style: word, lambda path, word: path, room=100)
+    outcomes = batch.run(JOBS, read, lambda word, style: word, lambda path, word: path,
+                         memory_limit=100)
     next(outcomes)
     outcomes.close()
 

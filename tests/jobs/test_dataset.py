@@ -238,7 +238,7 @@ def test_a_data_set_is_repeated_from_its_manifest(photos, tmp_path, make, bank):
     with pytest.raises(OptionError, match="leave it out"):
         make(photos, tmp_path / "c", "--from", manifest, "--seed", 6)
     (tmp_path / "bad.jsonl").write_text("{}\n")
-    with pytest.raises(OptionError, match="is no manifest"):
+    with pytest.raises(OptionError, match="is not a manifest"):
         make(photos, tmp_path / "c", "--from", tmp_path / "bad.jsonl")
 
 
@@ -315,7 +315,7 @@ def test_nothing_to_read_is_one_line(photos, tmp_path, make):
     (tmp_path / "empty").mkdir()
     with pytest.raises(ImageError, match="no pictures"):
         make(tmp_path / "empty", tmp_path / "out")
-    with pytest.raises(OptionError, match="`mix=9` needs as many styles; there are 5"):
+    with pytest.raises(OptionError, match="`mix=9` needs at least 9 styles; received 5"):
         make(photos, tmp_path / "out", "--mix", 9)
 
 

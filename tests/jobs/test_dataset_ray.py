@@ -63,7 +63,7 @@ def cluster():
 
 def test_a_folder_on_a_cluster_gets_the_bytes_of_one_process(cluster, styles, tmp_path, capsys):
     """The manifest, too: lines are in the order of the contents."""
-    content = photos(tmp_path / "photos", 40)  # two pieces
+    content = photos(tmp_path / "photos", 40)  # two batches
     assert dataset.main(arguments(content, styles, tmp_path / "serial")) == 1
     told = capsys.readouterr().err
     assert dataset.main(arguments(content, styles, tmp_path / "ray", "--ray")) == 1
@@ -142,23 +142,23 @@ def test_a_cluster_that_lacks_what_a_worker_takes_is_refused(cluster, styles, tm
         with pytest.raises(OptionError, match=message):
             dataset.main(arguments(content, styles, tmp_path / "out", *more.split()))
     with pytest.raises(OptionError, match="ray_gpus=0.5`: the cluster has 0 GPUs"):
-        list(Cluster(gpus=0.5).do([1], lambda piece: piece))
+        list(Cluster(gpus=0.5).map(str, [1]))
 
 
-def test_a_piece_whose_process_ends_is_made_again(cluster, tmp_path, monkeypatch):
-    """Results come in the order of the pieces; one that ends every process ends the run."""
-    def make(piece):
-        with open(tmp_path / str(piece), "a") as attempts:
+def test_an_item_whose_process_ends_is_repeated(cluster, tmp_path, monkeypatch):
+    """Results come in the order of the items; one that ends every process ends the run."""
+    def work(item):
+        with open(tmp_path / str(item), "a") as attempts:
             attempts.write("x")
-        if piece == 1 and len((tmp_path / "1").read_text()) < 2 or piece == 9:
+        if item == 1 and len((tmp_path / "1").read_text()) < 2 or item == 9:
             os._exit(1)
-        return piece * 10
+        return item * 10
 
-    assert list(Cluster().do(range(5), make)) == [0, 10, 20, 30, 40]
-    assert [len((tmp_path / str(piece)).read_text()) for piece in range(5)] == [1, 2, 1, 1, 1]
+    assert list(Cluster().map(work, range(5))) == [0, 10, 20, 30, 40]
+    assert [len((tmp_path / str(item)).read_text()) for item in range(5)] == [1, 2, 1, 1, 1]
     monkeypatch.setattr("adain.jobs.dataset.cluster._ATTEMPTS", 2)
-    with pytest.raises(AdaINError, match="a piece of the work ended 2 processes"):
-        list(Cluster().do([9], make))
+    with pytest.raises(AdaINError, match="a part of the work ended 2 processes"):
+        list(Cluster().map(work, [9]))
 
 
 def test_an_address_that_does_not_answer_is_refused_at_once(styles, tmp_path):
@@ -170,12 +170,12 @@ def test_an_address_that_does_not_answer_is_refused_at_once(styles, tmp_path):
                                  ("nowhere", "HOST:PORT or auto"),
                                  ("127.0.0.1:999999", "does not answer")):
             with pytest.raises(OptionError, match=message):
-                list(Cluster(address).do([1], lambda piece: piece))
+                list(Cluster(address).map(str, [1]))
 
 
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n"])
 def test_a_server_that_is_no_ray_is_refused_at_once(answer, monkeypatch):
-    monkeypatch.setattr("adain.jobs.dataset.cluster._SECONDS", 0.2)
+    monkeypatch.setattr("adain.jobs.dataset.cluster._TIMEOUT", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as server:
         def serve():
             with server.accept()[0] as connection:
@@ -186,8 +186,7 @@ def test_a_server_that_is_no_ray_is_refused_at_once(answer, monkeypatch):
         done, thread = threading.Event(), threading.Thread(target=serve)
         thread.start()
         with pytest.raises(OptionError, match="does not answer"):
-            list(Cluster(f"127.0.0.1:{server.getsockname()[1]}").do(
-                [1], lambda piece: piece))
+            list(Cluster(f"127.0.0.1:{server.getsockname()[1]}").map(str, [1]))
         done.set()
         thread.join()
 
@@ -221,27 +220,27 @@ def test_all_results_exist_once_when_a_machine_of_the_cluster_is_killed(styles, 
 
 @pytest.mark.slow
 def test_processes_keep_what_they_loaded_on_a_gpu_and_stay_on_it(tmp_path):
-    """Ray would end a process after each piece on a GPU. The GPUs here are names only."""
-    (tmp_path / "make.py").write_text("""if True:
+    """Ray would end a process after each task on a GPU. The GPUs here are only names."""
+    (tmp_path / "work.py").write_text("""if True:
         import logging, os, time
         import ray
         from adain.jobs.dataset.cluster import Cluster
 
-        class Make:
+        class Work:
             first = None
 
-            def __call__(self, piece):
+            def __call__(self, item):
                 self.first = self.first or (os.getpid(), os.environ["CUDA_VISIBLE_DEVICES"])
                 assert self.first == (os.getpid(), os.environ["CUDA_VISIBLE_DEVICES"])
                 time.sleep(0.05)
-                return piece, self.first
+                return item, self.first
 
         ray.init("local", num_cpus=3, num_gpus=2, include_dashboard=False, log_to_driver=False,
                  logging_level=logging.ERROR)
-        found = list(Cluster(gpus=1).do(range(12), Make()))
-        assert [piece for piece, _ in found] == list(range(12))
-        assert len({process for _, process in found}) <= 4, found
+        results = list(Cluster(gpus=1).map(Work(), range(12)))
+        assert [item for item, _ in results] == list(range(12))
+        assert len({process for _, process in results}) <= 4, results
     """)
-    done = subprocess.run([sys.executable, tmp_path / "make.py"], cwd=ROOT, text=True,
+    done = subprocess.run([sys.executable, tmp_path / "work.py"], cwd=ROOT, text=True,
                           capture_output=True, env=os.environ | {"PYTHONPATH": str(ROOT)})
     assert done.returncode == 0, done.stderr

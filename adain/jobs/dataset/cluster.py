@@ -1,7 +1,7 @@
-"""Do the pieces of a large work on a Ray cluster (https://docs.ray.io, 2.60).
+"""Apply a function to many items on a Ray cluster (https://docs.ray.io, 2.60).
 
-Each piece is a task of Ray, which may run on any machine. A piece whose process or machine dies is
-made again; so making one twice must do no harm.
+Each call is a Ray task, which may run on any machine. A call whose process or machine dies is
+repeated, so calling the function twice with the same item must do no harm.
 """
 
 from __future__ import annotations
@@ -19,24 +19,30 @@ from typing import Any, TypeVar
 from adain.errors import AdaINError, OptionError
 from adain.networks.openvino.cpu import usable_cores
 
-Piece = TypeVar("Piece")
+Item = TypeVar("Item")
 Result = TypeVar("Result")
-_SECONDS = 5.0  # an address that answers does so in a fraction of one
-# A gRPC server answers the beginning of HTTP/2, here with empty settings, by a frame of settings.
+_TIMEOUT = 5.0  # seconds; a server that runs answers in a fraction of one
+# A gRPC server answers the HTTP/2 preface and an empty SETTINGS frame with a SETTINGS frame.
 _HTTP2_SETTINGS = b"\x04"
 _HTTP2 = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0" + _HTTP2_SETTINGS + b"\0" * 5
-_AHEAD = 8  # pieces for each one in work whose results may wait for an earlier piece
-_ATTEMPTS = 10  # at a piece whose process dies
-_MAKERS: dict[tuple[str, ...], Any] = {}  # of this process: what makes pieces, with its networks
+_AHEAD = 8  # results per running task that may wait for an earlier one
+_ATTEMPTS = 10  # for an item whose process dies
+# The unpickled function of this process, with its networks, by digest and GPUs.
+_FUNCTIONS: dict[tuple[str, ...], Any] = {}
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """Where the work is done.
+    """A Ray cluster to work on.
 
-    address: HOST:PORT of a cluster, "auto" for the one that runs on this machine; "": a cluster of
-    this machine's cores, for this work alone. cpus, gpus: what each piece in work takes; a fraction
-    of a GPU lets several share one.
+    Args:
+        address: HOST:PORT of a running cluster; "auto" for the one that this machine belongs to;
+            "" to start one on the cores of this machine, which ends with the work.
+        cpus: cores of each worker.
+        gpus: GPUs of each worker; with a fraction several workers share one.
+
+    Raises:
+        OptionError: cpus is below 1, or gpus below 0.
     """
 
     address: str = ""
@@ -49,49 +55,48 @@ class Cluster:
         if self.gpus < 0:
             raise OptionError(f"`ray_gpus` must be 0 or more; received {self.gpus:g}.")
 
-    def do(self, pieces: Iterable[Piece],
-           make: Callable[[Piece], Result]) -> Iterator[Result]:
-        """Yield make(piece) of all pieces, in their order, however they are spread.
+    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+        """Yield function(item) for each item, in the order of the items.
 
         Args:
-            pieces: listed as they are needed.
-            make: is sent to every process that makes pieces.
+            function: pickled once and sent to every worker process.
+            items: read only as fast as the cluster needs them.
 
         Raises:
-            OptionError: the cluster does not answer, or has not what a piece takes.
-            AdaINError: the first that listing or making them raised; or a piece ended all
-                processes that tried to make it.
+            OptionError: the cluster does not answer, or has fewer CPUs or GPUs than a worker needs.
+            AdaINError: the first one that `items` or `function` raised; or an item ended every
+                process that tried it.
         """
         with self.connected():
             import ray
 
             self._check_resources()
-            packed = ray.cloudpickle.dumps(make)
-            maker = ray.put(_Maker(packed, hashlib.sha256(packed).hexdigest(), self.cpus,
-                                   self.gpus))
-            # Without max_calls=0 a process that had a GPU would end after one piece.
+            pickled = ray.cloudpickle.dumps(function)
+            sent = ray.put(_Function(pickled, hashlib.sha256(pickled).hexdigest(), self.cpus,
+                                     self.gpus))
+            # Without max_calls=0 a process that used a GPU would end after one call.
             task = ray.remote(num_cpus=self.cpus, num_gpus=self.gpus, max_calls=0,
-                              max_retries=_ATTEMPTS - 1)(_made)
-            for found in self._in_order(task.remote(maker, piece) for piece in pieces):
+                              max_retries=_ATTEMPTS - 1)(_call)
+            for finished in self._in_order(task.remote(sent, item) for item in items):
                 try:
-                    result, error = ray.get(found)
+                    result, error = ray.get(finished)
                 except (ray.exceptions.WorkerCrashedError, ray.exceptions.NodeDiedError,
                         ray.exceptions.OutOfMemoryError) as died:
-                    raise AdaINError(f"a piece of the work ended {_ATTEMPTS} processes: "
+                    raise AdaINError(f"a part of the work ended {_ATTEMPTS} processes: "
                                      f"{str(died).splitlines()[0]}") from None
                 if error is not None:
                     raise error
                 yield result
 
     def _in_order(self, started: Iterator[Any]) -> Iterator[Any]:
-        """Yield tasks that are done, in their order; start as many as keep the cluster busy."""
+        """Yield finished tasks in order; keep enough tasks started that the cluster is busy."""
         import ray
 
         order: deque[Any] = deque()
         running: set[Any] = set()
         more = True
         while True:
-            most = 2 * self._at_once()  # a machine that is done with a piece has the next one
+            most = 2 * self._capacity()  # so that the next task already waits on its machine
             while more and len(running) < most and len(order) < _AHEAD * most:
                 task = next(started, None)
                 more = task is not None
@@ -105,12 +110,12 @@ class Cluster:
             while order and order[0] not in running:
                 yield order.popleft()
 
-    def _at_once(self) -> int:
-        """Return how many pieces the cluster, as it is now, can have in work."""
+    def _capacity(self) -> int:
+        """Return how many tasks the machines that are connected now can run at once."""
         import ray
 
-        there = ray.cluster_resources()
-        counts = [there.get(name, 0) // wanted
+        resources = ray.cluster_resources()
+        counts = [resources.get(name, 0) // wanted
                   for name, wanted in (("CPU", self.cpus), ("GPU", self.gpus)) if wanted]
         return max(1, int(min(counts)))
 
@@ -125,7 +130,7 @@ class Cluster:
 
     @contextmanager
     def connected(self) -> Iterator[None]:
-        """Connect to the cluster, or start one, unless this process has done so."""
+        """Connect to the cluster, or start one, unless this process is connected already."""
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         try:
             import ray
@@ -159,53 +164,58 @@ def _check_answers(address: str) -> None:
     if not (host and port.isdecimal()):
         raise OptionError(f"`ray` is HOST:PORT or auto; received {address}.")
     try:
-        with socket.create_connection((host.strip("[]"), int(port)), _SECONDS) as connection:
+        with socket.create_connection((host.strip("[]"), int(port)), _TIMEOUT) as connection:
             connection.sendall(_HTTP2)
             if connection.recv(9)[3:4] != _HTTP2_SETTINGS:
-                raise OSError("what listens there is something else")
+                raise OSError("the server there is not Ray")
     except (OSError, OverflowError) as error:
         raise OptionError(f"`ray={address}` does not answer ({error}). \"ray status\" on a "
-                          "machine of the cluster says whether it runs.") from None
+                          "machine of the cluster shows whether it runs.") from None
 
 
 @dataclass(frozen=True)
-class _Maker:
-    """Makes pieces; what it makes them with is unpacked once in each process.
+class _Function:
+    """A pickled function, which each process unpickles once.
 
-    packed: the function that makes them; key: its digest.
+    Args:
+        pickled: the function.
+        digest: of `pickled`.
+        cpus, gpus: see Cluster.
     """
 
-    packed: bytes
-    key: str
+    pickled: bytes
+    digest: str
     cpus: int
     gpus: float
 
-    def __call__(self, piece: Any) -> Any:
-        key = (self.key, *self._devices())
-        if key not in _MAKERS:
-            if _MAKERS and self.gpus:
-                os._exit(1)  # frameworks stay on the GPU they began with: another process does it
+    def __call__(self, item: Any) -> Any:
+        key = (self.digest, *self._devices())
+        if key not in _FUNCTIONS:
+            if _FUNCTIONS and self.gpus:
+                # A framework stays on its first GPU: Ray repeats the call in another process.
+                os._exit(1)
             from ray import cloudpickle
 
-            if 0 < self.gpus < 1:  # frameworks would take all memory of the GPU
+            if 0 < self.gpus < 1:  # by default a framework takes all memory of the GPU
                 os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
                 os.environ.setdefault("XLA_PYTHON_CLIENT_MEM_FRACTION", f"{self.gpus:.2f}")
             import cv2
 
             cv2.setNumThreads(self.cpus)
-            _MAKERS.clear()
-            _MAKERS[key] = cloudpickle.loads(self.packed)
-        return _MAKERS[key](piece)
+            _FUNCTIONS.clear()
+            _FUNCTIONS[key] = cloudpickle.loads(self.pickled)
+        return _FUNCTIONS[key](item)
 
     def _devices(self) -> list[str]:
-        """Return the GPUs that Ray gave this piece."""
+        """Return the ids of the GPUs that Ray assigned to this task."""
         import ray
 
         return ray.get_runtime_context().get_accelerator_ids()["GPU"] if self.gpus else []
 
 
-def _made(maker: _Maker, piece: Any) -> tuple[Any, AdaINError | None]:
+def _call(function: _Function, item: Any) -> tuple[Any, AdaINError | None]:
+    """Return the result and no error, or None and the error that a user can cause."""
     try:
-        return maker(piece), None
+        return function(item), None
     except AdaINError as error:
         return None, error

@@ -1,8 +1,8 @@
-"""COCO annotations: which pictures there are, where their objects are, and the same of the results.
+"""Read COCO annotations (pictures and the segmentations of their objects), and write new ones.
 
-A file is read piece by piece, so that memory does not grow with it: the annotations of COCO's
-training pictures have 450 MB, and four times as much as Python objects. What does not change is
-copied byte for byte.
+A file is parsed incrementally, so that memory does not grow with it: the annotations of COCO's
+training pictures have 450 MB, and four times as much as Python objects. Parts of the file that do
+not change are copied byte for byte.
 """
 
 from __future__ import annotations
@@ -19,53 +19,66 @@ from adain.errors import OptionError
 from adain.files.storage import Entry, write_file
 from adain.files.storage.entry import LeftOut
 from adain.jobs.dataset.styles import Styles
-from adain.jobs.dataset.tasks import Drawn, Namer, Shard, hash64
+from adain.jobs.dataset.tasks import DrawsOf, Namer, Shard, hash64
 from adain.jobs.dataset.worker import Target, Task
 
-_CHUNK = 1 << 20  # bytes
-_LONGEST = 1 << 28  # bytes of a single piece
-_LISTS = ("images", "annotations")  # read one by one
+_CHUNK = 1 << 20  # bytes read at a time
+_LONGEST = 1 << 28  # bytes of a single JSON value
+_LISTS = ("images", "annotations")  # whose items are parsed one by one
 _SPACE = " \t\r\n"
 
 
 class _Piece(NamedTuple):
-    """A part of the file: an item of a list, or what stands between items.
+    """A piece of the file: one item of a list, or the text between such items.
 
-    key: "images" or "annotations" for an item of these, else "". text: as in the file, a character
-    for each byte. place: where it begins.
+    key: "images" or "annotations" for an item of that list, else "".
+    text: the bytes of the file, decoded as Latin-1.
+    offset: number of bytes before it.
     """
 
     key: str
     text: str
-    place: int
+    offset: int
 
 
 class Coco:
-    """Annotations and the folder of their pictures.
+    """A file of COCO annotations and the folder of its pictures; len() is the number of pictures.
 
-    Raises OptionError while reading for a file that is no COCO annotations.
+    Args:
+        path: the .json file.
+        folder: path or URL of the folder to which the file names in the annotations are relative.
+
+    Raises:
+        OptionError: the file does not exist; while reading, it is not a COCO annotation file.
     """
 
     def __init__(self, path: str | Path, folder: str) -> None:
         self.path, self._folder = Path(path), folder
         if not self.path.is_file():
-            raise OptionError(f"{path} does not exist, or is no file.")
+            raise OptionError(f"{path} does not exist, or is not a file.")
 
     def __len__(self) -> int:
         return sum(1 for _ in self._images())
 
-    def tasks(self, drawn: Drawn, namer: Namer, shard: Shard = Shard(),  # noqa: B008
+    def tasks(self, draws_of: DrawsOf, namer: Namer, shard: Shard = Shard(),  # noqa: B008
               with_objects: bool = False) -> Iterator[Task]:
-        """Yield the tasks of the pictures that the annotations list."""
+        """Yield the tasks of the pictures that the annotations list.
+
+        Args:
+            draws_of: returns the draws of a content by its name.
+            namer: names the results.
+            shard: the part of the pictures to yield.
+            with_objects: whether tasks get the segmentations of their objects.
+        """
         for image in self._images():
-            task = self._task(image, drawn, namer)
+            task = self._task(image, draws_of, namer)
             if task.targets and shard.takes(task.entry.name):
                 yield (Task(task.entry, task.targets, objects=self.objects(image["id"]))
                        if with_objects else task)
 
-    def _task(self, image: dict[str, Any], drawn: Drawn, namer: Namer) -> Task:
+    def _task(self, image: dict[str, Any], draws_of: DrawsOf, namer: Namer) -> Task:
         entry = Entry(self._folder, image["file_name"])
-        return Task(entry, namer.targets(entry, drawn(entry.name)))
+        return Task(entry, namer.targets(entry, draws_of(entry.name)))
 
     def _images(self) -> Iterator[dict[str, Any]]:
         for piece in self._pieces():
@@ -73,6 +86,7 @@ class Coco:
                 yield self._checked(piece)
 
     def _checked(self, piece: _Piece) -> dict[str, Any]:
+        """Return a record of `images`; raise OptionError if its name or id cannot be used."""
         image = self._object(piece)
         name = image.get("file_name")
         if not isinstance(name, str) or LeftOut(None).member(name) != name:
@@ -82,75 +96,90 @@ class Coco:
         return image
 
     def _object(self, piece: _Piece) -> dict[str, Any]:
-        found = json.loads(piece.text.encode("latin-1"))
-        if not isinstance(found, dict):
-            raise OptionError(f"{self.path} is no COCO annotations: in {piece.key} there is "
-                              f"{piece.text[:40]}.")
-        return found
+        record = json.loads(piece.text.encode("latin-1"))
+        if not isinstance(record, dict):
+            raise OptionError(f"{self.path} is not a COCO annotation file: {piece.key} must hold "
+                              f"JSON objects; received {piece.text[:40]}.")
+        return record
 
     def objects(self, image_id: int | str) -> tuple[Any, ...]:
         """Return the segmentations of a picture's annotations."""
-        rows, key = self._places, np.uint64(hash64(str(image_id)))
-        start, end = (int(np.searchsorted(rows[:, 0], key, side)) for side in ("left", "right"))
-        found = []
+        index, key = self._index, np.uint64(hash64(str(image_id)))
+        start, end = (int(np.searchsorted(index[:, 0], key, side)) for side in ("left", "right"))
+        segmentations = []
         with open(self.path, "rb") as file:
-            for _, place, size in rows[start:end].tolist():
-                file.seek(place)
+            for _, offset, size in index[start:end].tolist():
+                file.seek(offset)
                 annotation = json.loads(file.read(size))
                 if annotation.get("image_id") == image_id and annotation.get("segmentation"):
-                    found.append(annotation["segmentation"])
-        return tuple(found)
+                    segmentations.append(annotation["segmentation"])
+        return tuple(segmentations)
 
     @cached_property
-    def _places(self) -> np.ndarray:
-        """Where each annotation is, sorted by its picture: 24 bytes for each."""
-        rows = [np.empty((0, 3), np.uint64)]
-        some: list[tuple[int, int, int]] = []
+    def _index(self) -> np.ndarray:
+        """Where annotations are: uint64 (annotations, 3), 24 bytes each, sorted by hash.
+
+        A row has the hash of the picture's id, and the annotation's offset and size in bytes.
+        """
+        blocks = [np.empty((0, 3), np.uint64)]
+        rows: list[tuple[int, int, int]] = []
         for piece in self._pieces():
             if piece.key == "annotations":
-                some.append((hash64(str(self._object(piece).get("image_id"))), piece.place,
+                rows.append((hash64(str(self._object(piece).get("image_id"))), piece.offset,
                              len(piece.text)))
-            if len(some) == 10_000:
-                rows, some = [*rows, np.array(some, np.uint64)], []
-        found = np.concatenate([*rows, np.array(some, np.uint64).reshape(-1, 3)])
-        ordered: np.ndarray = found[np.argsort(found[:, 0], kind="stable")]
+            if len(rows) == 10_000:
+                blocks, rows = [*blocks, np.array(rows, np.uint64)], []
+        index = np.concatenate([*blocks, np.array(rows, np.uint64).reshape(-1, 3)])
+        ordered: np.ndarray = index[np.argsort(index[:, 0], kind="stable")]
         return ordered
 
-    def write(self, out_path: str, drawn: Drawn, new_namer: Callable[[], Namer], styles: Styles,
-              has: Callable[[Target], bool]) -> int:
-        """Write the annotations of the results that are there; return how many pictures have none.
+    def write(self, out_path: str, draws_of: DrawsOf, new_namer: Callable[[], Namer],
+              styles: Styles, exists: Callable[[Target], bool]) -> int:
+        """Write annotations of the existing results.
 
-        Each record of a picture gets the name of the result and what it was made of. Where there
-        are several results of a picture, its record and its annotations are there for each, with
-        ids of their own: ID * N + K, or "ID__K" for ids that are text.
+        Each record of a picture gets the file name of its result, and a `style`: the names and
+        weights of its styles and its strength. If N > 1 results of each picture are made, its
+        record and its annotations are repeated for each, with new ids: ID * N + K for result K,
+        or "ID__K" if ids are text.
+
+        Args:
+            out_path: path or URL of the file to write.
+            draws_of: returns the draws of a content by its name.
+            new_namer: returns a Namer that has not named anything; the file is read twice.
+            styles: the styles that the draws refer to.
+            exists: whether the file of a result exists.
+
+        Returns:
+            The number of pictures without any result, whose records are left out.
         """
-        lacking: dict[int | str, list[int]] = {}  # the results that are there, if not all are
+        incomplete: dict[int | str, list[int]] = {}  # picture id -> its existing results
         count, namer = 1, new_namer()
         for image in self._images():
-            targets = self._task(image, drawn, namer).targets
-            there = [index for index, target in enumerate(targets) if has(target)]
+            targets = self._task(image, draws_of, namer).targets
+            existing = [index for index, target in enumerate(targets) if exists(target)]
             count = max(count, len(targets))
-            if len(there) < len(targets):
-                lacking[image["id"]] = there
+            if len(existing) < len(targets):
+                incomplete[image["id"]] = existing
         with write_file(out_path) as file:
-            first, namer = "", new_namer()
+            separator, namer = "", new_namer()
             for piece in self._pieces():
                 if not piece.key:
                     file.write(piece.text.encode("latin-1"))
-                    first = ""
+                    separator = ""
                     continue
-                for text in (self._records(piece, drawn, namer, styles, count, lacking)
+                for text in (self._records(piece, draws_of, namer, styles, count, incomplete)
                              if piece.key == "images" else
-                             self._annotations(piece, count, lacking)):
-                    file.write((first + text).encode("latin-1"))
-                    first = ", "
-        return sum(not there for there in lacking.values())
+                             self._annotations(piece, count, incomplete)):
+                    file.write((separator + text).encode("latin-1"))
+                    separator = ", "
+        return sum(not existing for existing in incomplete.values())
 
-    def _records(self, piece: _Piece, drawn: Drawn, namer: Namer, styles: Styles, count: int,
-                 lacking: dict[int | str, list[int]]) -> Iterator[str]:
+    def _records(self, piece: _Piece, draws_of: DrawsOf, namer: Namer, styles: Styles, count: int,
+                 incomplete: dict[int | str, list[int]]) -> Iterator[str]:
+        """Yield the new records of a picture, one for each existing result."""
         image = self._checked(piece)
-        targets = self._task(image, drawn, namer).targets
-        for index in lacking.get(image["id"], range(len(targets))):
+        targets = self._task(image, draws_of, namer).targets
+        for index in incomplete.get(image["id"], range(len(targets))):
             draw = targets[index].draw
             style = {"styles": [styles.name(one) for one in draw.styles],
                      "weights": list(draw.weights), "alpha": draw.alpha}
@@ -158,29 +187,30 @@ class Coco:
                                       "file_name": targets[index].name})
 
     def _annotations(self, piece: _Piece, count: int,
-                     lacking: dict[int | str, list[int]]) -> Iterator[str]:
-        if count == 1 and not lacking:
+                     incomplete: dict[int | str, list[int]]) -> Iterator[str]:
+        """Yield the new copies of an annotation, one for each existing result of its picture."""
+        if count == 1 and not incomplete:
             yield piece.text
             return
-        found = self._object(piece)
-        image = found.get("image_id", 0)
-        for index in lacking.get(image, range(count)):
+        annotation = self._object(piece)
+        image = annotation.get("image_id", 0)
+        for index in incomplete.get(image, range(count)):
             yield piece.text if count == 1 else json.dumps(
-                found | {"id": _new_id(found.get("id", 0), index, count),
-                         "image_id": _new_id(image, index, count)})
+                annotation | {"id": _new_id(annotation.get("id", 0), index, count),
+                              "image_id": _new_id(image, index, count)})
 
     def _pieces(self) -> Iterator[_Piece]:
         try:
             with open(self.path, "rb") as file:
                 yield from _Reader(file).pieces()
         except (ValueError, RecursionError) as error:
-            raise OptionError(f"{self.path} is no COCO annotations: {error}.") from None
+            raise OptionError(f"{self.path} is not a COCO annotation file: {error}.") from None
 
 
-def _new_id(one: Any, index: int, count: int) -> int | str:
-    if count == 1 and isinstance(one, int | str):
-        return one
-    return one * count + index if isinstance(one, int) else f"{one}__{index}"
+def _new_id(old: Any, index: int, count: int) -> int | str:
+    if count == 1 and isinstance(old, int | str):
+        return old
+    return old * count + index if isinstance(old, int) else f"{old}__{index}"
 
 
 class _Reader:
@@ -188,13 +218,14 @@ class _Reader:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file, self._decoder = file, json.JSONDecoder()
-        self._text, self._at, self._before = "", 0, 0  # what is read, the next, bytes before
-        self._kept = 0  # where what was not yielded begins
+        self._text, self._at = "", 0  # a window of the file, and the position in it
+        self._before = 0  # number of bytes before the window
+        self._kept = 0  # position in the window from which nothing was yielded yet
 
     def pieces(self) -> Iterator[_Piece]:
-        """Yield all of the file, in order; between the items of a list nothing is yielded."""
+        """Yield the whole file in order, without the commas between the items of a list."""
         if self._next() != "{":
-            raise ValueError("it is no JSON object")
+            raise ValueError("it is not a JSON object")
         self._at += 1
         if self._next() == "}":
             raise ValueError("it is empty")
@@ -243,13 +274,13 @@ class _Reader:
         self._at += 1
 
     def _rest(self) -> _Piece:
-        """Return what was not yielded yet."""
+        """Return the text up to the current position that was not yielded yet."""
         piece = _Piece("", self._text[self._kept:self._at], self._before + self._kept)
         self._kept = self._at
         return piece
 
     def _next(self) -> str:
-        """Go to the next character that is no space, and return it."""
+        """Go to the next character that is not white space, and return it."""
         while True:
             while self._at < len(self._text) and self._text[self._at] in _SPACE:
                 self._at += 1
@@ -258,24 +289,24 @@ class _Reader:
             self._more()
 
     def _value(self) -> Any:
-        """Return the value that begins here, and go behind it."""
+        """Return the JSON value at the current position, and go to its end."""
         while True:
             try:
                 value, end = self._decoder.raw_decode(self._text, self._at)
-                if end < len(self._text):  # else a number may go on
+                if end < len(self._text):  # at the end of the window a number may be incomplete
                     self._at = end
                     return value
-            except ValueError:  # it goes on, or it is none, which shows at the end of the file
+            except ValueError:  # incomplete, or invalid: then the end of the file is reached
                 pass
             self._more()
 
     def _more(self) -> None:
-        """Read on; what was yielded is dropped."""
+        """Extend the window, and drop what was yielded from it."""
         data = self._file.read(max(_CHUNK, len(self._text) - self._kept))
         if not data:
-            raise ValueError("it ends early")
+            raise ValueError("it ends early, or a value in it is not valid JSON")
         if len(self._text) - self._kept > _LONGEST:
-            raise ValueError(f"a part of it has more than {_LONGEST} bytes")
+            raise ValueError(f"a value in it has more than {_LONGEST} bytes")
         self._text = self._text[self._kept:] + data.decode("latin-1")
         self._before += self._kept
         self._at -= self._kept

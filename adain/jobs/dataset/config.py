@@ -1,4 +1,4 @@
-"""DatasetConfig: what a data set's results get."""
+"""DatasetConfig: the settings of a stylized data set."""
 
 from __future__ import annotations
 
@@ -15,22 +15,27 @@ REGIONS = ("foreground", "background")
 
 @dataclass(frozen=True)
 class DatasetConfig:
-    """How the results of a data set are made; its fields are options of adain dataset.
+    """Settings that the results of a data set depend on.
 
-    alpha: lowest and highest strength; each result's is uniform between them.
+    Each field is an option of `adain dataset`, whose help states its meaning and range; see
+    docs/data-sets.md. `alpha` is a pair: the lowest and the highest strength, from 0 to 1; each
+    result draws its strength uniformly between them.
+
+    Raises:
+        OptionError: a value is outside of its range or choices.
     """
 
     styles_per_picture: int = option(
         1, "make N results of each picture, in different styles: NAME__0, NAME__1 ...",
         minimum=1, metavar="N")
     alpha: tuple[float, float] = option(
-        (1.0, 1.0), "strength of the style; LOW:HIGH draws each result's uniformly", minimum=0,
-        maximum=1, metavar="A")
+        (1.0, 1.0), "strength of the style, 0 to 1; with LOW:HIGH each result gets a random "
+        "strength between the two", minimum=0, maximum=1, metavar="A")
     mix: int = option(1, "mix M random styles in each result, with random weights", minimum=1,
                       metavar="M")
     region: str | None = option(
-        None, "stylize only the objects of the annotations, or only what is behind them; the rest "
-        "stays as it is", choices=REGIONS)
+        None, "stylize only the objects of the annotations (foreground), or only the rest of the "
+        "picture (background); other pixels do not change", choices=REGIONS)
     content_size: int | None = option(
         None, "resize contents to this shorter side (default: keep their size)", minimum=1,
         metavar="PIXELS")
@@ -38,7 +43,8 @@ class DatasetConfig:
     names: str = option(
         "content", "content: results keep the contents' names; style: NAME__STYLE", choices=NAMES)
     format: str | None = option(
-        None, "file format of results (default: the content's, jpg where it cannot be written)",
+        None, "file format of results (default: that of the content, or jpg if that format cannot "
+        "be written)",
         choices=tuple(ending for ending in ("jpg", "png", "webp", "tif", "avif")
                       if f".{ending}" in images.WRITE_SUFFIXES))
     max_pixels: int = option(images.MAX_PIXELS, "refuse pictures with more pixels", minimum=1,
@@ -47,11 +53,11 @@ class DatasetConfig:
     def __post_init__(self) -> None:
         check(self)
         if len(self.alpha) != 2 or self.alpha[0] > self.alpha[1]:
-            raise OptionError("`alpha` is one number, or the lowest and the highest as LOW:HIGH; "
-                              f"received {':'.join(map(str, self.alpha))}.")
+            raise OptionError("`alpha` must be one number, or two as LOW:HIGH, the lower one first;"
+                              f" received {':'.join(map(str, self.alpha))}.")
 
     def settings(self) -> dict[str, Any]:
-        """Return what results depend on, for the first line of a manifest."""
-        found = asdict(self)
-        del found["max_pixels"]
-        return found | {"alpha": list(self.alpha)}
+        """Return all fields that change results, for the first line of a manifest."""
+        fields = asdict(self)
+        del fields["max_pixels"]
+        return fields | {"alpha": list(self.alpha)}

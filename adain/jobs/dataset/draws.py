@@ -1,4 +1,4 @@
-"""Draw what each result gets: a pure function of the seed and the content's name."""
+"""Draw the styles and the strength of each result: a pure function of seed and content name."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from dataclasses import dataclass
 from adain.errors import OptionError
 from adain.jobs.dataset.config import DatasetConfig
 
-_DIGITS = 4  # of alphas and weights: a manifest is easy to read, and repeats them exactly
+_DIGITS = 4  # of alphas and weights, so that a manifest is short and still repeats them exactly
 
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """What one result gets.
+    """The styles and the strength of one result.
 
-    styles: their places in the bank or among the sorted names of a folder.
-    weights: one for each style; they sum to about 1.
-    alpha: strength, 0 to 1.
+    Args:
+        styles: indices of styles, see styles.Styles.
+        weights: one for each style; they sum to about 1.
+        alpha: strength, from 0 to 1.
     """
 
     styles: tuple[int, ...]
@@ -29,18 +30,19 @@ class Draw:
 
 
 def check_count(config: DatasetConfig, styles: int) -> None:
-    """Raise OptionError where there are fewer styles than one result mixes."""
+    """Raise OptionError if there are fewer styles than one result mixes."""
     if styles < config.mix:
-        raise OptionError(f"`mix={config.mix}` needs as many styles; there are {styles}.")
+        raise OptionError(f"`mix={config.mix}` needs at least {config.mix} styles; "
+                          f"received {styles}.")
 
 
 def draw(config: DatasetConfig, content: str, styles: int) -> tuple[Draw, ...]:
-    """Return what the results of a content get.
+    """Return a Draw for each result of a content.
 
     Args:
-        content: its name below the folder, or in the archive.
-        styles: number of styles to draw from. A content gets none twice, as long as there are
-            enough.
+        content: name of the content: its path below the folder, or in the archive.
+        styles: number of styles to draw from. No style is drawn twice for one content unless all
+            of them are used up.
     """
     numbers = _uniform(f"{config.seed} ".encode() + os.fsencode(content))
     low, high = config.alpha
@@ -55,7 +57,7 @@ def draw(config: DatasetConfig, content: str, styles: int) -> tuple[Draw, ...]:
             if index not in taken:
                 taken.add(index)
                 chosen.append(index)
-        # Spacings of exponential variates are uniform among all weights that sum to 1.
+        # Normalized exponential variates are uniform on the simplex of weights that sum to 1.
         parts = [-math.log(1 - next(numbers)) for _ in chosen] if config.mix > 1 else [1.0]
         weights = tuple(round(part / sum(parts), _DIGITS) for part in parts)
         alpha = round(low + (high - low) * next(numbers), _DIGITS)
@@ -64,7 +66,7 @@ def draw(config: DatasetConfig, content: str, styles: int) -> tuple[Draw, ...]:
 
 
 def _uniform(key: bytes) -> Iterator[float]:
-    """Yield numbers from 0 to below 1, the same in every version of Python and on any machine."""
+    """Yield numbers in [0, 1) that are the same in every Python version and on every machine."""
     counter = 0
     while True:
         digest = hashlib.sha256(b"%d " % counter + key).digest()

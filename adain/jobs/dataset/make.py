@@ -1,4 +1,4 @@
-"""Dataset: a data set to make, from its paths and settings to its results."""
+"""Dataset: stylizes a whole data set, from paths and settings to results and their manifest."""
 
 from __future__ import annotations
 
@@ -27,39 +27,43 @@ from adain.jobs.dataset.run import (
     into_tars,
 )
 from adain.jobs.dataset.styles import open_styles
-from adain.jobs.dataset.tasks import Drawn, Shard, tasks_of
+from adain.jobs.dataset.tasks import DrawsOf, Shard, tasks_of
 from adain.jobs.dataset.worker import Worker
 from adain.progress import StopRequest
 from adain.transfer.stylizer import Stylizer
 
 
 class Dataset:
-    """A data set to make; everything that can be wrong is found out before it is begun.
+    """A data set to stylize. The constructor checks all arguments; run() makes the results.
 
     Args:
-        content_path, style_path: as --content-path and --style-path of adain dataset: paths, tar
-            patterns or URLs. A bank is the only style_path.
-        out_path: a folder or a URL.
-        config: what results get.
-        stylizer: the networks, a function that loads them after everything else was checked.
-        annotations: a file of COCO annotations of the contents.
-        repeats: a manifest whose draws are repeated, instead of drawing.
-        shard: the part of the work to do.
-        out_kind: "folder" or "tar"; None: tar where all contents are in tar files.
-        shard_pictures: contents of each tar file, where they come from no tar files.
-        overwrite: replace results that are there.
-        max_bad: the share of results that may fail before the run ends.
-        cluster: that does the work; None: this process does.
-        tell: called with lines about what is left out.
+        content_path: the contents: folders (subfolders included), .zip and .tar files, patterns
+            such as "shard-{000000..000146}.tar", or URLs of these.
+        style_path: the path of one bank written by `adain styles`, or pictures in the same ways.
+        out_path: folder or URL for results and manifest.jsonl.
+        config: number, styles, strength, size and format of results.
+        stylizer: called once, after all other checks; returns the networks.
+        annotations: path of a file of COCO annotations of the contents; needs one folder of
+            contents.
+        repeats: path of a manifest, or of a folder of manifests: use their draws instead of new
+            ones.
+        shard: the part of the work that this object does.
+        out_kind: "folder" or "tar"; None: "tar" if all contents are in tar files, else "folder".
+        shard_pictures: number of contents in each tar file, if contents are not in tar files.
+        overwrite: replace existing results instead of keeping them.
+        max_bad: share of results, from 0 to 1, that may fail before run() ends with an error.
+        cluster: the Ray cluster to compute on; None: this process.
+        log: called with one line for each thing that is skipped or written besides results.
 
     Raises:
-        OptionError: arguments that make no sense or do not go together.
-        ImageError: contents or styles that are not there.
-        WeightsError: a bank that is damaged or of another model.
+        OptionError: arguments are invalid or exclude each other.
+        ImageError: contents or styles do not exist.
+        WeightsError: the bank is damaged, or was made with another model.
 
-    >>> made = Dataset(["photos"], ["bank.npz"], "stylized", DatasetConfig(content_size=256),
-    ...                partial(Stylizer, "compact")).run()
-    >>> made.done, made.existing, made.failed
+    >>> dataset = Dataset(["photos"], ["bank.npz"], "stylized", DatasetConfig(content_size=256),
+    ...                   partial(Stylizer, "compact"))
+    >>> summary = dataset.run()
+    >>> summary.done, summary.existing, summary.failed
     """
 
     def __init__(self, content_path: Sequence[str], style_path: Sequence[str], out_path: str,
@@ -68,63 +72,64 @@ class Dataset:
                  shard: Shard = Shard(), out_kind: str | None = None,  # noqa: B008
                  shard_pictures: int = SHARD_PICTURES, overwrite: bool = False,
                  max_bad: float = 0.1, cluster: Cluster | None = None,
-                 tell: Callable[[str], None] = warn) -> None:
+                 log: Callable[[str], None] = warn) -> None:
         if not 0 <= max_bad <= 1:
             raise OptionError(f"`max_bad` must be from 0 to 1; received {max_bad}.")
         if shard_pictures < 1:
             raise OptionError(f"`shard_pictures` must be at least 1; received {shard_pictures}.")
-        self._shard_pictures, self._tell = shard_pictures, tell
-        self.listing = Pictures(content_path, leave_out=[out_path], report=tell)
+        self._shard_pictures, self._log = shard_pictures, log
+        self.listing = Pictures(content_path, leave_out=[out_path], report=log)
         check_out_path(out_path, self.listing.sources)
         self._coco = self._annotated(annotations, config, out_kind)
         self._into_tar = out_kind == "tar" or (out_kind is None and are_tars(self.listing))
-        if self._into_tar and are_tars(self.listing):  # with labels and what else is in them
-            self.listing = Pictures(content_path, None, report=tell)
+        if self._into_tar and are_tars(self.listing):  # labels and other files are copied
+            self.listing = Pictures(content_path, None, report=log)
         networks = stylizer()
         styles = open_styles(style_path, networks)
         check_count(config, len(styles))
-        drawn: Drawn = (manifest.drawn_from(Path(repeats), styles) if repeats else
-                        partial(draw, config, styles=len(styles)))
+        draws_of: DrawsOf = (manifest.draws_from(Path(repeats), styles) if repeats else
+                             partial(draw, config, styles=len(styles)))
         settings = config.settings() | {"model": networks.model, "encoder": networks.fingerprint,
                                         "styles": styles.digest}
-        self._job = Job(Worker(config, networks, styles), drawn, out_path, settings, shard,
+        self._job = Job(Worker(config, networks, styles), draws_of, out_path, settings, shard,
                         overwrite, max_bad, cluster=cluster)
 
     @property
     def stylizer(self) -> Stylizer:
-        """The networks."""
+        """The networks that stylize the contents."""
         return self._job.worker.stylizer
 
     @property
     def summary(self) -> Summary:
-        """What was made so far."""
+        """Counts of the results so far."""
         return self._job.summary
 
     def _annotated(self, path: str | None, config: DatasetConfig,
                    out_kind: str | None) -> Coco | None:
         if path is None:
             if config.region is not None:
-                raise OptionError("`region` needs the `annotations` that have the objects.")
+                raise OptionError("`region` needs `annotations`, which hold the objects.")
             return None
         if config.content_size is not None:
-            raise OptionError("`content_size` would move what the `annotations` mark: leave it "
-                              "out.")
+            raise OptionError("`content_size` cannot be used with `annotations`, whose coordinates "
+                              "it would invalidate: leave it out.")
         if list(map(kind_of, self.listing.sources)) != ["folder"] or out_kind == "tar":
             raise OptionError("`annotations` need one folder, or URL of a folder, of contents, and "
                               "results in a folder.")
         return Coco(path, self.listing.sources[0])
 
     def counter(self) -> Callable[[], int] | None:
-        """Return a function that counts the results to make; None behind URLs, where it is slow."""
+        """Return a function that counts the results to make; None for URLs: listing them is slow.
+        """
         if any(map(is_url, self.listing.sources)):
             return None
-        again = Pictures(self.listing.sources, report=lambda line: None)
+        contents = Pictures(self.listing.sources, report=lambda line: None)
         coco, config, shard = self._coco, self._job.worker.config, self._job.shard
 
         def count() -> int:
             try:
-                number = sum(1 for _ in again) if coco is None else len(coco)
-            except AdaINError:  # said by the run itself
+                number = sum(1 for _ in contents) if coco is None else len(coco)
+            except AdaINError:  # run() raises it, too
                 return 0
             return number * config.styles_per_picture // shard.count
 
@@ -133,36 +138,41 @@ class Dataset:
     def run(self, report: Callable[[AdaINError], None] = lambda error: None,
             advance: Callable[[int], None] = lambda count: None,
             stop: StopRequest | None = None) -> Summary:
-        """Make what is missing, and return what was made.
+        """Make all results that do not exist yet.
 
         Args:
             report: called with the error of each result that failed.
-            advance: called with the number of results after each content.
-            stop: ends the work by raising Stopped, soon after it is asked to.
+            advance: called after each content, with the number of its results.
+            stop: asks the run to end early; it then raises Stopped.
+
+        Returns:
+            The numbers of results that were made, existed already, and failed.
 
         Raises:
-            AdaINError: too many results failed, or one could not be written.
+            AdaINError: too many results failed, or a result could not be written.
+            Stopped: `stop` asked for it; the next run continues.
         """
         job = replace(self._job, report=report, advance=advance, stop=stop)
-        coco, drawn, shard, config = self._coco, job.drawn, job.shard, job.worker.config
+        coco, draws_of, shard, config = self._coco, job.draws_of, job.shard, job.worker.config
         if coco is not None:
             with_objects = config.region is not None
-            into_folder(job, coco.tasks(drawn, job.namer(), shard, with_objects))
+            into_folder(job, coco.tasks(draws_of, job.namer(), shard, with_objects))
             self._write_annotations(coco)
         elif self._into_tar:
             into_tars(self.listing, job, self._shard_pictures)
         else:
-            into_folder(job, tasks_of(self.listing, drawn, job.namer(), shard))
+            into_folder(job, tasks_of(self.listing, draws_of, job.namer(), shard))
         return job.summary
 
     def _write_annotations(self, coco: Coco) -> None:
         job = self._job
         folder = FolderWriter(job.out_path)
-        place = folder.place(coco.path.name)
+        path = folder.place(coco.path.name)
         if job.shard.count > 1:
-            self._tell(f"{place} is written by a last run of all shards together")
+            self._log(f"{path} is not written: run the command again without `shard` when all "
+                      "shards are done")
             return
-        lacking = coco.write(place, job.drawn, job.namer, job.worker.styles,
+        missing = coco.write(path, job.draws_of, job.namer, job.worker.styles,
                              lambda target: folder.has(target.name))
-        self._tell(f"annotations -> {place}" + (f", without {lacking} pictures that have no result"
-                                                if lacking else ""))
+        self._log(f"annotations -> {path}" + (f", without {missing} pictures that have no result"
+                                              if missing else ""))

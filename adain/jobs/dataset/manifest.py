@@ -1,11 +1,11 @@
-"""manifest.jsonl: what each result was made of, one line of JSON each, written as work is done.
+"""manifest.jsonl: content, styles and strength of each result, one line of JSON for each.
 
-The first line has the settings: {"adain": VERSION, "settings": {...}}. Each other line is
+The first line has the settings: {"adain": VERSION, "settings": {...}}. Every other line is
 
     {"content": NAME, "result": NAME, "styles": [NAME, ...], "weights": [...], "alpha": A,
      "seed": S, "status": "done" or "failed", "error": TEXT}
 
-Of several lines about one result the last one counts.
+and is written when that result is finished. If several lines name one result, the last one counts.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from adain.jobs.dataset.worker import Target, Task
 
 DONE, FAILED = "done", "failed"
 _LONGEST = 1_000_000  # characters of a line
-_PART = 1000  # lines of each part of a manifest behind a URL
+_PART_LINES = 1000  # behind a URL, where nothing can be appended, a manifest is written in parts
 
 
 def header(settings: dict[str, Any]) -> str:
@@ -39,30 +39,30 @@ def header(settings: dict[str, Any]) -> str:
     return json.dumps({"adain": __version__, "settings": settings}) + "\n"
 
 
-class Lines:
-    """Makes the lines of results."""
+class LineFormatter:
+    """Returns the manifest line of a result."""
 
     def __init__(self, config: DatasetConfig, styles: Styles) -> None:
         self._seed, self._styles = config.seed, styles
 
     def __call__(self, task: Task, target: Target, error: AdaINError | None = None) -> str:
         draw = target.draw
-        found: dict[str, Any] = {
+        record: dict[str, Any] = {
             "content": task.entry.name, "result": target.name,
             "styles": [self._styles.name(index) for index in draw.styles],
             "weights": list(draw.weights), "alpha": draw.alpha, "seed": self._seed,
             "status": DONE if error is None else FAILED}
         if error is not None:
-            found["error"] = str(error)
-        return json.dumps(found) + "\n"
+            record["error"] = str(error)
+        return json.dumps(record) + "\n"
 
 
-def check_settings(found: dict[str, Any], settings: dict[str, Any], where: str) -> None:
-    """Raise OptionError where results that are there were made with other settings."""
+def check_settings(stored: dict[str, Any], settings: dict[str, Any], path: str) -> None:
+    """Raise OptionError if the results at `path` were made with other settings."""
     for name, value in settings.items():
-        if found.get(name, value) != value:
-            raise OptionError(f"{where} was made with `{name}={_text(found[name])}`; received "
-                              f"{_text(value)}. Write to another folder, or `overwrite`.")
+        if stored.get(name, value) != value:
+            raise OptionError(f"{path} was made with `{name}={_text(stored[name])}`; received "
+                              f"{_text(value)}. Write to another folder, or use `overwrite`.")
 
 
 def _text(value: Any) -> str:
@@ -70,36 +70,43 @@ def _text(value: Any) -> str:
 
 
 def parse(line: bytes) -> dict[str, Any] | None:
-    """Return a line of a manifest; None for one that is cut or damaged."""
+    """Return the record in a line of a manifest; None if the line is truncated or damaged."""
     try:
-        found = json.loads(line) if len(line) < _LONGEST else None
+        record = json.loads(line) if len(line) < _LONGEST else None
     except (ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) else None
+    return record if isinstance(record, dict) else None
 
 
 def read_lines(file: BinaryIO) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield the place and the content of each line, the settings included."""
+    """Yield the offset in bytes and the record of each line, the settings included."""
     while True:
-        place = file.tell()
+        offset = file.tell()
         line = file.readline(_LONGEST)
         if not line:
             return
-        found = parse(line)
-        if found is not None:
-            yield place, found
+        record = parse(line)
+        if record is not None:
+            yield offset, record
 
 
 class Manifest:
-    """The manifest of results in a folder: lines are appended; behind a URL, in parts.
+    """The manifest of a folder of results, to which lines are added.
+
+    A local manifest is one file, to which each line is appended at once; behind a URL it is
+    written in parts of several lines.
 
     Args:
-        name: of the file, manifest.jsonl or that of a shard.
-        overwrite: begin anew.
+        folder: the folder of the results.
+        name: name of the file: manifest.jsonl, or that of a shard.
+        settings: the settings of this run, for the first line.
+        overwrite: start a new manifest instead of adding to the existing one.
 
-    Raises OptionError where the results in the folder were made with other settings.
+    Attributes:
+        known: names of the results whose line has the status "done".
 
-    known: the results that have a line which says that they are done.
+    Raises:
+        OptionError: the results in the folder were made with other settings.
     """
 
     def __init__(self, folder: FolderWriter, name: str, settings: dict[str, Any],
@@ -120,7 +127,7 @@ class Manifest:
             with open(self._path, "r+b") as file:
                 self._read(file, settings)
                 file.seek(-1, os.SEEK_END)
-                if file.read(1) != b"\n":  # cut by kill -9
+                if file.read(1) != b"\n":  # truncated, as by kill -9
                     file.write(b"\n")
         else:
             append(self._path, self._header.encode())
@@ -142,11 +149,11 @@ class Manifest:
             append(self._path, line.encode())
             return
         self._waiting.append(line)
-        if len(self._waiting) >= _PART:
+        if len(self._waiting) >= _PART_LINES:
             self.close()
 
     def close(self) -> None:
-        """Write what waits for the next part."""
+        """Write the lines that wait for the next part."""
         if self._waiting:
             text = self._header + "".join(self._waiting)
             self._folder.write(self._part_name(), text.encode())
@@ -154,16 +161,20 @@ class Manifest:
 
 
 def settings_of(path: Path) -> dict[str, Any]:
-    """Return the settings in a manifest; raise OptionError if it is none.
+    """Return the settings in a manifest.
 
-    path: a manifest, or a folder in which all files *.jsonl are one.
+    Args:
+        path: a manifest, or a folder whose *.jsonl files are the parts of one.
+
+    Raises:
+        OptionError: it is not a manifest.
     """
     for file in _files(path)[:1]:
         with open(file, "rb") as lines:
-            found = (parse(lines.readline(_LONGEST)) or {}).get("settings")
-        if isinstance(found, dict):
-            return found
-    raise OptionError(f"{path} is no manifest: its first line has no settings.")
+            settings = (parse(lines.readline(_LONGEST)) or {}).get("settings")
+        if isinstance(settings, dict):
+            return settings
+    raise OptionError(f"{path} is not a manifest: its first line has no settings.")
 
 
 def _files(path: Path) -> list[Path]:
@@ -172,61 +183,67 @@ def _files(path: Path) -> list[Path]:
     return sorted(path.rglob("*.jsonl")) if path.is_dir() else [path]
 
 
-def drawn_from(path: Path, styles: Styles) -> Callable[[str], tuple[Draw, ...]]:
-    """Return what gives the draws of each content in a manifest, see settings_of().
+def draws_from(path: Path, styles: Styles) -> Callable[[str], tuple[Draw, ...]]:
+    """Return a function from a content's name to its draws in a manifest.
 
-    Raises OptionError where it names styles that are not there.
+    Args:
+        path: see settings_of().
+        styles: the styles that the manifest names.
+
+    Raises:
+        OptionError: by the function: `styles` lacks one that the manifest names.
     """
     index = _Index(_files(path))
     rows = {name: row for row, name in enumerate(styles.names())}
 
-    def drawn(content: str) -> tuple[Draw, ...]:
-        found = {}
+    def draws_of(content: str) -> tuple[Draw, ...]:
+        draws = {}
         for line in index.lines(content):
             missing = [name for name in line["styles"] if name not in rows]
             if missing:
-                raise OptionError(f"{path} needs the style {missing[0]}, which is not there.")
-            found[line["result"]] = Draw(tuple(rows[name] for name in line["styles"]),
+                raise OptionError(f"{path} names the style {missing[0]}, which `style_path` does "
+                                  "not have.")
+            draws[line["result"]] = Draw(tuple(rows[name] for name in line["styles"]),
                                          tuple(line["weights"]), line["alpha"])
-        return tuple(found[name] for name in sorted(found, key=lambda name: (len(name), name)))
+        return tuple(draws[name] for name in sorted(draws, key=lambda name: (len(name), name)))
 
-    return drawn
+    return draws_of
 
 
 class _Index:
-    """Finds the lines of a content: 24 bytes for each line."""
+    """Finds the lines of a content by its name; takes 24 bytes of memory per line."""
 
     def __init__(self, files: list[Path]) -> None:
         self._files = files
-        rows: list[tuple[int, int, int]] = []
-        chunks: list[np.ndarray] = []
+        rows: list[tuple[int, int, int]] = []  # hash of the content, number of the file, offset
+        blocks: list[np.ndarray] = []
         for number, path in enumerate(files):
             with open(path, "rb") as file:
-                for place, line in read_lines(file):
-                    if _is_whole(line):
-                        rows.append((hash64(line["content"]), number, place))
+                for offset, line in read_lines(file):
+                    if _is_complete(line):
+                        rows.append((hash64(line["content"]), number, offset))
                     if len(rows) == 10_000:
-                        chunks.append(np.array(rows, np.uint64))
+                        blocks.append(np.array(rows, np.uint64))
                         rows = []
-        chunks.append(np.array(rows, np.uint64).reshape(-1, 3))
-        found = np.concatenate(chunks)
-        self._rows = found[np.argsort(found[:, 0], kind="stable")]
+        blocks.append(np.array(rows, np.uint64).reshape(-1, 3))
+        unsorted = np.concatenate(blocks)
+        self._rows = unsorted[np.argsort(unsorted[:, 0], kind="stable")]
 
     def lines(self, content: str) -> Iterator[dict[str, Any]]:
         """Yield the lines of a content."""
         key = np.uint64(hash64(content))
         start, end = (int(np.searchsorted(self._rows[:, 0], key, side))
                       for side in ("left", "right"))
-        for _, number, place in self._rows[start:end].tolist():
+        for _, number, offset in self._rows[start:end].tolist():
             with open(self._files[number], "rb") as file:
-                file.seek(place)
+                file.seek(offset)
                 line = parse(file.readline(_LONGEST))
             if line is not None and line["content"] == content:
                 yield line
 
 
-def _is_whole(line: dict[str, Any]) -> bool:
-    """Return whether a line has what is needed to make its result again."""
+def _is_complete(line: dict[str, Any]) -> bool:
+    """Return whether a line has all valid values that are needed to make its result again."""
     return (all(isinstance(line.get(name), str) for name in ("content", "result"))
             and isinstance(line.get("styles"), list) and isinstance(line.get("weights"), list)
             and len(line["styles"]) == len(line["weights"]) > 0

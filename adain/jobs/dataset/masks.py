@@ -1,9 +1,11 @@
-"""The region of a picture's objects, from the segmentations of COCO annotations.
+"""Masks of the objects of a picture, from the segmentations of COCO annotations.
 
-A segmentation is a list of polygons [x, y, x, y, ...], whose edges are within the region, or run
-lengths, column by column, that begin with background: {"size": [rows, columns], "counts": [...]};
-or the same with its counts packed into a text, as in the COCO API (its rleFrString: five bits a
-character, from the fourth count on as the difference to the count two before).
+A segmentation has one of three forms:
+
+* a list of polygons [x, y, x, y, ...], whose outlines belong to the object;
+* {"size": [rows, columns], "counts": [...]}: run lengths, column by column, background first;
+* the same with its counts encoded as a string, as rleFrString of the COCO API decodes it: five bits
+  per character; from the fourth count on, the difference to the count two before.
 """
 
 from __future__ import annotations
@@ -22,16 +24,17 @@ _MOST_PIXELS = 256_000_000
 
 def region_mask(objects: Iterable[Any], data: bytes, shape: tuple[int, int],
                 background: bool) -> np.ndarray:
-    """Return 255 within the region, else 0: uint8 of the given rows and columns.
+    """Return a mask, uint8 (rows, columns): 255 in the region, 0 elsewhere.
 
     Args:
-        objects: segmentations of a picture's annotations, in the coordinates of its file.
-        data: the bytes of that file, whose size may differ from `shape`, which is that in which it
-            was decoded.
-        background: the region is what no object covers.
+        objects: segmentations of a picture's annotations, in pixels of its file.
+        data: the bytes of that file.
+        shape: rows and columns of the mask; those of the decoded picture, which may be smaller
+            than the stored one.
+        background: the region is the part that no object covers, instead of the objects.
 
     Raises:
-        ImageError: a segmentation that makes no sense.
+        ImageError: a segmentation is invalid.
     """
     import cv2
 
@@ -39,24 +42,24 @@ def region_mask(objects: Iterable[Any], data: bytes, shape: tuple[int, int],
     if (rows > columns) != (shape[0] > shape[1]) and rows != columns:
         rows, columns = columns, rows  # turned upright by its EXIF orientation
     mask = np.zeros((rows, columns), np.uint8)
-    for one in objects:
+    for segmentation in objects:
         try:
-            if isinstance(one, dict):
-                found = decode_rle(one)
-                if found.shape != mask.shape:
-                    raise ValueError(f"it is for {found.shape[1]} x {found.shape[0]} pixels, the "
-                                     f"picture has {columns} x {rows}")
-                mask |= found
+            if isinstance(segmentation, dict):
+                decoded = decode_rle(segmentation)
+                if decoded.shape != mask.shape:
+                    raise ValueError(f"it is for {decoded.shape[1]} x {decoded.shape[0]} pixels, "
+                                     f"the picture has {columns} x {rows}")
+                mask |= decoded
             else:
-                for polygon in one:
+                for polygon in segmentation:
                     points = np.array(polygon, np.float64).reshape(-1, 2)
                     if not np.isfinite(points).all() or np.abs(points).max(initial=0) > 1e6:
                         raise ValueError("its coordinates are out of range")
-                    # In sixteenths of a pixel; the centre of the first pixel is at 0.5.
+                    # Fixed-point numbers with 4 fractional bits; COCO's first pixel centre is 0.5.
                     fixed = np.rint((points - 0.5) * 16).astype(np.int32)
                     cv2.fillPoly(mask, [fixed], (1,), cv2.LINE_8, 4)
         except (ValueError, TypeError, KeyError, OverflowError) as error:
-            raise ImageError(f"a segmentation makes no sense: {error}.") from None
+            raise ImageError(f"a segmentation is invalid: {error}.") from None
     region = (1 - mask if background else mask) * np.uint8(255)
     if region.shape == shape:
         return region
@@ -64,7 +67,10 @@ def region_mask(objects: Iterable[Any], data: bytes, shape: tuple[int, int],
 
 
 def decode_rle(segmentation: dict[str, Any]) -> np.ndarray:
-    """Return a mask of run lengths, uint8 (rows, columns) of 0 and 1; ValueError if it is none."""
+    """Return the mask of run lengths, uint8 (rows, columns) of 0 and 1.
+
+    Raises ValueError, TypeError, KeyError or OverflowError for an invalid segmentation.
+    """
     rows, columns = map(int, segmentation["size"])
     counts = segmentation["counts"]
     if isinstance(counts, str | bytes):
@@ -79,13 +85,13 @@ def decode_rle(segmentation: dict[str, Any]) -> np.ndarray:
 
 
 def unpack_counts(text: str | bytes) -> Sequence[int]:
-    """Return the run lengths of a packed text; raise ValueError if it ends early."""
+    """Return the run lengths that a string encodes; raise ValueError if it is invalid."""
     counts: list[int] = []
     value = shift = 0
     for char in text.encode() if isinstance(text, str) else text:
         part = char - 48
         if not 0 <= part < 64 or shift > 60:
-            raise ValueError("its text is no run lengths")
+            raise ValueError("its string does not encode run lengths")
         value |= (part & 31) << shift
         shift += 5
         if part & 32:
@@ -95,5 +101,5 @@ def unpack_counts(text: str | bytes) -> Sequence[int]:
         counts.append(value + (counts[-2] if len(counts) > 2 else 0))
         value = shift = 0
     if shift:
-        raise ValueError("its text ends early")
+        raise ValueError("its string ends early")
     return counts

@@ -13,20 +13,21 @@ from typing import NamedTuple
 from adain.errors import AdaINError, ImageError
 from adain.files.storage import read
 from adain.jobs.dataset.styles import mixed
-from adain.jobs.dataset.worker import Content, Made, Target, Task, Worker
-from adain.jobs.pipeline import one_picture
-from adain.jobs.room import DECODING, Room
+from adain.jobs.dataset.worker import Content, Result, Target, Task, Worker
+from adain.jobs.memory_budget import DECODING, MemoryBudget
+from adain.jobs.pipeline import picture_errors
 from adain.networks.openvino.cpu import usable_cores
 from adain.networks.stats import ChannelStats
 from adain.progress import StopRequest
 
 
 class _Limits(NamedTuple):
-    """How much is done at once, for each thread that computes: enough to keep it busy.
+    """Limits per computing thread, chosen so that it is always busy.
 
-    window: contents that are computed together, those of one size after each other. ahead: contents
-    that are read meanwhile. held: bytes of contents and results. decoding: bytes that decoding may
-    take. A single picture may have more.
+    window: contents that are computed together, sorted by size.
+    ahead: contents that are read while a window is computed.
+    held: bytes of contents and results in memory; a single larger picture is allowed.
+    decoding: bytes that decoding may take; a single larger picture is allowed.
     """
 
     window: int = 16
@@ -34,51 +35,58 @@ class _Limits(NamedTuple):
     held: int = 32_000_000
     decoding: int = 128_000_000
 
-    def times(self, threads: int, room: int | None) -> _Limits:
-        """Return the limits of all threads; room: bytes that pictures may take together."""
-        all_of_them = _Limits(*(limit * threads for limit in self))
-        if room is None:
-            return all_of_them
-        return all_of_them._replace(held=min(all_of_them.held, room // 4),
-                                    decoding=min(all_of_them.decoding, room // 2))
+    def times(self, threads: int, memory_limit: int | None) -> _Limits:
+        """Return the limits for all threads together; memory_limit: see process()."""
+        total = _Limits(*(limit * threads for limit in self))
+        if memory_limit is None:
+            return total
+        return total._replace(held=min(total.held, memory_limit // 4),
+                              decoding=min(total.decoding, memory_limit // 2))
 
 
-class Finished(NamedTuple):
-    """What became of a task: the results that there were before, and those made now."""
+class TaskResult(NamedTuple):
+    """The outcome of a task: the results that existed before, and the results of this run."""
 
     task: Task
     existing: tuple[Target, ...]
-    made: list[Made]
+    results: list[Result]
 
 
 class _Ready(NamedTuple):
-    """A task whose content is read: what is to be computed, and what cannot be."""
+    """A task whose content is loaded: the results to compute, and those that failed already.
+
+    content: None if there is nothing to compute.
+    work: for each result to compute its target and its encoded style.
+    """
 
     task: Task
     existing: tuple[Target, ...]
     content: Content | None
     work: list[tuple[Target, ChannelStats]]
-    failed: list[Made]
+    failed: list[Result]
 
 
-def process(tasks: Iterable[Task], worker: Worker, has: Callable[[Target], bool],
-            finish: Callable[[Made], Made], stop: StopRequest | None = None,
-            room: int | None = None) -> Iterator[Finished]:
-    """Do the tasks; yield what became of each, in their order.
+def process(tasks: Iterable[Task], worker: Worker, exists: Callable[[Target], bool],
+            finish: Callable[[Result], Result], stop: StopRequest | None = None,
+            memory_limit: int | None = None) -> Iterator[TaskResult]:
+    """Run the tasks; yield the outcome of each, in their order.
 
     Args:
-        has: whether a result is there already; called in several threads.
-        finish: called with each result in several threads, e.g. to write it; what it returns is
-            yielded. An error that it raises ends the run.
-        stop: ends the work between two windows of pictures.
-        room: bytes that pictures may take together; None: as little as keeps all cores busy.
+        tasks: read only as far as needed.
+        worker: makes the results.
+        exists: returns whether a result exists already; called in several threads.
+        finish: called with each result, in several threads, e.g. to write it; the results that it
+            returns are yielded. An error that it raises ends the run.
+        stop: asks the run to end, by raising Stopped, between two windows of pictures.
+        memory_limit: bytes that all pictures together may take; None: enough to keep all cores
+            busy.
     """
     threads = worker.stylizer.threads or usable_cores()
-    limits = _Limits().times(threads, room)
-    decoding = Room(limits.decoding)
-    # Threads that wait for the disk or the network take no core.
+    limits = _Limits().times(threads, memory_limit)
+    decoding = MemoryBudget(limits.decoding)
+    # More threads than cores, because some of them wait for the disk or the network.
     with ThreadPoolExecutor(2 * threads + 2) as pool, closing(decoding):
-        stream = _loaded(iter(tasks), lambda task: _load(task, worker, has, decoding), pool,
+        stream = _loaded(iter(tasks), lambda task: _load(task, worker, exists, decoding), pool,
                          limits, worker)
         before: list[_Computed] = []
         try:
@@ -86,18 +94,18 @@ def process(tasks: Iterable[Task], worker: Worker, has: Callable[[Target], bool]
                 if stop is not None:
                     stop.check()
                 computed = _compute(window, worker, pool, finish)
-                for one in before:  # encoded while this window was computed
-                    yield one.finished()
+                for item in before:  # encoded while this window was computed
+                    yield item.outcome()
                 before = computed
-            for one in before:
-                yield one.finished()
+            for item in before:
+                yield item.outcome()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _loaded(tasks: Iterator[Task], load: Callable[[Task], _Ready], pool: ThreadPoolExecutor,
             limits: _Limits, worker: Worker) -> Iterator[_Ready]:
-    """Yield tasks whose contents are read; the larger pictures are, the fewer are read ahead."""
+    """Yield loaded tasks in order; the larger their pictures are, the fewer are read ahead."""
     waiting: deque[Future[_Ready]] = deque()
     count = limits.ahead
     while True:
@@ -112,7 +120,7 @@ def _loaded(tasks: Iterator[Task], load: Callable[[Task], _Ready], pool: ThreadP
 
 
 def _window(stream: Iterator[_Ready], limits: _Limits, worker: Worker) -> list[_Ready]:
-    """Return the next tasks, with contents to compute."""
+    """Return the next tasks, as many as the limits of a window allow; none at the end."""
     window: list[_Ready] = []
     contents = size = 0
     for ready in stream:
@@ -125,8 +133,10 @@ def _window(stream: Iterator[_Ready], limits: _Limits, worker: Worker) -> list[_
     return window
 
 
-def _load(task: Task, worker: Worker, has: Callable[[Target], bool], decoding: Room) -> _Ready:
-    existing = tuple(target for target in task.targets if has(target))
+def _load(task: Task, worker: Worker, exists: Callable[[Target], bool],
+          decoding: MemoryBudget) -> _Ready:
+    """Read the content and the styles of a task, unless all of its results exist."""
+    existing = tuple(target for target in task.targets if exists(target))
     targets = [target for target in task.targets if target not in existing]
     if not targets:
         return _Ready(task, existing, None, [], [])
@@ -134,22 +144,22 @@ def _load(task: Task, worker: Worker, has: Callable[[Target], bool], decoding: R
 
     def claim(pixels: int) -> None:
         nonlocal claimed
-        decoding.wait_for(DECODING * pixels)
+        decoding.acquire(DECODING * pixels)
         claimed = DECODING * pixels
 
     work, failed = [], []
     try:
-        with one_picture(Path(task.entry.place)):
+        with picture_errors(Path(task.entry.place)):
             content = worker.load(task, read(task.entry), claim)
     except AdaINError as error:
-        return _Ready(task, existing, None, [], [Made(target, None, error) for target in targets])
+        return _Ready(task, existing, None, [], [Result(target, None, error) for target in targets])
     finally:
-        decoding.give(claimed)
+        decoding.release(claimed)
     for target in targets:
         try:
             work.append((target, mixed(worker.styles, target.draw)))
         except AdaINError as error:
-            failed.append(Made(target, None, error))
+            failed.append(Result(target, None, error))
     return _Ready(task, existing, content if work else None, work, failed)
 
 
@@ -157,35 +167,37 @@ class _Computed(NamedTuple):
     """A task whose results are being encoded."""
 
     ready: _Ready
-    results: list[Future[Made]]
+    results: list[Future[Result]]
 
-    def finished(self) -> Finished:
-        made = [*self.ready.failed, *(result.result() for result in self.results)]
-        order = {target: place for place, target in enumerate(self.ready.task.targets)}
-        return Finished(self.ready.task, self.ready.existing,
-                        sorted(made, key=lambda one: order[one.target]))
+    def outcome(self) -> TaskResult:
+        """Wait until all results are encoded; return the outcome of the task."""
+        results = [*self.ready.failed, *(future.result() for future in self.results)]
+        order = {target: index for index, target in enumerate(self.ready.task.targets)}
+        return TaskResult(self.ready.task, self.ready.existing,
+                          sorted(results, key=lambda result: order[result.target]))
 
 
 def _compute(window: list[_Ready], worker: Worker, pool: ThreadPoolExecutor,
-             finish: Callable[[Made], Made]) -> list[_Computed]:
-    """Compute the results of a window, and begin to encode them."""
+             finish: Callable[[Result], Result]) -> list[_Computed]:
+    """Compute the results of a window, and start to encode them."""
     computed = [_Computed(ready, []) for ready in window]
-    work = [(one, ready.content, target, style) for one, ready in zip(computed, window)
+    work = [(item, ready.content, target, style) for item, ready in zip(computed, window)
             if ready.content is not None for target, style in ready.work]
-    # Networks prepare for each new size of pictures, see adain.jobs.order.
-    work.sort(key=lambda item: item[1].picture.rgb.shape)
+    # By size, because networks take time to prepare for a new one, see adain.jobs.order.
+    work.sort(key=lambda entry: entry[1].picture.rgb.shape)
     step = 8 * (worker.stylizer.threads or usable_cores())
     for start in range(0, len(work), step):
         part = work[start:start + step]
         try:
             pictures = worker.paint([(content, style, target.draw.alpha)
                                      for _, content, target, style in part])
-        except ImageError:  # of one of them, which is found alone
-            for one, content, target, _ in part:
-                made = worker.one(one.ready.task, target, content)
-                one.results.append(pool.submit(finish, made))
+        except ImageError:  # one picture failed: compute each alone to find out which
+            for item, content, target, _ in part:
+                result = worker.make_result(item.ready.task, target, content)
+                item.results.append(pool.submit(finish, result))
             continue
-        for (one, content, target, _), rgb in zip(part, pictures):
-            one.results.append(pool.submit(
-                lambda *made: finish(worker.encode(*made)), one.ready.task, target, content, rgb))
+        for (item, content, target, _), rgb in zip(part, pictures):
+            item.results.append(pool.submit(
+                lambda *painted: finish(worker.encode(*painted)), item.ready.task, target, content,
+                rgb))
     return computed

@@ -1,4 +1,4 @@
-"""Make a data set: into a folder, or into tar files, here or behind a URL."""
+"""Run the job of a data set and write its results: to a folder, or to tar files; URLs, too."""
 
 from __future__ import annotations
 
@@ -20,23 +20,33 @@ from adain.files.storage import (
 )
 from adain.files.storage.listing import Heard, kind_of
 from adain.files.storage.remote import is_url, local
-from adain.jobs.dataset import manifest
 from adain.jobs.dataset.cluster import Cluster
-from adain.jobs.dataset.manifest import DONE, FAILED, Lines, Manifest
-from adain.jobs.dataset.process import Finished, process
-from adain.jobs.dataset.spread import FolderMaker, pieces
-from adain.jobs.dataset.tasks import Drawn, Namer, Shard, sample_tasks, split_key
+from adain.jobs.dataset.manifest import (
+    DONE,
+    FAILED,
+    LineFormatter,
+    Manifest,
+    check_settings,
+    header,
+    parse,
+)
+from adain.jobs.dataset.process import TaskResult, process
+from adain.jobs.dataset.spread import FolderProcessor, batches
+from adain.jobs.dataset.tasks import DrawsOf, Namer, Shard, sample_tasks, split_key
 from adain.jobs.dataset.worker import Target, Task, Worker
 from adain.progress import StopRequest, checked
 
 KINDS = ("folder", "tar")
 SHARD_PICTURES = 1000
-_FEW = 10  # bad pictures that are no reason to end a run
+_FEWEST_FAILED = 10  # fewer failed results never end a run
 
 
 @dataclass
 class Summary:
-    """Counts of results, and of those that failed in this run or are missing from whole shards."""
+    """Numbers of results: made in this run, existing before it, and failed.
+
+    A tar file that exists already is counted by its part of the manifest.
+    """
 
     done: int = 0
     existing: int = 0
@@ -45,16 +55,17 @@ class Summary:
 
 @dataclass(frozen=True)
 class Job:
-    """What one job of a data set does, beside what a Worker knows.
+    """One job of a data set: a Worker, and what to do with its results.
 
-    drawn: what the results of a content get. settings: see manifest. max_bad: the largest share of
-    failed results; where there are more, and more than a few, the run ends. report: called with
-    each error, advance with the number of results after each content. cluster: that makes the
-    results; None: this process does.
+    draws_of: returns the draws of a content by its name.
+    settings: for the first line of the manifest.
+    shard, overwrite, max_bad, cluster: see Dataset.
+    report, advance, stop: see Dataset.run().
+    summary: counts the results; changed while the job runs.
     """
 
     worker: Worker
-    drawn: Drawn
+    draws_of: DrawsOf
     out_path: str
     settings: dict[str, Any]
     shard: Shard = Shard()
@@ -67,89 +78,94 @@ class Job:
     cluster: Cluster | None = None
 
     def namer(self) -> Namer:
-        """Return the names of results in one folder or tar file."""
+        """Return a Namer for one folder or tar file."""
         return Namer(self.worker.config, self.worker.styles.name)
 
-    def finished(self, done: Finished, lines: Lines,
-                 known: Callable[[Target], bool] = lambda target: True) -> Iterator[str]:
-        """Count what became of a task; yield lines for the manifest.
+    def count(self, outcome: TaskResult, line_of: LineFormatter,
+              known: Callable[[Target], bool] = lambda target: True) -> Iterator[str]:
+        """Count and report the results of a task; yield their lines for the manifest.
 
-        known: whether the manifest has the line of a result that was there already.
+        known: returns whether the manifest has the line of an existing result.
         """
         counts = self.summary
-        for target in done.existing:
+        for target in outcome.existing:
             counts.existing += 1
             if not known(target):
-                yield lines(done.task, target)
-        for made in done.made:
-            if made.error is None:
+                yield line_of(outcome.task, target)
+        for result in outcome.results:
+            if result.error is None:
                 counts.done += 1
             else:
                 counts.failed += 1
-                self.report(made.error)
-            yield lines(done.task, made.target, made.error)
-        self.advance(len(done.task.targets))
+                self.report(result.error)
+            yield line_of(outcome.task, result.target, result.error)
+        self.advance(len(outcome.task.targets))
 
     def check_bad(self) -> None:
-        """Raise AdaINError where too many results failed."""
+        """Raise AdaINError if too many results failed."""
         counts = self.summary
         total = counts.done + counts.existing + counts.failed
-        if counts.failed >= _FEW and counts.failed > self.max_bad * total:
+        if counts.failed >= _FEWEST_FAILED and counts.failed > self.max_bad * total:
             raise AdaINError(f"{counts.failed} of {total} results failed, more than "
                              f"`max_bad={self.max_bad:g}` allows: the run ends.")
 
 
 def check_out_path(out_path: str, sources: Iterable[str]) -> None:
-    """Raise OptionError where results would be written over, or between, the contents."""
+    """Raise OptionError if results would be written over the contents, or between them."""
     target = os.path.abspath(local(out_path))
     for source in sources:
-        if is_url(source) or is_url(out_path):  # listings of URLs leave nothing out
+        if is_url(source) or is_url(out_path):  # listing a URL would not skip the results in it
             one, other = (f"{path.rstrip('/')}/" for path in (source, out_path))
-            same = one.startswith(other) or other.startswith(one)
+            overlaps = one.startswith(other) or other.startswith(one)
         else:
             folder = source if kind_of(source) == "folder" else os.path.dirname(source)
-            inside = os.path.realpath(folder) + os.sep
-            same = inside.startswith(os.path.realpath(target) + os.sep)
-        if same:
-            raise OptionError(f"`out_path={out_path}` holds the contents, {source}, or lies among "
-                              "them: write to another folder.")
+            contents = os.path.realpath(folder) + os.sep
+            overlaps = contents.startswith(os.path.realpath(target) + os.sep)
+        if overlaps:
+            raise OptionError(f"`out_path={out_path}` holds the contents, {source}, or is inside "
+                              "their folder: write to another folder.")
 
 
 def into_folder(job: Job, tasks: Iterable[Task]) -> None:
-    """Make the results of tasks, named by job.namer(), into a folder."""
-    folder = FolderWriter(job.out_path)
-    record = Manifest(folder, f"manifest{job.shard.suffix}.jsonl", job.settings, job.overwrite)
-    lines = Lines(job.worker.config, job.worker.styles)
+    """Run the tasks of a job; write their results and the manifest to a folder.
 
-    maker = FolderMaker(job.worker, folder, job.overwrite)
+    tasks: their targets are named by one job.namer().
+    """
+    folder = FolderWriter(job.out_path)
+    manifest = Manifest(folder, f"manifest{job.shard.suffix}.jsonl", job.settings, job.overwrite)
+    line_of = LineFormatter(job.worker.config, job.worker.styles)
+
+    processor = FolderProcessor(job.worker, folder, job.overwrite)
     try:
-        for done in (maker.process(tasks, job.stop) if job.cluster is None
-                     else _spread(tasks, maker, job, job.cluster)):
-            for line in job.finished(done, lines, lambda target: target.name in record.known):
-                record.add(line)
+        for outcome in (processor.process(tasks, job.stop) if job.cluster is None
+                        else _on_cluster(tasks, processor, job, job.cluster)):
+            for line in job.count(outcome, line_of, lambda target: target.name in manifest.known):
+                manifest.add(line)
             job.check_bad()
     finally:
-        record.close()
+        manifest.close()
 
 
-def _spread(tasks: Iterable[Task], maker: FolderMaker, job: Job,
-            cluster: Cluster) -> Iterator[Finished]:
-    """Do the tasks on a cluster; yield what became of each, in their order."""
+def _on_cluster(tasks: Iterable[Task], processor: FolderProcessor, job: Job,
+                cluster: Cluster) -> Iterator[TaskResult]:
+    """Run the tasks on a cluster; yield the outcome of each, in their order."""
     folders: set[str] = set()
-    for found in checked(cluster.do(pieces(tasks), maker), job.stop):
-        folders.update(os.path.dirname(made.target.name) for done in found for made in done.made)
-        yield from found
-    maker.folder.remove_abandoned(folders)  # of workers that died
+    for outcomes in checked(cluster.map(processor, batches(tasks)), job.stop):
+        folders.update(os.path.dirname(result.target.name)
+                       for outcome in outcomes for result in outcome.results)
+        yield from outcomes
+    processor.folder.remove_abandoned(folders)  # partial files of workers that died
 
 
 def into_tars(listing: Pictures, job: Job, pictures: int = SHARD_PICTURES) -> None:
-    """Make a tar file of the results of each tar file of contents, or of so many pictures.
+    """Write the results of each tar file of contents, or of each `pictures` contents, to one.
 
-    With several jobs, each makes whole tar files. Labels and other files that accompany a picture
-    in its tar file, as in WebDataset, accompany its results.
+    A tar file is never divided among several jobs. As in WebDataset, labels and other files that
+    accompany a picture in its tar file are copied beside its results.
 
     Args:
-        listing: of all files in tar files, not only pictures, so that labels are copied.
+        listing: the contents; of tar files all files, not only the pictures.
+        pictures: number of contents for each tar file, if they are not in tar files.
     """
     shards = _Shards(listing, pictures, job.shard)
     if job.cluster is None:
@@ -157,9 +173,9 @@ def into_tars(listing: Pictures, job: Job, pictures: int = SHARD_PICTURES) -> No
             _into_tar(FolderWriter(job.out_path), name, shards.entries(entries), job)
             job.check_bad()
         return
-    sent = replace(job, report=_nothing, advance=_nothing, stop=None, max_bad=1.0, cluster=None)
-    made = job.cluster.do(shards, _TarMaker(shards, sent))
-    for counts, errors, heard in checked(made, job.stop):
+    sent = replace(job, report=_ignore, advance=_ignore, stop=None, max_bad=1.0, cluster=None)
+    results = job.cluster.map(_TarProcessor(shards, sent), shards)
+    for counts, errors, heard in checked(results, job.stop):
         listing.repeat(heard)
         job.summary.done += counts.done
         job.summary.existing += counts.existing
@@ -177,7 +193,7 @@ def are_tars(listing: Pictures) -> bool:
 
 @dataclass(frozen=True)
 class _Shards:
-    """Lists the tar files to make: the name of each, and its contents or where they are listed."""
+    """Lists the tar files to write: the name of each, and its contents or their tar file."""
 
     listing: Pictures
     pictures: int
@@ -186,17 +202,17 @@ class _Shards:
     def __iter__(self) -> Iterator[tuple[str, str | list[Entry]]]:
         shards: Iterator[tuple[str, str | list[Entry]]] = (
             _tar_shards(self.listing) if are_tars(self.listing)
-            else _runs(self.listing, self.pictures))
+            else _groups(self.listing, self.pictures))
         return islice(shards, self.shard.index, None, self.shard.count)
 
     def entries(self, contents: str | list[Entry]) -> Iterator[Entry]:
-        """Return the contents of a tar file."""
+        """Return the contents themselves, listed if a tar file is given."""
         return self.listing.of(contents) if isinstance(contents, str) else iter(contents)
 
 
 @dataclass(frozen=True)
-class _TarMaker:
-    """Makes one tar file; returns its counts, errors and reports; can be pickled."""
+class _TarProcessor:
+    """Writes one tar file; returns its counts, its errors and what was reported; can be pickled."""
 
     shards: _Shards
     job: Job
@@ -211,79 +227,83 @@ class _TarMaker:
         return job.summary, errors, heard
 
 
-def _nothing(_: object) -> None:
-    pass
+def _ignore(_: object) -> None:
+    """Do nothing: a function that can be pickled, unlike a lambda."""
 
 
 def _tar_shards(listing: Pictures) -> Iterator[tuple[str, str]]:
-    """Yield the name of each tar file, and the one that it is made of."""
+    """Yield the name of each tar file to write, and the path of its contents."""
     names = [os.path.basename(source.partition("?")[0]) for source in listing.sources]
     if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise OptionError(f"several tar files are called {twice}: their results need folders of "
-                          "their own; make them one after the other.")
+        repeated = next(name for name in names if names.count(name) > 1)
+        raise OptionError(f"several tar files have the name {repeated}, so that their results "
+                          "would replace each other: stylize them by separate commands, into "
+                          "different folders.")
     yield from zip(names, listing.sources)
 
 
-def _runs(listing: Pictures, pictures: int) -> Iterator[tuple[str, list[Entry]]]:
-    """Yield the names and the files of tar files of so many pictures."""
+def _groups(listing: Pictures, pictures: int) -> Iterator[tuple[str, list[Entry]]]:
+    """Yield the name of each tar file to write, and its contents, `pictures` of them."""
     entries = iter(listing)
-    parts = iter(lambda: list(islice(entries, pictures)), [])
-    yield from ((f"shard-{index:06d}.tar", part) for index, part in enumerate(parts))
+    groups = iter(lambda: list(islice(entries, pictures)), [])
+    yield from ((f"shard-{index:06d}.tar", group) for index, group in enumerate(groups))
 
 
 def _into_tar(folder: FolderWriter, name: str, entries: Iterator[Entry], job: Job) -> None:
+    """Write the results of contents to a tar file, and its part of the manifest beside it."""
     part = f"{os.path.splitext(name)[0]}.jsonl"
     if not job.overwrite and exists(folder.place(name)):
         _count_existing(folder, part, job)
         return
-    lines, text = Lines(job.worker.config, job.worker.styles), [manifest.header(job.settings)]
+    line_of = LineFormatter(job.worker.config, job.worker.styles)
+    lines = [header(job.settings)]
     with write_tar(folder.place(name)) as tar:
-        others: list[Entry] = []
-        for done in _tar_results(entries, job, others):
-            _add(tar, done)
-            text += job.finished(Finished(done.task, (), [made._replace(data=None)
-                                                          for made in done.made]), lines)
+        unpaired: list[Entry] = []
+        for outcome in _tar_results(entries, job, unpaired):
+            _add(tar, outcome)
+            lines += job.count(TaskResult(outcome.task, (), [
+                result._replace(data=None) for result in outcome.results]), line_of)
             job.check_bad()
-        for entry in others:
+        for entry in unpaired:
             tar.write(entry.name, read(entry))
-        # Before the tar file appears: one that is there has its manifest.
-        folder.write(part, "".join(text).encode())
+        # Before the tar file gets its name, so that a complete tar file always has its manifest.
+        folder.write(part, "".join(lines).encode())
 
 
-def _tar_results(entries: Iterator[Entry], job: Job, others: list[Entry]) -> Iterator[Finished]:
-    """Yield what became of each picture; add files that accompany none to `others`."""
+def _tar_results(entries: Iterator[Entry], job: Job,
+                 unpaired: list[Entry]) -> Iterator[TaskResult]:
+    """Yield the outcome of each picture; add files that accompany no picture to `unpaired`."""
     def tasks() -> Iterator[Task]:
-        for one in sample_tasks(entries, job.drawn, job.namer()):
-            if isinstance(one, Task):
-                yield one
+        for item in sample_tasks(entries, job.draws_of, job.namer()):
+            if isinstance(item, Task):
+                yield item
             else:
-                others.append(one)
+                unpaired.append(item)
 
-    return process(tasks(), job.worker, lambda target: False, lambda made: made, job.stop,
-                   job.worker.stylizer.room_for_pictures)
+    return process(tasks(), job.worker, lambda target: False, lambda result: result, job.stop,
+                   job.worker.stylizer.picture_memory)
 
 
-def _add(tar: TarWriter, done: Finished) -> None:
-    """Add the results of a content to a tar file, each followed by what accompanies it."""
-    beside = [(split_key(entry.name)[1], read(entry)) for entry in done.task.beside]
-    for made in done.made:
-        if made.data is not None:
-            tar.write(made.target.name, made.data)
+def _add(tar: TarWriter, outcome: TaskResult) -> None:
+    """Add the results of a content to a tar file, each followed by its accompanying files."""
+    beside = [(split_key(entry.name)[1], read(entry)) for entry in outcome.task.beside]
+    for result in outcome.results:
+        if result.data is not None:
+            tar.write(result.target.name, result.data)
             for ending, data in beside:
-                tar.write(f"{split_key(made.target.name)[0]}.{ending}", data)
+                tar.write(f"{split_key(result.target.name)[0]}.{ending}", data)
 
 
 def _count_existing(folder: FolderWriter, part: str, job: Job) -> None:
-    """Count the results of a tar file that is there, by its manifest."""
+    """Count the results of an existing tar file by its part of the manifest."""
     if not folder.has(part):
         return
     count = 0
     for line in read(Entry(folder.root, part)).splitlines():
-        found = manifest.parse(line) or {}
-        if "settings" in found:
-            manifest.check_settings(found["settings"], job.settings, folder.place(part))
-        job.summary.existing += found.get("status") == DONE
-        job.summary.failed += found.get("status") == FAILED
-        count += "status" in found
+        record = parse(line) or {}
+        if "settings" in record:
+            check_settings(record["settings"], job.settings, folder.place(part))
+        job.summary.existing += record.get("status") == DONE
+        job.summary.failed += record.get("status") == FAILED
+        count += "status" in record
     job.advance(count)

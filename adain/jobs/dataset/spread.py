@@ -1,4 +1,4 @@
-"""The pieces in which a cluster makes the results of a folder: some contents each."""
+"""Split the tasks of a folder into batches, which a cluster distributes to its workers."""
 
 from __future__ import annotations
 
@@ -7,39 +7,41 @@ from dataclasses import dataclass
 from itertools import islice
 
 from adain.files.storage import FolderWriter
-from adain.jobs.dataset.process import Finished, process
-from adain.jobs.dataset.worker import Made, Target, Task, Worker
+from adain.jobs.dataset.process import TaskResult, process
+from adain.jobs.dataset.worker import Result, Target, Task, Worker
 from adain.progress import StopRequest
 
-PIECE = 32  # contents: one to two seconds of a core with compact
+BATCH = 32  # contents; with compact, one to two seconds of one core
 
 
-def pieces(tasks: Iterable[Task]) -> Iterator[list[Task]]:
-    """Yield the tasks, some at a time, as they are listed."""
-    left = iter(tasks)
-    return iter(lambda: list(islice(left, PIECE)), [])
+def batches(tasks: Iterable[Task]) -> Iterator[list[Task]]:
+    """Yield lists of up to BATCH tasks, reading `tasks` only as far as needed."""
+    remaining = iter(tasks)
+    return iter(lambda: list(islice(remaining, BATCH)), [])
 
 
 @dataclass(frozen=True)
-class FolderMaker:
-    """Makes results into a folder; can be pickled."""
+class FolderProcessor:
+    """Runs tasks and writes their results to a folder; can be pickled."""
 
     worker: Worker
     folder: FolderWriter
     overwrite: bool
 
-    def process(self, tasks: Iterable[Task], stop: StopRequest | None = None) -> Iterator[Finished]:
-        """Do the tasks; yield what became of each."""
-        return process(tasks, self.worker, self._has, self._finish, stop,
-                       self.worker.stylizer.room_for_pictures)
+    def process(self, tasks: Iterable[Task],
+                stop: StopRequest | None = None) -> Iterator[TaskResult]:
+        """Run the tasks; yield the outcome of each, in their order."""
+        return process(tasks, self.worker, self._exists, self._write, stop,
+                       self.worker.stylizer.picture_memory)
 
-    def __call__(self, piece: list[Task]) -> list[Finished]:
-        return list(self.process(piece))
+    def __call__(self, batch: list[Task]) -> list[TaskResult]:
+        return list(self.process(batch))
 
-    def _has(self, target: Target) -> bool:
+    def _exists(self, target: Target) -> bool:
         return not self.overwrite and self.folder.has(target.name)
 
-    def _finish(self, made: Made) -> Made:
-        if made.data is not None:
-            self.folder.write(made.target.name, made.data)
-        return made._replace(data=None)
+    def _write(self, result: Result) -> Result:
+        """Write the file of a result; return the result without its bytes."""
+        if result.data is not None:
+            self.folder.write(result.target.name, result.data)
+        return result._replace(data=None)

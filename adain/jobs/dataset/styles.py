@@ -1,4 +1,4 @@
-"""The styles that results are drawn from: a bank, or pictures, read when they are first needed."""
+"""The styles of a data set: those of a bank, or of pictures that are encoded when first needed."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from adain.networks.stats import ChannelStats, merge
 from adain.networks.style_bank import StyleBank, is_bank, names_digest
 from adain.transfer.stylizer import Stylizer
 
-_KEPT_BYTES = 64_000_000  # of encoded styles: some 20 000 with compact
+_CACHE_BYTES = 64_000_000  # of encoded styles: about 20 000 with compact
 
 
 class Styles(Protocol):
-    """Encoded styles in the order of their names; can be pickled."""
+    """Encoded styles, sorted by name and numbered from 0; can be pickled."""
 
     def __len__(self) -> int: ...
 
     def name(self, index: int) -> str:
-        """Return the name of a style: its path below its folder."""
+        """Return the name of a style: the path of its picture below the folder it is in."""
 
     def style(self, index: int) -> ChannelStats:
-        """Return an encoded style; raise StyleError if it cannot be used."""
+        """Return an encoded style; raise StyleError if its picture cannot be used."""
 
     def names(self) -> Iterator[str]:
         """Yield all names, in order."""
@@ -42,10 +42,15 @@ class Styles(Protocol):
 
 
 def open_styles(paths: Sequence[str], stylizer: Stylizer) -> Styles:
-    """Return the styles of one bank, or of the pictures at these paths.
+    """Return the styles of a bank, or of all pictures at these paths.
+
+    Args:
+        paths: the path of one bank; or pictures, folders, archives and URLs, see Pictures. Of
+            pictures with the same name the first one is used.
+        stylizer: encodes the pictures.
 
     Raises:
-        WeightsError: the bank is damaged or of another model.
+        WeightsError: the bank is damaged, or was made with another model.
         ImageError: there are no pictures.
     """
     if len(paths) == 1 and is_bank(paths[0]):
@@ -58,12 +63,17 @@ def open_styles(paths: Sequence[str], stylizer: Stylizer) -> Styles:
 
 
 class PictureStyles:
-    """Styles that are encoded when they are first needed, of pictures sorted by name."""
+    """Styles of pictures, each encoded when it is first needed; see Styles.
+
+    Args:
+        entries: the pictures, sorted by name.
+        stylizer: encodes them.
+    """
 
     def __init__(self, entries: Sequence[Entry], stylizer: Stylizer) -> None:
         self._entries, self._stylizer = entries, stylizer
         self._by_path: dict[Path, Entry] = {}
-        self._reader = StyleReader(stylizer, self._read, _KEPT_BYTES)
+        self._reader = StyleReader(stylizer, self._read, _CACHE_BYTES)
 
     def __reduce__(self) -> tuple[type[PictureStyles], tuple[Sequence[Entry], Stylizer]]:
         return PictureStyles, (self._entries, self._stylizer)
@@ -93,6 +103,6 @@ class PictureStyles:
 
 
 def mixed(styles: Styles, draw: Draw) -> ChannelStats:
-    """Return what a result is painted with."""
-    found = [styles.style(index) for index in draw.styles]
-    return found[0] if len(found) == 1 else merge(found, draw.weights)
+    """Return the style of a draw: the weighted mixture of its styles."""
+    encoded = [styles.style(index) for index in draw.styles]
+    return encoded[0] if len(encoded) == 1 else merge(encoded, draw.weights)

@@ -1,4 +1,4 @@
-"""List the tasks of a data set lazily: names of results, shards of several jobs."""
+"""List the tasks of a data set lazily; name their results; divide them among several jobs."""
 
 from __future__ import annotations
 
@@ -18,14 +18,19 @@ from adain.jobs.dataset.config import DatasetConfig
 from adain.jobs.dataset.draws import Draw
 from adain.jobs.dataset.worker import Target, Task
 
-Drawn = Callable[[str], tuple[Draw, ...]]  # from a content's name to what its results get
+DrawsOf = Callable[[str], tuple[Draw, ...]]  # content name -> a Draw for each of its results
 
 
 @dataclass(frozen=True)
 class Shard:
-    """The part of the work that one of several jobs does.
+    """The part of a data set that one of several jobs makes.
 
-    index: 0 to count - 1.
+    Args:
+        index: number of the part, from 0 to count - 1.
+        count: number of parts.
+
+    Raises:
+        OptionError: index or count is out of range.
     """
 
     index: int = 0
@@ -33,26 +38,30 @@ class Shard:
 
     def __post_init__(self) -> None:
         if self.count < 1 or not 0 <= self.index < self.count:
-            raise OptionError(f"`shard` is I/N with I from 0 to N - 1; received {self.index}/"
+            raise OptionError(f"`shard` must be I/N with I from 0 to N - 1; received {self.index}/"
                               f"{self.count}.")
 
     def takes(self, name: str) -> bool:
-        """Return whether this job makes the results of a content."""
+        """Return whether the results of a content, given by its name, belong to this part."""
         return self.count == 1 or hash64(name) % self.count == self.index
 
     @property
     def suffix(self) -> str:
-        """What is appended to names of files that each job writes."""
+        """Text for the names of files that every job writes: "-00003-of-00064", or "" for one job.
+        """
         return "" if self.count == 1 else f"-{self.index:05d}-of-{self.count:05d}"
 
 
 def hash64(text: str) -> int:
-    """Return 64 bits that identify a text."""
+    """Return a hash of a text, 0 to 2**64 - 1; the same on all machines."""
     return int.from_bytes(hashlib.blake2b(os.fsencode(text), digest_size=8).digest(), "little")
 
 
 class HashSet:
-    """A set of texts in 11 to 22 bytes each; of two texts in 10**19 one is taken for the other."""
+    """A set of texts that stores 64-bit hashes: 11 to 22 bytes per text.
+
+    Two different texts are taken for equal with a probability of 5e-20.
+    """
 
     def __init__(self) -> None:
         self._slots, self._count = array("Q", bytes(8 * 1024)), 0
@@ -65,7 +74,7 @@ class HashSet:
         return self._count
 
     def add(self, text: str) -> bool:
-        """Add a text; return whether it is new."""
+        """Add a text; return whether it was not in the set."""
         key = hash64(text) or 1
         slot = self._slot(key)
         if self._slots[slot] == key:
@@ -79,7 +88,7 @@ class HashSet:
         return True
 
     def _slot(self, key: int) -> int:
-        """Return where a key is, or would be."""
+        """Return the slot that a key has or would get."""
         slots, last = self._slots, len(self._slots) - 1
         slot = key & last
         while slots[slot] and slots[slot] != key:
@@ -88,20 +97,25 @@ class HashSet:
 
 
 class Namer:
-    """Names the results of contents, each unique within one folder or tar file."""
+    """Names the results of contents, uniquely within one folder or tar file.
+
+    Args:
+        config: format and kind of names.
+        style_name: returns the name of a style by its index.
+    """
 
     def __init__(self, config: DatasetConfig, style_name: Callable[[int], str]) -> None:
         self._config, self._style_name = config, style_name
         self._taken = HashSet()
 
     def targets(self, entry: Entry, draws: tuple[Draw, ...]) -> tuple[Target, ...]:
-        """Return the results of a content: NAME.jpg, or NAME__0.jpg, NAME__1.jpg ..."""
+        """Return the results of a content: NAME.jpg; several are NAME__0.jpg, NAME__1.jpg ..."""
         config, path = self._config, PurePosixPath(entry.name)
         suffix = path.suffix if path.suffix.lower() in WRITE_SUFFIXES else ".jpg"
         if config.format is not None and _kind(suffix) != _kind(f".{config.format}"):
             suffix = f".{config.format}"
         stem = entry.name[:len(entry.name) - len(path.suffix)]
-        if not self._taken.add(stem + suffix):  # a.png beside a.jpg, both written as jpg
+        if not self._taken.add(stem + suffix):  # as for a.png beside a.jpg, both written as jpg
             stem = f"{stem}_{path.suffix[1:]}"
             if not self._taken.add(stem + suffix):
                 stem += f"_{hash64(entry.place):016x}"
@@ -120,10 +134,13 @@ def _kind(suffix: str) -> str:
 
 
 def samples(entries: Iterable[Entry]) -> Iterator[tuple[list[Entry], list[Entry]]]:
-    """Group the files of a tar file as WebDataset does: yield the pictures and what is beside them.
+    """Group the files of a tar file into samples, as WebDataset does.
 
-    Files that follow each other and are equal up to the first dot of their name are a sample.
-    000.jpg is a picture; 000.cls, 000.json and 000.mask.png accompany it.
+    Consecutive files whose names are equal up to the first dot are one sample: 000.jpg is its
+    picture; 000.cls, 000.json and 000.mask.png accompany it.
+
+    Yields:
+        The pictures and the accompanying files of each sample.
     """
     for _, group in groupby(entries, key=lambda entry: split_key(entry.name)[0]):
         pictures: list[Entry] = []
@@ -135,29 +152,30 @@ def samples(entries: Iterable[Entry]) -> Iterator[tuple[list[Entry], list[Entry]
 
 
 def split_key(name: str) -> tuple[str, str]:
-    """Return a name up to the first dot of its last part, and what follows that dot."""
+    """Split a path at the first dot of its file name: a/000.mask.png -> a/000, mask.png."""
     folder, slash, file = name.rpartition("/")
     key, _, ending = file.partition(".")
     return folder + slash + key, ending
 
 
-def tasks_of(entries: Iterable[Entry], drawn: Drawn, namer: Namer,
+def tasks_of(entries: Iterable[Entry], draws_of: DrawsOf, namer: Namer,
              shard: Shard = Shard()) -> Iterator[Task]:  # noqa: B008
-    """Yield the tasks of pictures in a folder, of which this job does its shard."""
+    """Yield the tasks of pictures in a folder that belong to a shard."""
     for entry in entries:
-        draws = drawn(entry.name)
+        draws = draws_of(entry.name)
         targets = namer.targets(entry, draws) if draws else ()
         if targets and shard.takes(entry.name):
             yield Task(entry, targets)
 
 
-def sample_tasks(entries: Iterable[Entry], drawn: Drawn, namer: Namer) -> Iterator[Task | Entry]:
-    """Yield the tasks of a tar file, and the files that accompany no picture, which are copied."""
+def sample_tasks(entries: Iterable[Entry], draws_of: DrawsOf,
+                 namer: Namer) -> Iterator[Task | Entry]:
+    """Yield the tasks of a tar file, and the files in it that accompany no picture."""
     for pictures, beside in samples(entries):
         if not pictures:
             yield from beside
         for entry in pictures:
-            draws = drawn(entry.name)
+            draws = draws_of(entry.name)
             if draws:
                 yield Task(entry, namer.targets(entry, draws), tuple(beside))
             beside = []

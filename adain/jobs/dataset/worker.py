@@ -1,4 +1,4 @@
-"""Worker: makes the results of one content, from bytes to bytes, in any process."""
+"""Worker: turns the bytes of a content into the bytes of its results, in any process."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from adain.jobs.dataset.config import DatasetConfig
 from adain.jobs.dataset.draws import Draw
 from adain.jobs.dataset.masks import region_mask
 from adain.jobs.dataset.styles import Styles, mixed
-from adain.jobs.pipeline import one_picture
+from adain.jobs.pipeline import picture_errors
 from adain.networks.stats import ChannelStats
 from adain.transfer.stylizer import Stylizer
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One result to make: its name, and what it gets."""
+    """One result to make: its file name, and its styles and strength."""
 
     name: str
     draw: Draw
@@ -37,8 +37,9 @@ class Target:
 class Task:
     """A content and the results to make of it; can be pickled.
 
+    entry: where the content is stored.
     beside: files that accompany the content in its tar file, such as labels.
-    objects: the segmentations of its annotations, where only a region is stylized; else None.
+    objects: segmentations of the content's annotations if only a region is stylized, else None.
     """
 
     entry: Entry
@@ -48,14 +49,17 @@ class Task:
 
 
 class Content(NamedTuple):
-    """A content that is read: the picture, and the region to stylize, uint8 (rows, columns)."""
+    """A decoded content.
+
+    mask: the region to stylize, uint8 (rows, columns), 255 inside; None: the whole picture.
+    """
 
     picture: Picture
     mask: np.ndarray | None = None
 
 
-class Made(NamedTuple):
-    """A result: the bytes of its file, or the error for which there is none."""
+class Result(NamedTuple):
+    """A finished result: the bytes of its file, or the error that prevented it."""
 
     target: Target
     data: bytes | None
@@ -63,43 +67,48 @@ class Made(NamedTuple):
 
 
 class Worker:
-    """Makes results; can be pickled: the copy loads networks and styles again.
+    """Makes results; can be pickled: the copy loads the networks and the styles again.
 
-    >>> for made in worker.make(task, read(task.entry)):
-    ...     made.target.name, made.data or made.error
+    >>> for result in worker.make(task, read(task.entry)):
+    ...     result.target.name, result.data or result.error
     """
 
     def __init__(self, config: DatasetConfig, stylizer: Stylizer, styles: Styles) -> None:
         self.config, self.stylizer, self.styles = config, stylizer, styles
 
-    def make(self, task: Task, data: bytes) -> list[Made]:
-        """Return the results of one content, in the order of its targets."""
+    def make(self, task: Task, data: bytes) -> list[Result]:
+        """Return the results of a task, in the order of its targets.
+
+        Args:
+            data: the bytes of the content's file.
+        """
         try:
-            with one_picture(Path(task.entry.place)):
+            with picture_errors(Path(task.entry.place)):
                 content = self.load(task, data)
         except AdaINError as error:
-            return [Made(target, None, error) for target in task.targets]
-        return [self.one(task, target, content) for target in task.targets]
+            return [Result(target, None, error) for target in task.targets]
+        return [self.make_result(task, target, content) for target in task.targets]
 
-    def one(self, task: Task, target: Target, content: Content) -> Made:
-        """Return one result of a content."""
+    def make_result(self, task: Task, target: Target, content: Content) -> Result:
+        """Return one result of a loaded content."""
         try:
-            with one_picture(Path(task.entry.place)):
+            with picture_errors(Path(task.entry.place)):
                 style = mixed(self.styles, target.draw)
                 [rgb] = self.paint([(content, style, target.draw.alpha)])
         except AdaINError as error:
-            return Made(target, None, error)
+            return Result(target, None, error)
         return self.encode(task, target, content, rgb)
 
     def load(self, task: Task, data: bytes,
              claim: Callable[[int], None] = lambda pixels: None) -> Content:
-        """Return a content, resized, with transparent pixels filled.
+        """Decode a content; resize it, and fill its transparent pixels.
 
         Args:
-            claim: called with the number of pixels before they are decoded.
+            data: the bytes of the content's file.
+            claim: called with the number of pixels before they are decoded; may wait for memory.
 
         Raises:
-            ImageError: it cannot be read or used.
+            ImageError: the content cannot be read or used.
         """
         config, name = self.config, task.entry.place
 
@@ -107,8 +116,8 @@ class Worker:
             shorter, longer = sorted((rows, columns))
             size = config.content_size
             if size and size > shorter and size * size * longer // shorter > config.max_pixels:
-                raise ImageError(f"{name}: `content_size={size}` makes more than "
-                                 f"{config.max_pixels} pixels of {columns} x {rows}.")
+                raise ImageError(f"{name}: `content_size={size}` would enlarge {columns} x {rows} "
+                                 f"to more than `max_pixels={config.max_pixels}` pixels.")
             claim(rows * columns)
 
         picture = open_bytes(data, name, config.max_pixels, config.content_size, check_size)
@@ -124,36 +133,43 @@ class Worker:
         return Content(picture._replace(rgb=rgb, opacity=opacity), mask)
 
     def paint(self, work: Sequence[tuple[Content, ChannelStats, float]]) -> list[np.ndarray]:
-        """Return stylized pictures, uint8 (rows, columns, 3), of contents, styles and strengths.
+        """Return the stylized pictures, uint8 RGB (rows, columns, 3).
 
-        Each is what it would be alone, whatever the others and the number of threads.
+        A picture does not depend on the others, nor on the number of threads.
+
+        Args:
+            work: a content, a style and a strength for each picture.
         """
-        found: dict[int, np.ndarray] = {}
+        painted: dict[int, np.ndarray] = {}
         whole = []
         for index, (content, style, alpha) in enumerate(work):
             rgb = content.picture.rgb
             if content.mask is None:
                 whole.append(index)
             else:
-                found[index] = self.stylizer.stylize(
+                painted[index] = self.stylizer.stylize(
                     rgb, [style], alpha, masks=[content.mask]) if content.mask.any() else rgb
         contents, styles, alphas = zip(*(work[index] for index in whole)) if whole else ((),) * 3
-        found |= zip(whole, self.stylizer.stylize_batch(
+        painted |= zip(whole, self.stylizer.stylize_batch(
             [content.picture.rgb for content in contents], styles, alphas))
-        return [found[index] for index in range(len(work))]
+        return [painted[index] for index in range(len(work))]
 
-    def encode(self, task: Task, target: Target, content: Content, rgb: np.ndarray) -> Made:
-        """Return a result as the bytes of its file, or as the error of its format."""
+    def encode(self, task: Task, target: Target, content: Content, rgb: np.ndarray) -> Result:
+        """Encode a stylized picture as the file of its target; return it, or the error.
+
+        Args:
+            rgb: the stylized picture, uint8 (rows, columns, 3).
+        """
         stream, picture = io.BytesIO(), content.picture
         try:
-            with one_picture(Path(task.entry.place)):
+            with picture_errors(Path(task.entry.place)):
                 images.write(stream, rgb, opacity=picture.opacity, exif=picture.exif,
                              format=PurePosixPath(target.name).suffix[1:])
         except AdaINError as error:
-            return Made(target, None, error)
-        return Made(target, stream.getvalue())
+            return Result(target, None, error)
+        return Result(target, stream.getvalue())
 
     def bytes_of(self, content: Content) -> int:
-        """Return about how many bytes a content and its results take in memory."""
+        """Return an estimate of the bytes that a content and its results take in memory."""
         pixels = math.prod(content.picture.rgb.shape[:2])
         return pixels * (4 + 6 * self.config.styles_per_picture)

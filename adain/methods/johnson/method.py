@@ -38,13 +38,13 @@ class Johnson(Method):
                               f"received {recipe.keep_colors}.")
         self._network, self._recipe, self.runs = network, recipe, runs or Runs()
         self.pixel_bytes = network.pixel_bytes
-        self.room = network.max_memory and network.max_memory * 1_000_000
+        self.memory_limit = network.max_memory and network.max_memory * 1_000_000
         if recipe.refine:
             if painting is None:
                 raise OptionError("`refine` needs the picture that the network was trained on.")
             from adain.transfer.refine import Refiner
 
-            self._refiner = Refiner(network.precision, limit=self.room)
+            self._refiner = Refiner(network.precision, limit=self.memory_limit)
             picture = open_source(painting, recipe.max_pixels)
             rgb = images.fill_transparent(picture.rgb, picture.opacity)
             self._target = self._refiner.measure(images.shrink(rgb, STYLE_SIZE))
