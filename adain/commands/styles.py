@@ -21,8 +21,8 @@ from adain.transfer.stylizer import STYLE_SIZE, Stylizer
 def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(
         prog="adain styles",
-        description="Encode each of many paintings once, into one file that adain dataset reads. "
-                    "Run again, it goes on where it was stopped, or adds paintings that are new.")
+        description="Encode many paintings once, into one file that adain dataset reads. Running "
+                    "the command again continues it, and adds paintings that are new.")
     root.add_argument("source", help="folder of paintings (subfolders included), zip or tar file, "
                                      "tar files like shard-{000..146}.tar, or a URL of these")
     root.add_argument("target", help="the bank to write, a .npz file")
@@ -38,22 +38,22 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Make the bank, and return 1 when some painting could not be used."""
+    """Make the bank; return the exit code: 1 if a painting could not be used."""
     options = parser().parse_args(arguments)
     show_log("stderr")
     memory.share_heaps()
     if not options.target.endswith(SUFFIX):
-        raise OptionError(f"a bank is a {SUFFIX} file; received {options.target}.")
+        raise OptionError(f"a bank must be a {SUFFIX} file; received {options.target}.")
     listing = Pictures(options.source, leave_out=[options.target])
     stylizer = Stylizer(options.model, checkpoint=options.checkpoint, engine=options.engine,
                         precision=options.precision, style_size=options.style_size or None)
     started = time.perf_counter()
     with stop_on_signals() as stop:
-        made = make_bank(listing, options.target, stylizer,
-                         lambda todo: progress(todo, "paintings"), print_error, stop)
-    print(f"{made.styles} style{'' if made.styles == 1 else 's'}, {made.encoded} of them new, in "
-          f"{time.perf_counter() - started:.1f} s -> {options.target} ({stylizer.model}, "
+        summary = make_bank(listing, options.target, stylizer,
+                            lambda todo: progress(todo, "paintings"), print_error, stop)
+    print(f"{summary.styles} style{'' if summary.styles == 1 else 's'}, {summary.encoded} of them "
+          f"new, in {time.perf_counter() - started:.1f} s -> {options.target} ({stylizer.model}, "
           f"{stylizer.engine.name} on {stylizer.engine.device})")
-    if made.bad:
-        print(f"skipped {len(made.bad)}", file=sys.stderr)
-    return 1 if made.bad or listing.problems else 0
+    if summary.bad:
+        print(f"skipped {len(summary.bad)}", file=sys.stderr)
+    return 1 if summary.bad or listing.problems else 0

@@ -1,1 +1,1 @@
-"""Stylize many pictures: names of results, overlapping reading and writing, contact sheets."""
+"""Stylize many pictures: name results, overlap reading and writing, make sheets and data sets."""

@@ -20,8 +20,8 @@ from adain.files.find import STREAM
 from adain.files.writer import WRITE_SUFFIXES
 
 LONGEST_NAME = 255  # bytes, the limit of common file systems
-FOLDERS_IN_NAME = 3  # maximum number of folders in front of a name that make it unique
-HASH_DIGITS = (8, 16, 32, 64)
+FOLDERS_IN_NAME = 3  # maximum number of folders that are put before a name to make it unique
+HASH_DIGITS = (8, 16, 32, 64)  # tried one after the other until names are unique
 
 
 def folded(name: str) -> str:
@@ -51,34 +51,35 @@ def is_file_name(path: str | Path) -> bool:
 def unique_names(paths: Sequence[Path]) -> list[str]:
     """Return a unique name without suffix for each file; equal paths get equal names.
 
-    Equal names of different files get their suffixes, else their folders, else both, else a hash of
-    the path.
+    The name is that of the file. If several files share it, the first of these that makes names
+    unique is added: the suffix, the folders, both, a hash of the path.
     """
     files = {os.path.abspath(path): path for path in paths}
     names = {file: _stem(path) for file, path in files.items()}
-    # Files whose names are chosen together.
+    # Files whose names are chosen together; groups whose new names collide are merged.
     groups: dict[str, tuple[str, ...]] = {file: (file,) for file in files}
     while True:
-        equal = defaultdict(list)
+        by_name = defaultdict(list)
         for file, name in names.items():
-            equal[folded(name)].append(file)
-        meeting = [same for same in equal.values() if len(same) > 1]
-        if not meeting:
+            by_name[folded(name)].append(file)
+        collisions = [same for same in by_name.values() if len(same) > 1]
+        if not collisions:
             return [names[os.path.abspath(path)] for path in paths]
-        for same in meeting:
+        for same in collisions:
             group = tuple(sorted({other for file in same for other in groups[file]}))
             groups.update(dict.fromkeys(group, group))
-        for group in {groups[same[0]] for same in meeting}:
-            names.update(zip(group, _tell_apart([Path(file) for file in group])))
+        for group in {groups[same[0]] for same in collisions}:
+            names.update(zip(group, _distinct_names([Path(file) for file in group])))
 
 
-def _tell_apart(files: Sequence[Path]) -> list[str]:
-    """Return the first of _candidates() whose names are all different."""
+def _distinct_names(files: Sequence[Path]) -> list[str]:
+    """Return the first list of names from _candidates() without duplicates."""
     return next(names for names in _candidates(files)
                 if len(set(map(folded, names))) == len(files))
 
 
 def _candidates(files: Sequence[Path]) -> Iterator[list[str]]:
+    """Yield lists of names for the files, from short to long ones."""
     endings = [file.name.replace(".", "_") for file in files]
     yield endings
     for depth in range(1, FOLDERS_IN_NAME + 1):
@@ -94,16 +95,20 @@ def name_results(results: Sequence[tuple[Path, Path, str]], out_path: str | Path
     """Return the path of each result: OUT_PATH/FOLDER/CONTENT__STYLE.suffix, made unique.
 
     Args:
-        results: for each result the content, its subfolder of the content path, and the name of
-            the style.
+        results: for each result the path of its content, the subfolder of the content path that
+            the content is in, and the name of the style.
         out_path: a folder; or, if is_file_name(), the path of the single result.
-        endings: other suffixes that a result, or a file beside it, may get: transparent results
-            become PNG files, for example.
+        suffix: the suffix of results in a folder, without the dot.
+        endings: other suffixes that a result, or a file beside it, may get, with the dot:
+            transparent results become PNG files, for example.
+
+    Raises:
+        OptionError: out_path is a file, but there are several results.
     """
     if is_file_name(out_path):
         if len(results) != 1:
-            raise OptionError(f"`out_path={out_path}` names one result, but there are "
-                              f"{len(results)}: name a folder.")
+            raise OptionError(f"`out_path={out_path}` is one file, but there are {len(results)} "
+                              "results: name a folder.")
         return [Path(out_path)]
     names = _content_names({content: folder for content, folder, _ in results})
     paths = {content: os.path.abspath(content) for content in names}
@@ -115,12 +120,13 @@ def name_results(results: Sequence[tuple[Path, Path, str]], out_path: str | Path
 
 def unique_places(root: Path, wanted: Sequence[tuple[Path, str, str]], keys: Sequence[str],
                   endings: Sequence[str] = ()) -> list[Path]:
-    """Return unique paths below a folder; a hash is appended to names that would be equal.
+    """Return unique paths below a folder.
 
-    A name that equals that of a folder gets a hash, too; one that is too long is shortened and gets
-    a hash.
+    A hash is appended to a name that is not unique, that equals the name of a subfolder, or that
+    is too long; the latter is also shortened.
 
     Args:
+        root: the folder.
         wanted: for each file its subfolder, its name, and its suffix with the dot.
         keys: for each file a unique text, from which the hash is made.
         endings: other suffixes with which the names must be unique, too.
@@ -129,27 +135,29 @@ def unique_places(root: Path, wanted: Sequence[tuple[Path, str, str]], keys: Seq
                for parent in {parent for parent, _, _ in wanted}}
     folders = {folded(above.as_posix()) for parent in parents
                for above in (parent, *parent.parents)}
-    taken_endings = {ending: {ending.lower(), *endings} for ending in {one[2] for one in wanted}}
-    room = {ending: LONGEST_NAME - max(map(len, taken))
-            for ending, taken in taken_endings.items()}
+    all_endings = {ending: {ending.lower(), *endings}
+                   for ending in {ending for _, _, ending in wanted}}
+    longest = {ending: LONGEST_NAME - max(map(len, others))
+               for ending, others in all_endings.items()}
     names = [name for _, name, _ in wanted]
 
-    def spellings(index: int) -> list[str]:
+    def file_names(index: int) -> list[str]:
+        """Return every path, folded, that file number `index` may get."""
         parent, _, ending = wanted[index]
         start = parents[parent] + folded(names[index])
-        return [start + taken for taken in taken_endings[ending]]
+        return [start + other for other in all_endings[ending]]
 
-    spelled = list(map(spellings, range(len(wanted))))
+    used = list(map(file_names, range(len(wanted))))
     for digits in HASH_DIGITS:
-        taken = Counter(spelling for each in spelled for spelling in each)
+        counts = Counter(path for each in used for path in each)
         unfit = [index for index, name in enumerate(names)
-                 if len(os.fsencode(name)) > room[wanted[index][2]]
-                 or any(taken[spelling] > 1 or spelling in folders for spelling in spelled[index])]
+                 if len(os.fsencode(name)) > longest[wanted[index][2]]
+                 or any(counts[path] > 1 or path in folders for path in used[index])]
         for index in unfit:
             _, name, ending = wanted[index]
-            names[index] = (f"{_cut(name, room[ending] - len('_') - digits)}_"
+            names[index] = (f"{_shorten(name, longest[ending] - len('_') - digits)}_"
                             f"{_hash(keys[index], digits)}")
-            spelled[index] = spellings(index)
+            used[index] = file_names(index)
         if not unfit:
             break
     places = {parent: os.path.join(root, parent) for parent in parents}
@@ -174,9 +182,9 @@ def _hash(text: str, digits: int) -> str:
     return hashlib.sha256(os.fsencode(text)).hexdigest()[:digits]
 
 
-def _cut(text: str, room: int) -> str:
-    """Shorten a text to `room` bytes by removing its middle."""
-    data, half = os.fsencode(text), room // 2
-    if len(data) <= room:
+def _shorten(text: str, length: int) -> str:
+    """Shorten a text to `length` bytes by removing its middle."""
+    data, half = os.fsencode(text), length // 2
+    if len(data) <= length:
         return text
     return "".join(part.decode("utf-8", "ignore") for part in (data[:half], data[-half:]))

@@ -1,8 +1,8 @@
-"""The order of a batch: contents of one size follow each other.
+"""Order the contents of a batch by size.
 
-Networks prepare for each new size of pictures, and remember only the last few: see
-_KEPT_OPERATIONS in adain/networks/openvino/compiled.py. For pictures of 64 to 500 pixels a side
-that takes a third of the time. Only headers of files are read for the order.
+OpenVINO prepares operations for each new size of pictures and keeps only the last few, see
+_KEPT_OPERATIONS in adain/networks/openvino/compiled.py. Without an order this takes a third of the
+time for pictures of 64 to 500 pixels a side. Only the headers of files are read.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ Item = TypeVar("Item")
 
 
 def stored_shape(path: Path) -> Shape | None:
-    """Return rows and columns of a picture from its header, not turned upright; None if unknown.
+    """Return rows and columns from a picture's header, as stored; None if they are unknown.
 
-    Only regular files are opened: a pipe can be read just once.
+    Only regular files are opened, because a pipe can be read only once.
     """
-    if not os.path.isfile(path):  # Path.is_file() raises some errors, as of folders without access
+    if not os.path.isfile(path):  # Path.is_file() raises errors for folders without permission
         return None
     try:
         with path.open("rb") as file:
             columns, rows = open_image(file).size
-    except Exception:  # Pillow's plugins raise any error for broken bytes; reported when it is read
+    except Exception:  # Pillow raises any error for damaged files; reported when the file is read
         return None
     return rows, columns
 
 
 def by_shape(items: Sequence[Item], shape: Callable[[Item], Any]) -> Iterator[Item]:
-    """Yield all items, those of one shape after each other within each WINDOW of them.
+    """Yield all items; within each WINDOW of them they are sorted by shape.
 
-    shape: returns a tuple that can be ordered, or None where it is unknown; these come first.
+    shape: returns the rows and columns of an item, or None; items without a shape come first.
     """
     for start in range(0, len(items), WINDOW):
         window = items[start:start + WINDOW]

@@ -1,4 +1,4 @@
-"""Painter: reads contents and makes results with a method."""
+"""Painter: reads contents and makes results, by any method."""
 
 from __future__ import annotations
 
@@ -23,10 +23,12 @@ from adain.transfer.tiling import padded_length
 
 
 class Painter:
-    """Makes pictures by a recipe: the steps that all methods share.
+    """Reads contents and makes results by a recipe: the steps that all methods share.
 
     Args:
-        results: their formats limit the size of pictures.
+        method: paints the pictures.
+        recipe: size and composition of results.
+        results: formats of results, which limit their size.
     """
 
     def __init__(self, method: Method, recipe: Recipe, results: Results) -> None:
@@ -36,7 +38,12 @@ class Painter:
         """Return a content, resized and cropped by the recipe, with transparent pixels filled.
 
         Args:
-            claim: called before decoding, with the memory of the content and its results.
+            path: the file, or find.STREAM for standard input.
+            claim: called before decoding, with the memory of the content and its results; may
+                wait until it is free.
+
+        Raises:
+            ImageError: the content cannot be read or is too large.
         """
         recipe = self._recipe
 
@@ -59,7 +66,7 @@ class Painter:
         return picture._replace(rgb=rgb, opacity=opacity)
 
     def shape(self, path: Path) -> Shape | None:
-        """Return the shape in which the networks compute a content; None if it is unknown."""
+        """Return rows and columns of a content in the networks, padded; None if unknown."""
         stored = stored_shape(path)
         if stored is None:
             return None
@@ -67,7 +74,10 @@ class Painter:
         return padded_length(rows), padded_length(columns)
 
     def _size(self, stored: int, pixels: int) -> Size:
-        """Return the memory of a content and its results; `stored`: pixels in the file."""
+        """Return the memory of a content and its results.
+
+        stored: number of pixels in the file; pixels: number after resizing and cropping.
+        """
         size = content_size(stored, pixels,
                             self._recipe.bits // 8 * (3 if self._recipe.concat else 1))
         return size._replace(held=size.held + self.method.pixel_bytes * pixels)
@@ -75,12 +85,12 @@ class Painter:
     def _check_enlarged(self, rows: int, columns: int) -> None:
         (shorter, longer), size = sorted((rows, columns)), self._recipe.content_size
         if size and size > shorter and size * size * longer // shorter > self._recipe.max_pixels:
-            raise ImageError(f"`content_size={size}` makes {size} x {size * longer // shorter} "
-                             f"pixels of {shorter} x {longer}, the limit is "
-                             f"{self._recipe.max_pixels}; `max_pixels` raises it.")
+            raise ImageError(f"`content_size={size}` would enlarge {shorter} x {longer} pixels to "
+                             f"{size} x {size * longer // shorter}; the limit is "
+                             f"{self._recipe.max_pixels} pixels, which `max_pixels` raises.")
 
     def paint(self, content: Picture, job: Job) -> Picture:
-        """Return the content in the job's style."""
+        """Return the content in the style of a job; with `concat`, a row of pictures."""
         style = job.style
         if not self._recipe.concat:
             return content._replace(rgb=self.method.paint(content.rgb, style, job.out_path))
@@ -91,27 +101,30 @@ class Painter:
                                        for picture, size in zip(row, sizes)], axis=1))
 
     def _sizes_in_row(self, pictures: Sequence[np.ndarray]) -> list[Shape]:
-        """Return the sizes of pictures in a row as high as the last; raise ImageError if too large.
+        """Return the sizes of pictures side by side, all as high as the last one.
+
+        Raises:
+            ImageError: the row would be too large.
         """
         rows = pictures[-1].shape[0]
         sizes = [(rows, max(1, round(picture.shape[1] * rows / picture.shape[0])))
                  for picture in pictures]
         columns = sum(width for _, width in sizes)
         if rows * columns > self._recipe.max_pixels:
-            raise ImageError(f"`concat` makes a row of {columns} x {rows} pixels, the limit is "
-                             f"{self._recipe.max_pixels}; `max_pixels` raises it.")
+            raise ImageError(f"`concat` makes a row of {columns} x {rows} pixels; the limit is "
+                             f"{self._recipe.max_pixels}, which `max_pixels` raises.")
         self._results.check_fits(rows, columns)
         return sizes
 
     def picture(self, style: Style) -> np.ndarray | None:
-        """Return the picture of a style, if it has one."""
+        """Return the picture of a style, uint8 RGB; None for a mixture or an encoded style."""
         if len(style.paths) != 1 or style.paths[0].suffix == stylefile.SUFFIX:
             return None
         return self.method.picture(style.paths[0])
 
 
 def middle_square(image: np.ndarray, size: int) -> np.ndarray:
-    """Return the middle square of `size` pixels; raise ImageError if the picture is smaller."""
+    """Return the central square of size x size pixels; ImageError if the picture is smaller."""
     if min(image.shape[:2]) < size:
         rows, columns = image.shape[:2]
         raise ImageError(f"`crop_size={size}` is larger than the picture, {columns} x {rows}; "

@@ -1,7 +1,7 @@
-"""Shrink a collection of pictures for training: adain prepare SOURCE TARGET
+"""Shrink a collection of pictures for training, as `adain prepare` does.
 
-Pictures of paintings have about 10 megapixels, and decoding one takes longer than a training step.
-Training needs only a shorter side of --image-size (512) pixels.
+Photographs of paintings have about 10 megapixels, and decoding one takes longer than a training
+step. Training needs only a shorter side of `image_size` (512) pixels.
 """
 
 from __future__ import annotations
@@ -23,10 +23,17 @@ JPEG_SUFFIXES = (".jpg", ".jpeg")
 
 
 def plan(source: str | Path, target: Path) -> list[tuple[File, Path]]:
-    """Return each picture of a folder, an archive or a URL, with the path of its small copy.
+    """Return all pictures of a source, each with the path of its small copy.
 
-    Copies are JPEG files in the same subfolder. The suffix of another format remains in the name,
+    Copies are JPEG files in the same subfolders. The suffix of another format remains in the name,
     so that a.png and a.jpg get different copies.
+
+    Args:
+        source: folder, .zip or .tar file, pattern of tar files, or URL of one.
+        target: folder for the copies.
+
+    Raises:
+        ImageError: the source does not exist, or has no pictures.
     """
     files = list_files(source, [target])
     names = [Path(name_below(source, file)) for file in files]
@@ -36,9 +43,13 @@ def plan(source: str | Path, target: Path) -> list[tuple[File, Path]]:
 
 
 def shrink(file: File, result: Path, size: int) -> ImageError | None:
-    """Write a picture with a shorter side of at most `size` pixels.
+    """Write a copy of a picture with a shorter side of at most `size` pixels.
 
-    Returns the error if the file cannot be read; raises ImageError if the result cannot be written.
+    Returns:
+        The error if the picture cannot be read, else None.
+
+    Raises:
+        ImageError: the copy cannot be written.
     """
     try:
         image = read(file, size)
@@ -64,19 +75,28 @@ def _shrink(job: tuple[File, Path], size: int) -> ImageError | None:
 
 def prepare(jobs: Sequence[tuple[File, Path]], size: int = 512,
             workers: int | None = None) -> Iterator[tuple[File, ImageError | None]]:
-    """Shrink pictures in several processes; yield each file, and its error if it was skipped.
+    """Shrink pictures in several processes.
 
     Args:
         jobs: pairs that plan() returned.
+        size: shorter side of the copies, in pixels; smaller pictures keep their size.
+        workers: number of processes; None: one for each core.
+
+    Yields:
+        Each picture, and the error if it could not be read, else None.
+
+    Raises:
+        ImageError: a copy cannot be written.
+        OptionError: a process was killed.
     """
     with ProcessPoolExecutor(workers or usable_cores()) as pool:
         try:
-            # In chunks: sending a single picture to a process takes as long as shrinking it.
+            # In chunks, because sending a single job to a process takes as long as the job itself.
             errors = pool.map(partial(_shrink, size=size), jobs, chunksize=8)
             for (file, _), error in zip(jobs, errors):
                 yield file, error
         except BrokenProcessPool:
-            raise OptionError("a worker process was killed, perhaps for lack of memory. The same "
-                              "command goes on where it was; use fewer `workers`.") from None
+            raise OptionError("a worker process was killed, perhaps for lack of memory. Run the "
+                              "same command again to continue, with fewer `workers`.") from None
         finally:
             pool.shutdown(cancel_futures=True)

@@ -14,7 +14,7 @@ from adain.jobs import naming
 
 
 class Results:
-    """Decides the path and format of each result of a run.
+    """Decides the path and the format of each result of a run, and writes it.
 
     Args:
         out_path: a folder; the file name of a single result; or find.STREAM for standard output.
@@ -22,6 +22,9 @@ class Results:
             results in a folder are JPEG files, transparent ones PNG files, and standard output is
             PNG. A file name is always used as given.
         sheet: path of a contact sheet to write instead of results.
+
+    Raises:
+        ImageError: the format cannot be written.
     """
 
     def __init__(self, out_path: str, format: str | None = None,
@@ -31,12 +34,12 @@ class Results:
         self.is_file = naming.is_file_name(out_path)
         self._ending = format or ("png" if self.is_stream else "jpg")
         self._png_if_transparent = format is None and not self.is_file
-        self._opacity_lost = False  # whether that was reported
+        self._warned_of_opacity = False
         try:
             self.kind = images.writable_format(
                 out_path if self.is_file and not self.is_stream else self._ending)
         except ImageError as error:
-            raise ImageError(f"{error} A folder of that name: {out_path}/") from None
+            raise ImageError(f"{error} For a folder of that name, write {out_path}/") from None
         self.longest_side = images.NO_LIMIT if sheet else self.kind.longest_side
 
     def name(self, results: Sequence[tuple[Path, Path, str]],
@@ -44,7 +47,8 @@ class Results:
         """Return the path of each result, see naming.name_results().
 
         Args:
-            beside: suffixes of files that may be written next to a result.
+            results: see naming.name_results().
+            beside: suffixes of other files that may be written beside a result.
         """
         return naming.name_results(results, self.out_path, self._ending, (".png", *beside))
 
@@ -52,25 +56,25 @@ class Results:
         """Create the output folder; raise OptionError if that fails.
 
         Args:
-            replace: whether a named output file may already exist.
+            replace: whether the output may be a file that exists already.
         """
-        named = self.sheet or (Path(self.out_path) if self.is_file else None)
-        if named and str(named) != find.STREAM and named.exists() and not replace:
-            raise OptionError(f"{named} exists; `overwrite` replaces it.")
-        folder = Path(self.out_path) if named is None else named.parent
+        file = self.sheet or (Path(self.out_path) if self.is_file else None)
+        if file and str(file) != find.STREAM and file.exists() and not replace:
+            raise OptionError(f"{file} exists; `overwrite` replaces it.")
+        folder = Path(self.out_path) if file is None else file.parent
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise OptionError(f"the folder {folder} cannot be made: {error.strerror}.") from None
+            raise OptionError(f"the folder {folder} cannot be created: {error.strerror}.") from None
 
     def path_of(self, path: Path, transparent: bool) -> Path:
-        """Return the path that a picture with this name is written to."""
+        """Return the path to which the result named `path` is written."""
         if transparent and self._png_if_transparent and not self.kind.keeps_opacity:
             return path.with_suffix(".png")
         return path
 
     def existing(self, path: Path) -> Path | None:
-        """Return the path of the result with this name if it exists, else None."""
+        """Return the path of the result named `path` if it exists, else None."""
         places = dict.fromkeys(self.path_of(path, transparent) for transparent in (False, True))
         return next(filter(Path.is_file, places), None)
 
@@ -79,11 +83,12 @@ class Results:
         if transparent and self._png_if_transparent:
             return
         if max(rows, columns) > self.longest_side:
-            raise ImageError(f"a result of {columns} x {rows} pixels is too large: its format "
-                             f"holds {self.longest_side} a side. Use `format=png` or tif.")
+            raise ImageError(f"a result of {columns} x {rows} pixels is too large for its format, "
+                             f"whose limit is {self.longest_side} pixels a side: use `format=png` "
+                             "or tif.")
 
     def write(self, path: Path, picture: Picture) -> Path:
-        """Write a picture to its file or to standard output; return the path."""
+        """Write a result to its file or to standard output; return its path."""
         rgb, opacity, exif = picture
         if self.is_stream:
             file = io.BytesIO()
@@ -97,14 +102,19 @@ class Results:
         return path
 
     def _warn_opacity_lost(self, path: Path) -> None:
-        if not self._opacity_lost:
-            self._opacity_lost = True
-            find.warn(f"{path} shows its transparent parts on white: {self.kind.name} holds no "
-                      "transparency, png does.")
+        if not self._warned_of_opacity:
+            self._warned_of_opacity = True
+            find.warn(f"{path} shows its transparent parts on white: {self.kind.name} cannot "
+                      "store transparency, png can.")
 
 
 def write_to_stdout(content: memoryview) -> None:
-    """Write bytes to standard output; raise ImageError if that fails, as on a full disk."""
+    """Write bytes to standard output.
+
+    Raises:
+        ImageError: they cannot be written, for example because the disk is full.
+        BrokenPipeError: the reader has closed the pipe.
+    """
     try:
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()

@@ -18,18 +18,28 @@ from adain.methods.recipe import Style
 
 
 def check_size(path: Path, jobs: Sequence[Job], max_pixels: int) -> None:
-    """Raise OptionError if the sheet of these jobs exceeds its format's or the pixel limit."""
+    """Raise OptionError if the sheet of these jobs exceeds the limit of its format or max_pixels.
+    """
     kind = images.writable_format(path)
     rows, columns = (count * (SIZE + GAP) - GAP for count in (
         1 + len({job.content for job in jobs}), 1 + len({job.style for job in jobs})))
     if max(rows, columns) > kind.longest_side or rows * columns > max_pixels:
-        raise OptionError(f"a sheet of {columns} x {rows} pixels is too large for {path}: "
-                          f"{kind.name} holds {kind.longest_side} a side, `max_pixels` allows "
-                          f"{max_pixels} in all. Make several, or name a .png file.")
+        raise OptionError(f"a sheet of {columns} x {rows} pixels is too large for {path}: the "
+                          f"limits are {kind.longest_side} pixels a side ({kind.name}) and "
+                          f"{max_pixels} pixels in total (`max_pixels`). Make several sheets, or "
+                          "name a .png file.")
 
 
 class Cells:
-    """Reads and writes for pipeline.run() as a Painter does; keeps small results for a sheet."""
+    """Keeps small copies of contents, styles and results for a contact sheet.
+
+    read, prepare and write are arguments of pipeline.run(); write() keeps results instead of
+    writing them.
+
+    Args:
+        painter: reads the contents and the styles.
+        size: longer side of a cell of the sheet, in pixels.
+    """
 
     def __init__(self, painter: Painter, size: int = SIZE) -> None:
         self._painter, self._size = painter, size

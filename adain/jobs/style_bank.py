@@ -1,8 +1,7 @@
-"""Make a bank: encode each of many paintings once, see adain.networks.style_bank.
+"""Make a bank of styles: encode many paintings once, see adain.networks.style_bank.
 
-What is encoded is appended to a file beside the bank, BANK.part, so that a run that was stopped
-goes on where it was. A bank that exists is brought up to date: only paintings that it lacks are
-read.
+Encoded styles are appended to a file beside the bank, BANK.part, from which the next run continues
+if this one is stopped. An existing bank is updated: only paintings that it lacks are read.
 """
 
 from __future__ import annotations
@@ -31,12 +30,17 @@ from adain.networks.style_bank import StyleBank, is_bank, write_bank
 from adain.progress import StopRequest, checked
 from adain.transfer.stylizer import Stylizer
 
-_MOST_DECODED = 8  # at once: paintings have tens of megapixels
+_MOST_DECODED = 8  # paintings decoded at once, as they have tens of megapixels
 _NUMBER = struct.Struct("<I")
 
 
-class Made(NamedTuple):
-    """What make_bank() did: numbers of styles in the bank and of those encoded now, and errors."""
+class BankSummary(NamedTuple):
+    """The outcome of make_bank().
+
+    styles: number of styles in the bank.
+    encoded: number of those that were not in the bank before.
+    bad: an error for each picture that could not be used.
+    """
 
     styles: int
     encoded: int
@@ -46,18 +50,26 @@ class Made(NamedTuple):
 def make_bank(listing: Pictures, path: str | Path, stylizer: Stylizer,
               progress: Callable[[list[Entry]], Iterable[Entry]] = iter,
               report: Callable[[ImageError], None] = lambda error: None,
-              stop: StopRequest | None = None) -> Made:
-    """Write the bank of all pictures of a listing; their names are those below its folders.
+              stop: StopRequest | None = None) -> BankSummary:
+    """Write the bank of all pictures in a listing.
+
+    A style has the name of its picture: its path below the folder that is listed.
 
     Args:
-        listing: of equal names the first one counts.
-        progress: is given the pictures that are to be encoded, and yields them.
-        report: called with each picture that cannot be used; the others make the bank.
-        stop: ends the work between two pictures; what is done is kept for the next run.
+        listing: the pictures; of several with the same name, the first one is used.
+        path: the .npz file to write, or to update.
+        stylizer: encodes the pictures.
+        progress: called with the pictures that will be encoded; yields them, like tqdm.
+        report: called with the error of each picture that cannot be used.
+        stop: asks the run to end between two pictures; what is encoded is kept for the next run.
+
+    Returns:
+        The numbers of styles, and the errors of pictures that are not in the bank.
 
     Raises:
-        ImageError: there is no picture, or none can be used.
+        ImageError: there are no pictures, or none can be used.
         WeightsError: the bank cannot be written, or `path` is another kind of file.
+        Stopped: `stop` asked for it.
     """
     paintings: dict[str, Entry] = {}
     for entry in listing:
@@ -65,9 +77,10 @@ def make_bank(listing: Pictures, path: str | Path, stylizer: Stylizer,
     names = sorted(paintings, key=os.fsencode)
     part = Path(f"{path}.part")
     bank = _existing(path, stylizer)
-    kept = {} if bank is None else {name: row for row, name in enumerate(bank.names())}
+    in_bank = {} if bank is None else {name: row for row, name in enumerate(bank.names())}
     encoded = _Part(part, stylizer)
-    todo = [paintings[name] for name in names if name not in kept and name not in encoded.places]
+    todo = [paintings[name] for name in names
+            if name not in in_bank and name not in encoded.offsets]
     bad: list[ImageError] = []
     cores = min(usable_cores(), _MOST_DECODED)
     with ThreadPoolExecutor(cores) as pool:
@@ -79,27 +92,32 @@ def make_bank(listing: Pictures, path: str | Path, stylizer: Stylizer,
             except ImageError as error:
                 bad.append(error)
                 report(error)
-    known = [name for name in names if name in kept or name in encoded.places]
-    if not known:
+    usable = [name for name in names if name in in_bank or name in encoded.offsets]
+    if not usable:
         raise ImageError(f"none of the {len(names)} paintings can be read.")
-    if bank is None or known != list(bank.names()):
+    if bank is None or usable != list(bank.names()):
         with tempfile.TemporaryFile(dir=Path(path).parent) as file:
-            rows: np.ndarray = np.memmap(file, np.float32, "w+",
-                                         shape=(2, len(known), stylizer.channels))
-            for row, name in enumerate(known):
-                rows[0, row], rows[1, row] = (encoded.style(name) if name in encoded.places
-                                              else bank.style(kept[name]) if bank else (0, 0))
-            write_bank(path, known, rows[0], rows[1], stylizer.fingerprint, stylizer.style_size)
+            table: np.ndarray = np.memmap(file, np.float32, "w+",
+                                          shape=(2, len(usable), stylizer.channels))
+            for row, name in enumerate(usable):
+                table[0, row], table[1, row] = (
+                    encoded.style(name) if name in encoded.offsets
+                    else bank.style(in_bank[name]) if bank else (0, 0))
+            write_bank(path, usable, table[0], table[1], stylizer.fingerprint, stylizer.style_size)
     part.unlink(missing_ok=True)
-    return Made(len(known), len(encoded.places), bad)
+    return BankSummary(len(usable), len(encoded.offsets), bad)
 
 
 def _existing(path: str | Path, stylizer: Stylizer) -> StyleBank | None:
-    """Return the bank that is there, if it was made as this one shall be."""
+    """Return the bank at `path`, or None if there is no file.
+
+    Raises:
+        WeightsError: the file is not a bank, or was made with another encoder or style size.
+    """
     if not Path(path).exists():
         return None
     if not is_bank(path):
-        raise WeightsError(f"{path} exists and is no bank of styles: name another file.")
+        raise WeightsError(f"{path} exists and is not a bank of styles: name another file.")
     bank = StyleBank(path, stylizer.fingerprint)
     if bank.style_size != (stylizer.style_size or 0):
         raise WeightsError(f"{path} was made with `style_size={bank.style_size}`; received "
@@ -113,53 +131,54 @@ def _read(entry: Entry, stylizer: Stylizer) -> np.ndarray:
 
 
 class _Part:
-    """Styles that are encoded already: a line of settings, then a record for each.
+    """BANK.part: a line of settings, then a record for each style encoded so far.
 
-    A record: the length of the name and the name, means and deviations, and a checksum. A record
-    that is cut, and what follows it, is dropped.
+    A record has the length of the name (4 bytes), the name, means and deviations (float32), and
+    their CRC-32. The first incomplete or damaged record, and all after it, are dropped.
 
-    places: where each style's numbers begin.
+    Attributes:
+        offsets: by name, the number of bytes before a style's means.
     """
 
     def __init__(self, path: Path, stylizer: Stylizer) -> None:
         self._path, self._channels = path, stylizer.channels
-        self.places: dict[str, int] = {}
+        self.offsets: dict[str, int] = {}
         settings = json.dumps({"encoder": stylizer.fingerprint, "channels": stylizer.channels,
                                "style_size": stylizer.style_size}).encode() + b"\n"
         self._size = len(settings)
         if path.is_file() and path.stat().st_size:
             with open(path, "rb") as file:
                 fits = file.readline(1000) == settings
-                for name, place, end in self._records() if fits else ():
-                    self.places[name], self._size = place, end
+                for name, offset, end in self._records() if fits else ():
+                    self.offsets[name], self._size = offset, end
             os.truncate(path, self._size if fits else 0)
-        if not self.places:
+        if not self.offsets:
             path.unlink(missing_ok=True)
             append(path, settings, WeightsError)
 
     def _records(self) -> Iterator[tuple[str, int, int]]:
-        """Yield the name of each whole record, where its numbers begin, and where it ends."""
+        """Yield the name of each valid record, the offset of its means, and its end, in bytes."""
         with open(self._path, "rb") as file:
             file.readline()
             while len(length := file.read(_NUMBER.size)) == _NUMBER.size:
                 name = file.read(min(_NUMBER.unpack(length)[0], 1 << 16))
-                place = file.tell()
+                offset = file.tell()
                 numbers, check = file.read(8 * self._channels), file.read(_NUMBER.size)
                 if check != _NUMBER.pack(zlib.crc32(name + numbers)):
                     return
-                yield os.fsdecode(name), place, file.tell()
+                yield os.fsdecode(name), offset, file.tell()
 
     def add(self, name: str, style: ChannelStats) -> None:
-        """Append a style; raise WeightsError if that fails, as on a full disk."""
+        """Append a style; raise WeightsError if it cannot be written, as on a full disk."""
         raw = os.fsencode(name)
         numbers = style.mean.tobytes() + style.std.tobytes()
         start = _NUMBER.pack(len(raw)) + raw
         append(self._path, start + numbers + _NUMBER.pack(zlib.crc32(raw + numbers)), WeightsError)
-        self.places[name] = self._size + len(start)
+        self.offsets[name] = self._size + len(start)
         self._size += len(start) + len(numbers) + _NUMBER.size
 
     def style(self, name: str) -> ChannelStats:
         """Return a style that was added."""
         with open(self._path, "rb") as file:
-            file.seek(self.places[name])
+            file.seek(self.offsets[name])
             return ChannelStats(*np.fromfile(file, np.float32, 2 * self._channels).reshape(2, -1))

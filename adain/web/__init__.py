@@ -1,1 +1,2 @@
-"""A page on this machine that repaints photographs, and the API behind it."""
+"""The local web page that repaints photographs, its HTTP API, and the same page without a server.
+"""

@@ -1,4 +1,4 @@
-"""The web application: the page, the API and the guard before them."""
+"""The web application: the files of the page, the API, and Guard in front of them."""
 
 from __future__ import annotations
 
@@ -24,11 +24,17 @@ from adain.web.guard import Guard
 from adain.web.limits import Limits
 
 PAGE = Path(__file__).parent / "page"
-mimetypes.add_type("text/javascript", ".js")  # some systems' tables say something else
+mimetypes.add_type("text/javascript", ".js")  # the tables of some systems have another type
 
 
 def create_app(api: Api, port: int, limits: Limits) -> Starlette:
-    """Return the application that is served on a port."""
+    """Return the ASGI application.
+
+    Args:
+        api: answers requests below /api; closed when the server ends.
+        port: the port on which the application is served.
+        limits: of requests.
+    """
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
@@ -40,14 +46,14 @@ def create_app(api: Api, port: int, limits: Limits) -> Starlette:
         return JSONResponse(answer, status, headers)
 
     async def http_error(request: Request, error: Exception) -> Response:
-        found = cast(HTTPException, error)
+        http = cast(HTTPException, error)
         text = {404: f"there is nothing at {request.url.path[:80]}.",
-                405: f"{request.method[:20]} does nothing at {request.url.path[:80]}."}
-        return JSONResponse({"error": text.get(found.status_code, found.detail)},
-                            found.status_code, found.headers)
+                405: f"{request.url.path[:80]} does not allow {request.method[:20]}."}
+        return JSONResponse({"error": text.get(http.status_code, http.detail)},
+                            http.status_code, http.headers)
 
     async def closed(request: Request, error: Exception) -> Response:
-        return Response(status_code=400)  # nobody reads it: the client has closed the connection
+        return Response(status_code=400)  # never read: the client has closed the connection
 
     return Starlette(
         routes=[*api.routes(), Mount("/", _Page(directory=PAGE, html=True))],
@@ -57,7 +63,7 @@ def create_app(api: Api, port: int, limits: Limits) -> Starlette:
 
 
 class _Page(StaticFiles):
-    """The page's files, which a browser asks for again each time: a newer adain may be there."""
+    """The files of the page; browsers must not cache them, as adain may be updated."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         response = await super().get_response(path, scope)
@@ -65,4 +71,4 @@ class _Page(StaticFiles):
         return response
 
     def is_not_modified(self, *_: object) -> bool:
-        return False  # another server at this address may have sent files with later dates
+        return False  # an earlier server at this address may have sent files with later dates

@@ -1,4 +1,4 @@
-"""Paintings and photographs that the page offers: files of this machine."""
+"""The paintings and photographs that the page offers: files of this machine."""
 
 from __future__ import annotations
 
@@ -9,21 +9,25 @@ from adain.files import find
 from adain.web.limits import NotFoundError
 from adain.web.store import Source
 
-ROOT = Path(__file__).resolve().parents[2]  # of a checkout, which has styles/ and inputs/
+ROOT = Path(__file__).resolve().parents[2]  # in a checkout it has styles/ and inputs/
 
 
 class Gallery:
-    """Files that requests name by their stem: "mosaic" for styles/mosaic.jpg.
+    """Picture files whose ids are their names without suffix: "mosaic" for styles/mosaic.jpg.
 
     Args:
-        paths: pictures, and folders of them.
-        what: they are, for messages.
+        paths: pictures, and folders of pictures.
+        kind: what a picture is, for messages: "style" or "sample".
+        max_pixels: pictures with more pixels are refused.
+
+    Raises:
+        ImageError: a path does not exist, or there are no pictures.
     """
 
-    def __init__(self, paths: Sequence[str | Path], what: str, max_pixels: int) -> None:
-        self._what, self._sources = what, dict[str, Source]()
+    def __init__(self, paths: Sequence[str | Path], kind: str, max_pixels: int) -> None:
+        self._kind, self._sources = kind, dict[str, Source]()
         for path, _ in find.contents(paths)[0]:
-            # A file's name may be no text: JSON could not hold it.
+            # A file name that is not valid Unicode could not be sent as JSON.
             stem, name = (part.encode(errors="replace").decode() for part in (path.stem, path.name))
             id, count = stem, 2
             while id in self._sources:
@@ -34,10 +38,10 @@ class Gallery:
         return id in self._sources
 
     def get(self, id: str) -> Source:
-        """Return a picture; NotFoundError if there is none of that name."""
+        """Return a picture; raise NotFoundError if there is none with this id."""
         if id not in self._sources:
             names = ", ".join(list(self._sources)[:20]) or "none"
-            raise NotFoundError(f"there is no {self._what} {id[:80]!r}; there are: {names}.")
+            raise NotFoundError(f"there is no {self._kind} {id[:80]!r}; there are: {names}.")
         return self._sources[id]
 
     def listing(self) -> list[dict[str, str]]:
@@ -46,10 +50,11 @@ class Gallery:
 
 
 def title(id: str) -> str:
-    """Return a picture's name as people write it: "Flow field" for flow_field."""
+    """Return the title of a picture by its id: "Flow field" for flow_field."""
     return id.replace("_", " ").replace("-", " ").capitalize()
 
 
 def shipped(folder: str) -> list[Path]:
-    """Return a folder of sample pictures, if the package lies in a checkout, which has it."""
+    """Return the folder "styles" or "inputs" of the repository; nothing in an installed package.
+    """
     return [path for path in (ROOT / folder,) if path.is_dir()]

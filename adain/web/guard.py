@@ -1,4 +1,5 @@
-"""Guard: refuses requests of other sites and bodies that are too large; sets headers."""
+"""Guard: ASGI middleware that refuses requests of other sites and large bodies, and sets headers.
+"""
 
 from __future__ import annotations
 
@@ -22,19 +23,22 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-# A body that is too large is read to its end, as a connection that is closed before shows no
-# answer; unless it is so many times as large as it may be.
+# A body that is too large is still read to its end, because a browser shows no answer if the
+# connection is closed before. A body of more than this many times the limit is not.
 _DRAINED = 8
 
 
 class Guard:
-    """Lets only this machine's own page and programs in.
+    """Answers only the server's own page and programs on this machine.
 
-    A page of another site can send requests to 127.0.0.1: they bear its name as Origin. And its
-    name can be made to resolve to 127.0.0.1 (DNS rebinding): then it stands in Host.
+    A page of another site can send requests to 127.0.0.1; browsers then send that site as Origin.
+    The name of another site can also be made to resolve to 127.0.0.1 (DNS rebinding); requests
+    then have that name as Host.
 
     Args:
-        port: that the server listens on; Host must name it.
+        app: the application that answers accepted requests.
+        port: the port that the server listens on, which Host must name.
+        limits: size of bodies and the longest pause while one is sent.
     """
 
     def __init__(self, app: ASGIApp, port: int, limits: Limits) -> None:
@@ -44,7 +48,7 @@ class Guard:
             self._hosts |= {"127.0.0.1", "localhost"}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":  # the server's start and end: it takes no web sockets
+        if scope["type"] != "http":  # lifespan events: the server accepts no web sockets
             await self._app(scope, receive, send)
             return
 
@@ -61,6 +65,7 @@ class Guard:
             await self._app(scope, self._limited(receive), send_with_headers)
 
     def _refusal(self, headers: Headers, method: str) -> JSONResponse | None:
+        """Return the answer to a request that is refused; None if it is accepted."""
         host = headers.get("host", "")
         if host.lower() not in self._hosts:
             return JSONResponse({"error": "this server answers at http://127.0.0.1 only; the "
@@ -79,21 +84,21 @@ class Guard:
         return None
 
     def _too_large(self) -> str:
-        return f"a request may have {self._limits.body_bytes // 1_000_000} MB at most."
+        return f"a request may have at most {self._limits.body_bytes // 1_000_000} MB."
 
     def _limited(self, receive: Receive) -> Receive:
-        """Return a receive() that raises TooLargeError and SlowError while a body arrives."""
+        """Return `receive`, but raising TooLargeError or SlowError while a body arrives."""
         received, complete = 0, False
 
         async def limited() -> Message:
             nonlocal received, complete
             if complete:
-                return await receive()  # waits for the end of the connection
+                return await receive()  # waits until the client closes the connection
             try:
                 message = await asyncio.wait_for(receive(), self._limits.pause)
             except TimeoutError:
-                raise SlowError(f"the request's body stopped for {self._limits.pause:g} "
-                                "seconds.") from None
+                raise SlowError("the request's body was not sent on for "
+                                f"{self._limits.pause:g} seconds.") from None
             received += len(message.get("body", b""))
             complete = not message.get("more_body", False)
             if received > self._limits.body_bytes:

@@ -1,4 +1,4 @@
-"""What one request, and all of them together, may take of the machine."""
+"""Limits of requests, and the errors that requests can cause."""
 
 from __future__ import annotations
 
@@ -11,11 +11,20 @@ from adain.options import check, option
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits of the server; its fields are options of adain web.
+    """Limits of the server; max_pixels and max_seconds are options of adain web.
 
-    body_bytes: of one request. kept_bytes, kept_pictures: of all pictures that were sent.
-    results: finished pictures that wait for their download. queue: works that wait for the one
-    that is computed; further ones are refused. pause: seconds without a byte of a request's body.
+    Args:
+        max_pixels: pixels of a photograph, a painting or a result.
+        max_seconds: seconds of computing for one picture.
+        body_bytes: bytes of the body of one request.
+        kept_bytes: bytes of all uploaded pictures, and as many of all results.
+        kept_pictures: number of uploaded pictures; the least recently used ones are removed.
+        results: number of finished pictures that wait for their download.
+        queue: number of pictures that may wait to be computed; more are refused.
+        pause: seconds that may pass without a byte of a request's body.
+
+    Raises:
+        OptionError: max_pixels or max_seconds is out of range.
     """
 
     max_pixels: int = option(
@@ -35,36 +44,36 @@ class Limits:
 
 
 class RequestError(AdaINError):
-    """A request that cannot be answered as it is; status: of the answer, one of HTTP's."""
+    """A request that is invalid; `status` is the HTTP status of the answer."""
 
     status = 400
 
 
 class NotFoundError(RequestError):
-    """A picture, style or result that is not there, or not any more."""
+    """A picture, style or result that does not exist, or was removed."""
 
     status = 404
 
 
 class TooLargeError(RequestError, ImageError):
-    """A body or a picture beyond the limits."""
+    """A body or a picture that is larger than the limits."""
 
     status = 413
 
 
 class NotAPictureError(RequestError):
-    """A file that is no picture, or none that can be read."""
+    """A file that cannot be read as a picture."""
 
     status = 415
 
 
 class SlowError(RequestError):
-    """A request's body that does not arrive."""
+    """A body that does not arrive in time."""
 
     status = 408
 
 
 class BusyError(RequestError):
-    """Too much to do at the moment, or too much for the time or memory that there is."""
+    """The server has too much to do, or the work takes too much time or memory."""
 
     status = 503

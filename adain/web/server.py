@@ -25,22 +25,23 @@ from adain.web.limits import Limits
 from adain.web.painting import Painter
 
 ADDRESS = "127.0.0.1"
-_GRACE = 20  # seconds for open requests, whose work ends after its next tile, when it stops
+_GRACE = 20  # seconds to answer open requests at the end; their work stops after its next tile
 
 
 def serve(port: int = 8000, model: str | Stylizer = "compact",
           style_path: Sequence[str | Path] | None = None, limits: Limits | None = None,
           ready: Callable[[str], None] = lambda url: None,
           stop: StopRequest | None = None) -> None:
-    """Serve the page and the API on 127.0.0.1 until `stop` is asked, or a signal comes.
+    """Serve the page and the API on 127.0.0.1 until `stop` asks to end.
 
     Args:
-        port: 0 takes any that is free.
+        port: 0 to 65535; 0 chooses a free port.
         model: "compact" or "vgg19", or a Stylizer.
-        style_path: paintings that the page offers, files and folders; None: the repository's.
-        limits: of requests.
-        ready: is called with the page's address, in a thread, once it can be opened.
-        stop: None: SIGINT, SIGTERM and SIGHUP ask.
+        style_path: paintings that the page offers, files and folders; None: those of the
+            repository.
+        limits: of requests; None: the defaults of Limits.
+        ready: called in a thread with the URL of the page, once it can be opened.
+        stop: ends the server; None: SIGINT (Ctrl-C), SIGTERM and SIGHUP do.
 
     Raises:
         OptionError: the port cannot be used.
@@ -55,13 +56,13 @@ def serve(port: int = 8000, model: str | Stylizer = "compact",
     port = listener.getsockname()[1]
     errors: list[MemoryError] = []
     with ThreadPoolExecutor(1) as loader, listener, stop_on_signals(stop) as stop:
-        def give_up(error: MemoryError) -> None:
+        def on_out_of_memory(error: MemoryError) -> None:
             errors.append(error)
             stop.ask("the networks ran out of memory")
 
         painter = Painter(loader.submit(_load, model), limits.max_pixels)
         name = model if isinstance(model, str) else model.model
-        api = Api(name, painter, styles, samples, limits, give_up)
+        api = Api(name, painter, styles, samples, limits, on_out_of_memory)
         app = create_app(api, port, limits)
         config = uvicorn.Config(
             app, log_level="warning", access_log=False, ws="none", http="h11", loop="asyncio",
@@ -73,9 +74,10 @@ def serve(port: int = 8000, model: str | Stylizer = "compact",
 
 
 class _Server(uvicorn.Server):
-    """A server that calls `ready` when it is, and ends when `stop` is asked, or a signal comes.
+    """A uvicorn server that also ends when `stop` asks for it.
 
-    end: is called first then.
+    ready: called when the server accepts connections.
+    end: called before the server shuts down.
     """
 
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None], stop: StopRequest,
@@ -85,7 +87,7 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        # In a thread: a browser's command may return only when the browser is closed.
+        # In a thread, because opening a browser may block until the browser is closed.
         threading.Thread(target=self._ready, daemon=True).start()
 
     async def on_tick(self, counter: int) -> bool:
@@ -97,9 +99,9 @@ class _Server(uvicorn.Server):
 
 
 def open_browser(url: str) -> bool:
-    """Open a page in the user's browser; return whether there is one.
+    """Open a URL in the user's graphical browser; return whether there is one.
 
-    Browsers of the terminal are none: they cannot show the page, and would take the terminal.
+    Browsers in the terminal cannot show the page, so they are not used.
     """
     has_screen = (sys.platform in ("win32", "darwin") or os.environ.get("BROWSER")
                   or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
@@ -107,10 +109,11 @@ def open_browser(url: str) -> bool:
 
 
 def _listen(port: int) -> socket.socket:
+    """Return a socket bound to a port of 127.0.0.1."""
     if not 0 <= port <= 65535:
         raise OptionError(f"`port` must be from 0 to 65535; received {port}.")
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    if os.name == "posix":  # elsewhere two programs could share a port by it
+    if os.name == "posix":  # on Windows it would allow two programs to share a port
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((ADDRESS, port))
@@ -118,12 +121,12 @@ def _listen(port: int) -> socket.socket:
         listener.close()
         reason = ("is used by another program (adain web, perhaps)"
                   if error.errno == errno.EADDRINUSE else f"cannot be used: {error.strerror}")
-        raise OptionError(f"port {port} {reason}; `port=0` takes any that is free.") from None
+        raise OptionError(f"port {port} {reason}; `port=0` chooses a free one.") from None
     return listener
 
 
 def _load(model: str | Stylizer) -> Stylizer:
-    """Return a Stylizer that has computed once, so that the first picture does not wait for it."""
+    """Return a Stylizer whose networks are compiled, so that the first picture is fast."""
     if isinstance(model, Stylizer):
         return model
     stylizer = Stylizer(model)

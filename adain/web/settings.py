@@ -1,4 +1,4 @@
-"""Settings: how the server makes a picture; what fields of a request say."""
+"""Settings: how a picture is made, read from the fields of a request."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FORMATS = {"jpg": "image/jpeg", "png": "image/png"}
 
 
 def _as_recipe(name: str, **limits: Any) -> Any:
-    """Return a field like one of Recipe's, with other limits."""
+    """Return a copy of a field of Recipe, with other limits."""
     field = Recipe.__dataclass_fields__[name]
     about = {**field.metadata, **limits}
     return option(field.default, about.pop("help"), **about)
@@ -23,7 +23,7 @@ def _as_recipe(name: str, **limits: Any) -> Any:
 
 @dataclass(frozen=True)
 class Settings:
-    """How a picture is made; its fields are those of POST /api/stylize."""
+    """How a picture is made; its fields are the fields of POST /api/stylize, see docs/web.md."""
 
     alpha: float = option(1.0, "strength of the style", minimum=0, maximum=1)
     style_weights: tuple[float, ...] | None = _as_recipe("style_weights")
@@ -32,9 +32,10 @@ class Settings:
     coarse_size: int | None = _as_recipe("coarse_size", maximum=65500)
     passes: int = _as_recipe("passes", maximum=8)
     refine: int = _as_recipe("refine", maximum=500)
-    format: str = option("jpg", "of the result", choices=tuple(FORMATS))
+    format: str = option("jpg", "file format of the result", choices=tuple(FORMATS))
     preview: int | None = option(
-        None, "answer soon with a JPEG of this shorter side, without `refine` and `content_size`",
+        None, "answer quickly with a JPEG of this shorter side; ignores `refine` and "
+        "`content_size`",
         minimum=16, maximum=PREVIEW_SIZE, metavar="PIXELS")
 
     def __post_init__(self) -> None:
@@ -45,25 +46,29 @@ NAMES = tuple(field.name for field in fields(Settings))
 
 
 def from_fields(given: Mapping[str, Sequence[str]]) -> Settings:
-    """Return the settings that a request's fields name, each with the texts it was given.
+    """Return the settings in the fields of a request.
+
+    Args:
+        given: by name of the field, the texts that were sent for it; an empty text is ignored.
 
     Raises:
-        RequestError: for an unknown field, one that is given twice, or no number.
-        OptionError: for a value outside of its range or choices.
+        RequestError: a field is unknown, given twice, or not a number.
+        OptionError: a value is outside of its range or choices.
     """
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for name, texts in given.items():
         if name not in NAMES:
-            raise RequestError(f"`{name[:80]}` is unknown; there are content, style, mask, "
+            raise RequestError(f"`{name[:80]}` is unknown; the fields are content, style, mask, "
                                f"{', '.join(NAMES)}.")
         if len(texts) > 1:
             raise RequestError(f"`{name}` is given {len(texts)} times: give it once.")
         if texts[0] != "":
-            found[name] = _value(name, texts[0])
-    return Settings(**found)
+            values[name] = _value(name, texts[0])
+    return Settings(**values)
 
 
 def _value(name: str, text: str) -> Any:
+    """Return the value of a field in the type of Settings."""
     kind = Settings.__dataclass_fields__[name].type
     try:
         if kind.startswith("tuple"):

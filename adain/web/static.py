@@ -1,4 +1,5 @@
-"""The page without a server: a folder for any static host, which computes in the browser."""
+"""Write the page as a folder of static files, which computes in the browser instead of a server.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +23,9 @@ from adain.web.gallery import ROOT, shipped, title
 from adain.web.guard import HEADERS
 from adain.web.store import THUMBNAIL_SIZE
 
-NODE = ROOT / "web"  # of a checkout: package.json, and node_modules where npm ci has run
+NODE = ROOT / "web"  # in a checkout it has package.json, and node_modules after `npm ci`
 RUNTIME_VERSION = "1.30.0"  # of onnxruntime-web
-# The runtime for processors, and that for graphics cards, which is loaded where there is one.
+# The runtime for CPUs, and the one for GPUs, which browsers with WebGPU load.
 RUNTIME = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
 GPU_RUNTIME = ("ort.webgpu.min.mjs", "ort-wasm-simd-threaded.asyncify.mjs",
                "ort-wasm-simd-threaded.asyncify.wasm")
@@ -37,10 +38,11 @@ POLICY = HEADERS["Content-Security-Policy"].replace(
 
 
 def write(folder: Path, style_path: Sequence[str | Path] | None = None) -> int:
-    """Write the page into a folder, which must not exist, be empty or hold such a page.
+    """Write the page to a folder.
 
     Args:
-        style_path: paintings that the page offers; None: the repository's.
+        folder: a folder that does not exist, is empty, or holds such a page, which is replaced.
+        style_path: paintings that the page offers; None: those of the repository.
 
     Returns:
         The number of bytes written.
@@ -48,10 +50,11 @@ def write(folder: Path, style_path: Sequence[str | Path] | None = None) -> int:
     Raises:
         OptionError: onnxruntime-web is missing; the folder holds other files, or cannot be
             written.
+        ImageError: style_path has no pictures.
     """
     if folder.exists() and not (folder.is_dir() and (
             not any(folder.iterdir()) or (folder / "sw.js").is_file())):
-        raise OptionError(f"{folder} holds other files: name an empty or a new folder.")
+        raise OptionError(f"{folder} holds other files: name an empty folder or a new one.")
     formats.FORMATS[".onnx"].check()
     runtime = find_runtime()
     with atomic_entries(folder, OptionError) as made:
@@ -66,7 +69,11 @@ def write(folder: Path, style_path: Sequence[str | Path] | None = None) -> int:
 
 
 def find_runtime() -> Path:
-    """Return the folder of onnxruntime-web: in a checkout, or as Node finds it from here."""
+    """Return the folder of onnxruntime-web.
+
+    It is searched in web/ of a checkout, then in the current folder and those above it, as Node.js
+    does.
+    """
     folders = [NODE, *(Path.cwd() / "here").parents]
     packages = [folder / "node_modules" / "onnxruntime-web" for folder in folders]
     for package in packages:
@@ -75,8 +82,8 @@ def find_runtime() -> Path:
             return package / "dist"
     command = (f"npm ci --prefix {NODE}" if (NODE / "package.json").is_file()
                else f"npm install onnxruntime-web@{RUNTIME_VERSION}")
-    raise OptionError(f"the static page needs onnxruntime-web {RUNTIME_VERSION}, 140 MB in "
-                      f"node_modules/, which npm installs: run `{command}`, then this again.")
+    raise OptionError(f"the static page needs onnxruntime-web {RUNTIME_VERSION} (140 MB in "
+                      f"node_modules/): install it with `{command}`, then run this command again.")
 
 
 def _copy_page(folder: Path) -> None:
@@ -87,46 +94,46 @@ def _copy_page(folder: Path) -> None:
     (folder / "engine.js").write_text('export { createEngine } from "./engine_browser.js";\n')
     index = folder / "index.html"
     marker = '<meta charset="utf-8">'
-    # frame-ancestors works in a header only.
+    # Browsers ignore frame-ancestors in a <meta> element.
     policy = POLICY.replace("; frame-ancestors 'none'", "")
     index.write_text(index.read_text(encoding="utf-8").replace(
         marker, f'{marker}\n  <meta http-equiv="Content-Security-Policy" content="{policy}">'),
         encoding="utf-8")
     headers = {**HEADERS, "Content-Security-Policy": POLICY,
                "Cross-Origin-Embedder-Policy": "require-corp"}
-    # Some static hosts read it: Netlify, Cloudflare Pages.
+    # Netlify and Cloudflare Pages read this file.
     (folder / "_headers").write_text("/*\n" + "".join(
         f"  {name}: {value}\n" for name, value in headers.items()))
 
 
 def _write_networks(folder: Path) -> None:
-    """Write the networks: weights in 16 bits, as they are stored here, computed with in 32."""
+    """Write the networks; weights are stored in 16 bits, as in adain/models, computed in 32."""
     folder.mkdir()
-    found = source.load(MODEL)
+    loaded = source.load(MODEL)
     for part in PARTS:
-        formats.export(found, found.plan(part, "float16"), folder / f"{part}.onnx")
-    if found.networks is not None:
-        about = {"channels": found.networks.channels, "radius": found.networks.radius,
-                 "check": _check(found.networks)}
+        formats.export(loaded, loaded.plan(part, "float16"), folder / f"{part}.onnx")
+    if loaded.networks is not None:
+        about = {"channels": loaded.networks.channels, "radius": loaded.networks.radius,
+                 "check": _check(loaded.networks)}
         (folder / "networks.json").write_text(json.dumps(about))
 
 
 def _check(networks: Networks) -> dict[str, Any]:
-    """Return a small picture and what the networks make of it, to check graphics cards with."""
+    """Return a small picture and the networks' result, with which the page checks a GPU."""
     from adain.networks import engine
 
     size, scale, shift = 32, 0.8, 0.1
     tile = np.random.default_rng(0).random((size, size, 3), np.float32)
-    made = engine.create("openvino", networks, "float32").transfer_regions(
+    stylized = engine.create("openvino", networks, "float32").transfer_regions(
         tile, np.ones((1, size, size), np.float32),
         np.full((1, networks.channels), scale, np.float32),
         np.full((1, networks.channels), shift, np.float32))
     return {"size": size, "scale": scale, "shift": shift,
-            "tile": tile.ravel().tolist(), "stylized": made.ravel().tolist()}
+            "tile": tile.ravel().tolist(), "stylized": stylized.ravel().tolist()}
 
 
 def _write_pictures(folder: Path, style_path: Sequence[str | Path]) -> None:
-    """Write paintings with their statistics, and photographs to try the page with."""
+    """Write paintings with their encoded styles, and sample photographs."""
     stylizer = Stylizer(MODEL, precision="float32")
     styles = []
     for entry, picture in _pictures(folder, "styles", style_path, STYLE_SIZE):
@@ -138,8 +145,12 @@ def _write_pictures(folder: Path, style_path: Sequence[str | Path]) -> None:
 
 def _pictures(folder: Path, kind: str, paths: Sequence[str | Path],
               size: int) -> list[tuple[dict[str, str], np.ndarray]]:
-    """Write pictures of a shorter side, and thumbnails; return what the page knows of each."""
-    found, listed = [], [path for path, _ in find.contents(paths)[0]] if paths else []
+    """Write pictures, shrunk to a shorter side of `size` pixels, and thumbnails of them.
+
+    Returns:
+        For each picture its entry in pictures.json, and the shrunk picture.
+    """
+    entries, listed = [], [path for path, _ in find.contents(paths)[0]] if paths else []
     (folder / kind).mkdir()
     for index, path in enumerate(listed):
         small = images.shrink(images.read(path), size)
@@ -148,21 +159,21 @@ def _pictures(folder: Path, kind: str, paths: Sequence[str | Path],
             file, thumbnail = (name.replace(".jpg", f".{index}.jpg") for name in (file, thumbnail))
         images.write(folder / file, small, quality=92)
         images.write(folder / thumbnail, images.shrink(small, THUMBNAIL_SIZE))
-        found.append(({"id": path.stem, "title": title(path.stem), "file": file,
-                       "picture": thumbnail}, small))
-    return found
+        entries.append(({"id": path.stem, "title": title(path.stem), "file": file,
+                         "picture": thumbnail}, small))
+    return entries
 
 
 def _write_worker(folder: Path) -> None:
-    """Write into sw.js which files there are, and a version that changes when one of them does."""
+    """Insert the list of files, and a version that is a hash of them, into sw.js."""
     digest = hashlib.sha256()
     files = sorted(file for file in folder.rglob("*") if file.is_file())
     for file in files:
         digest.update(file.relative_to(folder).as_posix().encode() + file.read_bytes())
-    kept = [file.relative_to(folder).as_posix() for file in files
-            if file.name not in (*GPU_RUNTIME, "_headers", "sw.js")]
+    cached = [file.relative_to(folder).as_posix() for file in files
+              if file.name not in (*GPU_RUNTIME, "_headers", "sw.js")]
     worker = folder / "sw.js"
     worker.write_text(worker.read_text(encoding="utf-8")
                       .replace('VERSION = ""', f'VERSION = "adain-{digest.hexdigest()[:16]}"')
-                      .replace("FILES = []", f"FILES = {json.dumps(['./', *kept])}"),
+                      .replace("FILES = []", f"FILES = {json.dumps(['./', *cached])}"),
                       encoding="utf-8")

@@ -1,6 +1,6 @@
-"""Pictures that were sent, and results that wait for their download: in files without a name.
+"""Store uploaded pictures, and results until they are downloaded, in unnamed temporary files.
 
-Such a file is gone when it is closed, also when the process is killed.
+The system removes such a file when it is closed, and when the process is killed.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from adain.errors import ImageError
 from adain.files import images
 from adain.web.limits import Limits, NotAPictureError, NotFoundError, TooLargeError
 
-PREVIEW_SIZE = 640  # pixels of the shorter side that is kept for previews
-PREVIEW_PIXELS = 960 * PREVIEW_SIZE  # of panoramas, which are smaller
-THUMBNAIL_SIZE = 160  # pixels of the shorter side
+PREVIEW_SIZE = 640  # shorter side of the copy from which previews are made, in pixels
+PREVIEW_PIXELS = 960 * PREVIEW_SIZE  # at most: the shorter side of a panorama is smaller
+THUMBNAIL_SIZE = 160  # shorter side in pixels
 _SCREEN_QUALITY = 90  # of JPEG
-ID_LENGTH = 32  # of a picture that was sent
-_TEMPORARY = 8_000_000  # bytes that stay in memory, instead of in a file
+ID_LENGTH = 32  # characters of the id of an uploaded picture
+_IN_MEMORY = 8_000_000  # bytes; more go to a file
 
 
 class Spool:
-    """Bytes in a temporary file, which any thread may read."""
+    """Bytes in memory or in a temporary file; several threads may read them."""
 
     def __init__(self, data: bytes | memoryview) -> None:
-        self._file: IO[bytes] = tempfile.SpooledTemporaryFile(_TEMPORARY)  # noqa: SIM115
+        self._file: IO[bytes] = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115
         self._file.write(data)
         self._lock, self.size = threading.Lock(), len(data)
 
@@ -49,9 +49,13 @@ class Spool:
 
 
 class Source:
-    """A picture that a request names: one that was sent, or a file of the gallery.
+    """A picture that requests refer to: an uploaded one, or a file of a gallery.
 
-    id: what requests call it; name: what messages call it.
+    Args:
+        id: identifies it in requests.
+        name: file name, for messages and for names of results.
+        data: the uploaded bytes, or the path of a file.
+        max_pixels: pictures with more pixels are refused.
     """
 
     def __init__(self, id: str, name: str, data: Spool | Path, max_pixels: int) -> None:
@@ -69,25 +73,30 @@ class Source:
             self._data.close()
 
     def read(self, shorter_side: int | None = None) -> images.Picture:
-        """Return the picture, with transparent pixels filled; see images.open_picture().
+        """Decode the picture, and fill its transparent pixels.
+
+        Args:
+            shorter_side: if given, JPEG files may be decoded at a smaller size, whose shorter side
+                is at least this many pixels; see images.open_picture().
 
         Raises:
-            TooLargeError, NotAPictureError: it is refused.
-            NotFoundError: it was removed meanwhile.
+            TooLargeError: the picture has more than max_pixels.
+            NotAPictureError: the data cannot be read as a picture.
+            NotFoundError: the picture was removed.
         """
         try:
             file = _Named(self._data.read() if isinstance(self._data, Spool)
                           else self._data.read_bytes())
         except (ValueError, OSError):  # closed, or a file of the gallery was removed
-            raise NotFoundError(f"{self.name} is not here any more: open it again.") from None
+            raise NotFoundError(f"{self.name} was removed: open it again.") from None
         file.name = self.name
         try:
-            found = images.open_picture(file, images.NO_LIMIT**2, shorter_side, self._check)
+            picture = images.open_picture(file, images.NO_LIMIT**2, shorter_side, self._check)
         except TooLargeError:
             raise
         except ImageError as error:
             raise NotAPictureError(str(error)) from None
-        return found._replace(rgb=images.fill_transparent(found.rgb, found.opacity))
+        return picture._replace(rgb=images.fill_transparent(picture.rgb, picture.opacity))
 
     def _check(self, rows: int, columns: int) -> None:
         self._stored = rows, columns
@@ -99,7 +108,7 @@ class Source:
 
     @cached_property
     def screen(self) -> np.ndarray:
-        """The picture at the size of a screen: uint8 (rows, columns, 3)."""
+        """The picture at the size of previews: uint8 RGB (rows, columns, 3), upright."""
         rgb, opacity, _ = self.read(PREVIEW_SIZE)
         self._transparent = opacity is not None
         return images.shrink(rgb, largest_screen_size(*rgb.shape[:2]))
@@ -112,14 +121,14 @@ class Source:
     @cached_property
     def shape(self) -> tuple[int, int]:
         """Rows and columns of the upright picture."""
-        rows, columns = self.screen.shape[:2]  # its header was read for it
+        rows, columns = self.screen.shape[:2]  # sets _stored
         stored = self._stored
         return stored if (rows < columns) == (stored[0] < stored[1]) else stored[::-1]
 
     @property
     def transparent(self) -> bool:
-        """Whether the picture is transparent anywhere."""
-        return self.screen.size > 0 and self._transparent  # which reading it finds out
+        """Whether any pixel is transparent."""
+        return self.screen.size > 0 and self._transparent  # `screen` sets _transparent
 
 
 class _Named(io.BytesIO):
@@ -127,7 +136,7 @@ class _Named(io.BytesIO):
 
 
 def to_jpeg(rgb: np.ndarray) -> bytes:
-    """Return a picture for the screen as the bytes of a JPEG file."""
+    """Return a picture, uint8 RGB, as the bytes of a JPEG file for the screen."""
     file = io.BytesIO()
     images.write(file, rgb, format="jpg", quality=_SCREEN_QUALITY)
     return file.getvalue()
@@ -141,7 +150,12 @@ def largest_screen_size(rows: int, columns: int) -> int:
 
 @dataclass(frozen=True)
 class Result:
-    """A finished picture: its file's name and content, rows and columns."""
+    """A finished picture.
+
+    name: file name for the download.
+    data: the bytes of the file.
+    shape: rows and columns.
+    """
 
     name: str
     media_type: str
@@ -160,16 +174,22 @@ class Result:
 Item = TypeVar("Item", Source, Result)
 
 
-class Kept(Generic[Item]):
-    """Keeps the newest items, as many as the limits allow; threads may share it."""
+class Store(Generic[Item]):
+    """Keeps the most recently used items within limits; several threads may use it.
 
-    def __init__(self, count: int, size: int, what: str) -> None:
-        self._count, self._size, self._what = count, size, what
+    Args:
+        count: maximum number of items.
+        size: maximum number of bytes of all items; the newest item is always kept.
+        kind: what an item is, for messages.
+    """
+
+    def __init__(self, count: int, size: int, kind: str) -> None:
+        self._count, self._size, self._kind = count, size, kind
         self._items: OrderedDict[str, Item] = OrderedDict()
         self._lock = threading.Lock()
 
     def add(self, item: Item) -> Item:
-        """Keep an item; return the one that has its id, if there is one already."""
+        """Store an item and return it; if its id is stored already, return that item instead."""
         with self._lock:
             if item.id in self._items:
                 item.close()
@@ -182,10 +202,10 @@ class Kept(Generic[Item]):
             return self._items[item.id]
 
     def get(self, id: str) -> Item:
-        """Return an item; NotFoundError if it is not here."""
+        """Return an item; raise NotFoundError if it was never stored, or was removed."""
         with self._lock:
             if id not in self._items:
-                raise NotFoundError(f"there is no {self._what} {id[:80]!r} here, or not any more.")
+                raise NotFoundError(f"there is no {self._kind} {id[:80]!r}, or it was removed.")
             self._items.move_to_end(id)
             return self._items[id]
 
@@ -196,14 +216,14 @@ class Kept(Generic[Item]):
                 self._items.pop(id).close()
 
     def close(self) -> None:
-        """Remove all."""
+        """Remove all items."""
         with self._lock:
             while self._items:
                 self._items.popitem()[1].close()
 
 
-def sent(data: bytes, name: str, limits: Limits) -> Source:
-    """Return a picture that was sent; its id is made of its content."""
+def uploaded(data: bytes, name: str, limits: Limits) -> Source:
+    """Return the Source of uploaded bytes; its id is a hash of them."""
     if not data:
         raise NotAPictureError(f"{name} is empty: send the bytes of a picture file.")
     id = hashlib.sha256(data).hexdigest()[:ID_LENGTH]

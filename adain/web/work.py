@@ -1,4 +1,4 @@
-"""Lane: a thread that computes what requests ask for, one after the other."""
+"""JobQueue: computes the work of requests in one thread, one after the other."""
 
 from __future__ import annotations
 
@@ -12,9 +12,16 @@ from adain.web.limits import BusyError
 
 
 class Job:
-    """A request's work; `changed` is called, in any thread, when what is told of it changes.
+    """The work of one request.
 
-    ahead: number of jobs before it; None once it has begun. share: how much is done, 0 to 1.
+    Args:
+        changed: called, in any thread, when `ahead` or `share` changes.
+
+    Attributes:
+        stop: asks the work to end early.
+        ahead: number of jobs before this one in the queue; None once it has started.
+        share: how much of the work is done, from 0 to 1.
+        future: the result.
     """
 
     def __init__(self, changed: Callable[[], None] = lambda: None) -> None:
@@ -23,49 +30,52 @@ class Job:
         self.share = 0.0
         self.future: Future[Any] = Future()
 
-    def tell(self, share: float) -> None:
+    def set_share(self, share: float) -> None:
         self.share = share
         self._changed()
 
-    def move(self, ahead: int | None) -> None:
+    def set_ahead(self, ahead: int | None) -> None:
         self.ahead = ahead
         self._changed()
 
 
-class Lane:
-    """Runs jobs in their order in one thread; refuses more than `length` waiting ones.
+class JobQueue:
+    """Runs jobs in one thread, in the order in which they were added.
 
-    max_seconds: a job that takes longer is ended.
+    Args:
+        name: name of the thread.
+        length: maximum number of waiting jobs; add() refuses more.
+        max_seconds: a job that takes longer is ended.
     """
 
     def __init__(self, name: str, length: int, max_seconds: float) -> None:
         self._executor = ThreadPoolExecutor(1, name)
-        self._jobs: list[Job] = []  # the one that is computed, and those that wait
+        self._jobs: list[Job] = []  # the running job, then the waiting ones
         self._lock = threading.Lock()
         self._length, self._max_seconds = length, max_seconds
 
     def add(self, job: Job, work: Callable[[Job], Any]) -> None:
-        """Compute work(job) when its turn comes; job.future gets the result.
+        """Compute work(job) after all earlier jobs; job.future gets the result.
 
         Raises:
             BusyError: too many jobs wait.
         """
         with self._lock:
-            wanted = sum(job.stop.reason is None for job in self._jobs)
-            if wanted > self._length:
-                raise BusyError(f"{wanted} pictures are waiting already: try again when "
+            active = sum(job.stop.reason is None for job in self._jobs)
+            if active > self._length:
+                raise BusyError(f"{active} pictures are waiting already: try again when "
                                 "one of them is done.")
             self._jobs.append(job)
-            job.move(len(self._jobs) - 1 or None)
+            job.set_ahead(len(self._jobs) - 1 or None)
         job.future = self._executor.submit(self._run, job, work)
-        job.future.add_done_callback(lambda future: job.move(None))
+        job.future.add_done_callback(lambda future: job.set_ahead(None))
 
     def _run(self, job: Job, work: Callable[[Job], Any]) -> Any:
         timer = threading.Timer(self._max_seconds, job.stop.ask, ("time",))
         timer.daemon = True
         timer.start()
         try:
-            job.move(None)
+            job.set_ahead(None)
             job.stop.check()
             return work(job)
         except Stopped as stopped:
@@ -79,11 +89,11 @@ class Lane:
             with self._lock:
                 self._jobs.remove(job)
                 waiting = list(self._jobs)
-            for place, other in enumerate(waiting):
-                other.move(place or None)
+            for ahead, other in enumerate(waiting):
+                other.set_ahead(ahead or None)
 
     def stop(self) -> None:
-        """Ask what is computed and what waits to end."""
+        """Ask the running job and the waiting ones to end."""
         with self._lock:
             for job in self._jobs:
                 job.stop.ask("the server stops")

@@ -228,8 +228,8 @@ def test_keras_engine(folders):
     (["--checkpoint", "{}/empty"], "WeightsError: .*empty has no checkpoint"),
     (["--checkpoint", "{}/none"], "WeightsError: .*none does not exist"),
     (["--vgg-path", "{}/none.h5"], "OptionError: .*--model vgg19, not compact"),
-    (["--out-path", "{}/content/content0.png/out"], "OptionError: the folder .* cannot be made"),
-    (["--out-path", "{}/one.jpg"], "OptionError: .*one.jpg names one result.*there are 4"),
+    (["--out-path", "{}/content/content0.png/out"], "OptionError: the folder .* cannot be created"),
+    (["--out-path", "{}/one.jpg"], "OptionError: .*one.jpg is one file.*there are 4"),
     (["--out-path", "{}/one.xyz"], "ImageError: .*cannot write '.xyz'")])
 def test_bad_input_is_one_clear_line(folders, refused, options, pattern):
     (folders / "empty").mkdir()

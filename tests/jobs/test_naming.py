@@ -127,7 +127,7 @@ def test_results_have_names_of_their_own():
     assert naming.name_results(results, Path("out"), "png") == [
         Path("out/a_jpg__s.png"), Path("out/a_png__s.png"), Path("out/sub/a__s.png")]
     assert naming.name_results(results[:1], Path("one.tif"), "png") == [Path("one.tif")]
-    with pytest.raises(OptionError, match="one.tif` names one result, but there are 3"):
+    with pytest.raises(OptionError, match="one.tif` is one file, but there are 3 results"):
         naming.name_results(results, Path("one.tif"), "png")
 
 

@@ -100,13 +100,13 @@ def test_a_bank_of_another_model_is_refused(tmp_path):
 def test_files_that_are_no_bank_are_not_overwritten(paintings, tmp_path, stylizer):
     stylizer.save_style(tmp_path / "style.npz", picture(32, 32))
     assert not is_bank(tmp_path / "style.npz")
-    with pytest.raises(WeightsError, match="is no bank"):
+    with pytest.raises(WeightsError, match="is not a bank"):
         make_bank(Pictures(paintings), tmp_path / "style.npz", stylizer)
     make_bank(Pictures(paintings), tmp_path / "bank.npz", stylizer)
     with pytest.raises(WeightsError, match="`style_size=512`; received 64"):
         make_bank(Pictures(paintings), tmp_path / "bank.npz",
                   Stylizer("compact", precision="float32", style_size=64))
-    with pytest.raises(OptionError, match=r"a bank is a \.npz file"):
+    with pytest.raises(OptionError, match=r"a bank must be a \.npz file"):
         styles.main([str(paintings), str(tmp_path / "bank.npy")])
 
 

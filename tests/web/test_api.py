@@ -30,7 +30,7 @@ from adain.web.guard import Guard
 from adain.web.limits import BusyError, Limits, SlowError
 from adain.web.server import serve
 from adain.web.settings import NAMES
-from adain.web.work import Job, Lane
+from adain.web.work import Job, JobQueue
 
 PHOTO = {"content": ("photo.png", encoded())}
 STREAM = {"Accept": "text/event-stream"}
@@ -190,13 +190,13 @@ Image.new("L", (8, 8)).save(BLACK, "PNG")
     ({}, {"content": ("none.png", b"")}, 415, "none.png is empty"),
     ({}, {"content": ("huge.png", huge(20000, 15000))}, 413, "300 megapixels; the limit is 1"),
     ({}, {"content": ("cut.png", PHOTO["content"][1][:200])}, 415, "cut.png is not a readable"),
-    ({}, {"content": ("large.png", bytes(4_000_000))}, 413, "may have 3 MB at most"),
+    ({}, {"content": ("large.png", bytes(4_000_000))}, 413, "may have at most 3 MB"),
     ({}, None, 400, "one `content` is needed"),
     ({"content": "f" * 32}, None, 404, "there is no picture"),
     ({"content": "none"}, None, 404, "there is no sample 'none'"),
     ({"style": []}, PHOTO, 400, "`style` is missing"),
     ({"style": "monet"}, PHOTO, 404, "no style 'monet'; there are: flow_field, mosaic"),
-    ({"alhpa": "1"}, PHOTO, 400, "`alhpa` is unknown; there are content, style, mask, alpha"),
+    ({"alhpa": "1"}, PHOTO, 400, "`alhpa` is unknown; the fields are content, style, mask, alpha"),
     ({"alpha": ["1", "0"]}, PHOTO, 400, "`alpha` is given 2 times"),
     ({"alpha": "strong"}, PHOTO, 400, "`alpha` must be a number; received 'strong'"),
     ({"alpha": "1.5"}, PHOTO, 400, "`alpha` must be from 0 to 1; received 1.5"),
@@ -205,12 +205,12 @@ Image.new("L", (8, 8)).save(BLACK, "PNG")
     ({"refine": "9999"}, PHOTO, 400, "`refine` must be from 0 to 500"),
     ({"format": "gif"}, PHOTO, 400, "`format` must be one of jpg, png; received gif"),
     ({"keep_colors": "all"}, PHOTO, 400, "`keep_colors` must be one of coral"),
-    ({"content_size": "5000"}, PHOTO, 413, "`content_size=5000` makes 6667 x 5000"),
+    ({"content_size": "5000"}, PHOTO, 413, "`content_size=5000` would make 6667 x 5000"),
     ({"style_weights": "1 2"}, PHOTO, 400, "1 styles need as many weights; received 2"),
     ({"style_weights": "much"}, PHOTO, 400, "`style_weights` must be numbers"),
     ({"alpha": "1"}, {**PHOTO, "alpha": ("a.png", b"x")}, 400, "`alpha` is a file"),
     ({"style": ["mosaic", "flow_field"]}, {**PHOTO, "mask": ("m.png", BLACK.getvalue())}, 400,
-     "2 styles need as many `mask`; received 1"),
+     "2 styles need 2 `mask`; received 1"),
     ({}, {**PHOTO, "mask": ("m.png", BLACK.getvalue())}, 400, "mask number 1 is all black"),
     ({"style_weights": "1"}, {**PHOTO, "mask": ("m.png", BLACK.getvalue())}, 400,
      "`style_weights` mixes styles everywhere, `mask`")])
@@ -318,7 +318,7 @@ def test_a_body_that_stops_is_given_up():
         await asyncio.Event().wait()
 
     async def read(scope, receive, send):
-        with pytest.raises(SlowError, match="stopped for 0.01 seconds"):
+        with pytest.raises(SlowError, match="not sent on for 0.01 seconds"):
             await receive()
 
     scope = {"type": "http", "headers": [(b"host", b"localhost:80")]}
@@ -335,29 +335,29 @@ def test_networks_without_memory_stop_the_server():
 
 
 def test_more_jobs_than_the_queue_holds_are_refused_until_one_is_done():
-    lane, may_end = Lane("test", 1, 60), threading.Event()
+    queue, may_end = JobQueue("test", 1, 60), threading.Event()
     jobs = [Job() for _ in range(4)]
     for job in jobs[:2]:
-        lane.add(job, lambda job: may_end.wait())
+        queue.add(job, lambda job: may_end.wait())
     with pytest.raises(BusyError, match="2 pictures are waiting"):
-        lane.add(jobs[2], lambda job: None)
+        queue.add(jobs[2], lambda job: None)
     jobs[1].stop.ask("its request was closed")
-    lane.add(jobs[3], lambda job: "made")
+    queue.add(jobs[3], lambda job: "made")
     may_end.set()
     assert jobs[3].future.result() == "made"
     with pytest.raises(BusyError, match="ended: its request was closed"):
         jobs[1].future.result()
-    lane.close()
+    queue.close()
 
 
 def test_a_job_that_takes_too_long_is_ended():
-    lane, job = Lane("test", 1, 0.01), Job()
+    queue, job = JobQueue("test", 1, 0.01), Job()
 
     def work(job):
         while True:
             job.stop.check()
 
-    lane.add(job, work)
+    queue.add(job, work)
     with pytest.raises(BusyError, match="took longer than 0.01 seconds"):
         job.future.result()
-    lane.close()
+    queue.close()
