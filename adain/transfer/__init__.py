@@ -1,1 +1,1 @@
-"""Stylize one picture: encode, AdaIN and decode in tiles; colours; styles as files; refinement."""
+"""Stylize one picture: Stylizer, tiles, colours, style files and refinement."""

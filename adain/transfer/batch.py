@@ -1,4 +1,5 @@
-"""Stylize many pictures, each in its own style, in as few calls of an engine as memory allows."""
+"""Stylize many pictures, each in its own style, with as few calls of the engine as memory allows.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +16,15 @@ from adain.transfer import tiling
 def stylize(engine: Engine, images: Sequence[np.ndarray], styles: Sequence[ChannelStats],
             alphas: Sequence[float], tile_size_for: Callable[[np.ndarray], int],
             pixels: float = math.inf) -> list[np.ndarray]:
-    """Return the stylized pictures, uint8, each exactly as large as its content.
+    """Return the stylized pictures, uint8 RGB, each exactly as large as its content.
 
     Args:
-        images: uint8 (rows, columns, 3), of any sizes.
-        styles, alphas: one for each.
-        tile_size_for: returns the size of a picture's tiles; pictures larger than one tile are
-            computed one after the other.
-        pixels: maximum number that is computed at once.
+        engine: computes the pictures.
+        images: uint8 RGB (rows, columns, 3), of any sizes.
+        styles, alphas: one for each image.
+        tile_size_for: returns the tile size for an image, in pixels; images larger than one tile
+            are computed one after the other.
+        pixels: maximum number of pixels in one call of the engine; a larger image is allowed.
     """
     tile_sizes = [tile_size_for(image) for image in images]
     results: dict[int, np.ndarray] = {}
@@ -34,18 +36,18 @@ def stylize(engine: Engine, images: Sequence[np.ndarray], styles: Sequence[Chann
             results[index] = tiling.stylize(engine, image, styles[index], alphas[index], tile_size)
     for group in _groups(whole, images, pixels):
         with engine.session():
-            found = engine.transfer_batch([tiling.pad(images[index]) for index in group],
-                                          [styles[index] for index in group],
-                                          [alphas[index] for index in group])
-        for index, picture in zip(group, found):
+            pictures = engine.transfer_batch([tiling.pad(images[index]) for index in group],
+                                             [styles[index] for index in group],
+                                             [alphas[index] for index in group])
+        for index, picture in zip(group, pictures):
             rows, columns = images[index].shape[:2]
-            results[index] = picture[:rows, :columns].copy()  # without the padding around it
+            results[index] = picture[:rows, :columns].copy()  # without the padding
     return [results[index] for index in range(len(images))]
 
 
 def _groups(indices: Sequence[int], images: Sequence[np.ndarray],
             pixels: float) -> Iterator[list[int]]:
-    """Yield neighbouring indices whose pictures have that many pixels or fewer, at least one."""
+    """Yield lists of consecutive indices whose images have at most `pixels` pixels together."""
     group: list[int] = []
     left = pixels
     for index in indices:

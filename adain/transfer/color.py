@@ -3,10 +3,11 @@
     style = recolor_style(style, content, mode)        # before the style is encoded
     stylized = restore_colors(stylized, content, mode)  # afterwards, pixel by pixel
 
-A function returns its input if the mode does not apply to it, so callers need no cases. `coral` and
-`histogram` change the style to the content's colours ("color histogram matching"), which keeps the
-palette, not the colour of each pixel. `luminance` ("luminance-only transfer") keeps the chrominance
-of each pixel. One departure: in the paper the network gets a grey content, too.
+Each function returns its input unchanged for modes that it does not handle, so both can always be
+called. `coral` and `histogram` give the style the content's colours ("color histogram matching");
+results then have the palette of the content, but not the colour of each of its pixels. `luminance`
+("luminance-only transfer") keeps the chrominance of each pixel. One departure: in the paper the
+content is also made grey before it is stylized.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from adain.errors import OptionError
 
 COLOR_MODES = ("coral", "histogram", "luminance")
 
-# Variance below which a direction of the style's colours is only rounding and JPEG noise; it is not
-# amplified to the content's variance. Unit: levels of 255, squared.
+# Variance, in squared levels of 255, below which a principal component of the style's colours is
+# only rounding and JPEG noise, which must not be amplified to the content's variance.
 _NOISE_VARIANCE = 1.0
 _BAND = 256  # rows converted to floats at a time
 _LUMINANCE = np.array([0.299, 0.587, 0.114])  # Y of YIQ, ITU-R BT.601
@@ -26,7 +27,7 @@ _YIQ = np.array([_LUMINANCE, [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.311
 
 
 def check_color_mode(mode: str | None) -> None:
-    """Raise OptionError unless the mode is one of COLOR_MODES, or None for no change."""
+    """Raise OptionError unless `mode` is one of COLOR_MODES or None."""
     if mode is not None and mode not in COLOR_MODES:
         raise OptionError(f"`keep_colors` must be one of {', '.join(COLOR_MODES)}; "
                           f"received {mode}.")
@@ -38,8 +39,14 @@ def recolor_style(style: np.ndarray, content: np.ndarray, mode: str | None) -> n
     Args:
         style, content: uint8 RGB (rows, columns, 3), in any sizes.
         mode: "coral" gives the style the mean and covariance of the content's colours; "histogram"
-            the histogram of each channel; "luminance" makes it grey, with the mean and deviation of
-            the content's luminance. None returns the style.
+            gives it the histogram of each channel; "luminance" makes it grey, with the mean and
+            standard deviation of the content's luminance; None returns `style`.
+
+    Returns:
+        uint8 RGB (rows, columns, 3), as large as `style`.
+
+    Raises:
+        OptionError: the mode is unknown.
     """
     check_color_mode(mode)
     if mode == "coral":
@@ -63,6 +70,10 @@ def restore_colors(stylized: np.ndarray, content: np.ndarray, mode: str | None) 
         stylized: uint8, uint16, or float32 with white at 1, (rows, columns, 3); the result has the
             same type.
         content: uint8 RGB (rows, columns, 3).
+        mode: see recolor_style().
+
+    Raises:
+        OptionError: the mode is unknown.
     """
     check_color_mode(mode)
     if mode != "luminance":
@@ -90,7 +101,7 @@ def rotate_hue(image: np.ndarray, angle: float) -> np.ndarray:
 
 
 def lighten(image: np.ndarray, gamma: float) -> np.ndarray:
-    """Raise a uint8 picture to the power of gamma: below 1 it becomes lighter, above darker."""
+    """Apply the curve x ** gamma to a uint8 picture: gamma below 1 lightens it, above 1 darkens."""
     import cv2
 
     curve = 255 * (np.arange(256) / 255) ** gamma
@@ -127,14 +138,14 @@ def _match_covariance(style: np.ndarray, content: np.ndarray) -> np.ndarray:
 
 
 def _power(covariance: np.ndarray, exponent: float, least: float) -> np.ndarray:
-    """Return a power of a symmetric matrix whose eigenvalues are first limited to `least`."""
+    """Return a power of a symmetric matrix after raising its eigenvalues to at least `least`."""
     values, vectors = np.linalg.eigh(covariance)
     power: np.ndarray = vectors * np.maximum(values, least) ** exponent @ vectors.T
     return power
 
 
 def _match_luminance(style: np.ndarray, content: np.ndarray) -> np.ndarray:
-    """Y <- (Y - mean) * ratio of deviations + content's mean, as grey."""
+    """Return the style as grey, with mean and standard deviation of the content's luminance Y."""
     style_mean, style_covariance = _mean_and_covariance(style)
     mean, covariance = _mean_and_covariance(content)
     variance, style_variance = (_LUMINANCE @ matrix @ _LUMINANCE
@@ -158,17 +169,18 @@ def _transform(image: np.ndarray, matrix: np.ndarray, offset: np.ndarray) -> np.
 
 
 def _matched_levels(style: np.ndarray, content: np.ndarray, channel: int) -> np.ndarray:
-    """Return a table, uint8 (256,), that gives a channel of the style the content's histogram.
+    """Return the lookup table, uint8 (256,), that matches a channel's histogram to the content's.
 
-    A level is mapped to the one where the content's cumulative distribution reaches the middle of
-    the level's step. So equal pictures do not change, and a flat one becomes the median.
+    A level of the style is mapped to the level at which the content's cumulative distribution
+    reaches the middle of the step that the style's distribution makes there. So equal pictures do
+    not change, and a picture of one colour gets the content's median.
     """
     import cv2
 
-    counts, wanted = (
+    counts, target = (
         cv2.calcHist([image], [channel], None, [256], [0, 256]).ravel().astype(np.float64)
         for image in (style, content))
     middles = (np.cumsum(counts) - counts / 2) / counts.sum()
-    levels = np.searchsorted(np.cumsum(wanted) / wanted.sum(), middles)
-    found: np.ndarray = np.minimum(levels, 255).astype(np.uint8)
-    return found
+    levels = np.searchsorted(np.cumsum(target) / target.sum(), middles)
+    table: np.ndarray = np.minimum(levels, 255).astype(np.uint8)
+    return table

@@ -1,4 +1,4 @@
-"""How a picture came about: a folder of numbered pictures, and an animation of them."""
+"""Record the intermediate pictures of an optimization, and an animation of them."""
 
 from __future__ import annotations
 
@@ -12,14 +12,20 @@ from adain.errors import OptionError
 from adain.files import images
 
 ANIMATION = "evolution.gif"
-LONGEST = 640  # pixels; an animation of prints would be hundreds of megabytes
+LONGEST = 640  # longer side in pixels; an animation of a print would have hundreds of megabytes
 FRAME_MS, LAST_FRAME_MS = 150, 2000
 
 
 class Evolution:
-    """Writes iteration_0000050.jpg ... into a folder, and evolution.gif at the end.
+    """Writes iteration_0000050.jpg ... to a folder, and evolution.gif at the end.
 
-    A folder that already has such pictures is refused, unless the run that made them continues.
+    Args:
+        folder: where the pictures are written.
+        every: number of iterations from one picture to the next.
+        resumes: whether the run continues one that has written pictures to the folder.
+
+    Raises:
+        OptionError: `every` is below 1, or the folder has pictures of another run.
     """
 
     def __init__(self, folder: str | Path, every: int, resumes: bool = False) -> None:
@@ -31,11 +37,11 @@ class Evolution:
                               "or continue that run with `restore`.")
 
     def frames(self) -> list[Path]:
-        """Return the pictures there are, in order."""
+        """Return the pictures in the folder, in order."""
         return sorted(self.folder.glob("iteration_*.jpg"))
 
     def add(self, step: int, image: Callable[[], np.ndarray]) -> None:
-        """Write the picture before iteration `step`, which `image` returns, if it is due."""
+        """If a picture is due, write that of iteration `step`, which image() returns as uint8."""
         if step % self.every == 0:
             self._write(step, image())
 
@@ -43,11 +49,13 @@ class Evolution:
         images.write(self.folder / f"iteration_{step:07d}.jpg", image)
 
     def finish(self, step: int, image: np.ndarray) -> None:
-        """Write the last picture and the animation, as large as that or LONGEST."""
+        """Write the last picture, uint8, and the animation, which is at most LONGEST pixels wide
+        and high.
+        """
         self._write(step, image)
         factor = min(1.0, LONGEST / max(image.shape[:2]))
         size = [max(1, round(side * factor)) for side in image.shape[:2]]
-        # The newest 300 at most: an animation longer than a minute is no longer looked at.
+        # At most the last 300 pictures: nobody watches an animation of more than a minute.
         frames = [Image.fromarray(images.resize(images.read(path), *size))
                   for path in self.frames()[-300:]]
         durations = [FRAME_MS] * (len(frames) - 1) + [LAST_FRAME_MS]

@@ -21,14 +21,14 @@ def as_image(picture: ImageLike) -> np.ndarray:
         picture: a path, a Pillow image, or an array as in Stylizer.stylize().
 
     Raises:
-        ImageError: for a file that cannot be read, or another type, shape or range of values.
+        ImageError: the file cannot be read, or the type, shape or range of values is wrong.
     """
     if isinstance(picture, (str, Path)):
         return images.read(picture)
     if isinstance(picture, Image.Image):
         return images.to_array(picture)
     if not hasattr(picture, "__array__"):
-        raise ImageError("a picture is a path, a Pillow image or an array; received "
+        raise ImageError("a picture must be a path, a Pillow image or an array; received "
                          f"{type(picture).__name__}.")
     array = np.asarray(picture)
     if array.ndim == 2:

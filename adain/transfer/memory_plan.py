@@ -10,19 +10,21 @@ from adain.errors import ImageError
 from adain.networks.architecture import STRIDE, preset
 
 SMALLEST_TILE = 64  # pixels: smaller ones are nearly all halo
-# Address space gets holes where tiles have several sizes: 1.07 times tile_bytes was seen.
+# Factor for address space, which becomes fragmented if tiles have several sizes: 1.07 was measured.
 _RESERVED = 1.2
 
 
 class MemoryPlan:
-    """What the networks of a model may take; made before they start, which take their part.
+    """The memory that the networks of a model may use.
+
+    Create it before the networks are loaded, because it measures the free memory.
 
     Args:
         model: name of a preset.
-        halo: pixels around a tile that are computed with it.
-        tile_size: pixels, chosen by the user; None: by the memory.
-        max_memory: megabytes for the process; None for no limit.
-        engine: its name; the limits of the machine count for "openvino" only.
+        halo: width in pixels of the border that is computed around a tile.
+        tile_size: pixels, chosen by the user; None: depends on the memory.
+        max_memory: megabytes for the whole process; None for no limit.
+        engine: name of the engine; limits of the machine are considered only for "openvino".
     """
 
     def __init__(self, model: str, halo: int, tile_size: int | None, max_memory: int | None,
@@ -33,12 +35,12 @@ class MemoryPlan:
 
     @property
     def limit(self) -> int | None:
-        """The smallest limit in bytes; None where there is none."""
+        """The smallest limit of memory in bytes; None if there is none."""
         return min((size for size, _, _ in self._limits), default=None)
 
     @property
     def pixels_at_once(self) -> float:
-        """The number of pixels that can be computed at once; infinity where there is no limit."""
+        """The number of pixels that can be computed at once; infinity if there is no limit."""
         return min(((size - start) / self._pixel_bytes for size, start, _ in self._limits),
                    default=math.inf)
 
@@ -50,14 +52,14 @@ class MemoryPlan:
         return max(0, int(min(free))) if free else None
 
     def tile_size(self, rows: int, columns: int) -> int:
-        """Return the largest tile size for a picture that fits, in pixels.
+        """Return the largest tile size, in pixels, with which a picture fits into the memory.
 
         Raises:
             ImageError: not even the smallest tile fits.
         """
-        # The picture and its result, and one more copy while it is read or written.
+        # The picture, its result, and a copy while one of them is read or written.
         pictures = 3 * 3 * rows * columns
-        tile_size = self._preset.tile_size  # larger ones would take the room of other pictures
+        tile_size = self._preset.tile_size  # larger tiles would leave less memory for pictures
         for size, start, name in self._limits:
             free = max(size - start - pictures, 0)
             side = math.isqrt(int(free / self._pixel_bytes)) - self._margins
@@ -76,7 +78,9 @@ class MemoryPlan:
         return self._preset.tile_bytes * (_RESERVED if memory.reserved_counts() else 1)
 
     def _find_limits(self, engine: str) -> Iterator[tuple[int, int, str]]:
-        """Yield each limit in bytes, what of it is needed before the first pixel, and its name."""
+        """Yield each limit in bytes, the bytes that networks need without any pixel, and a text
+        for messages.
+        """
         if self._max_memory is not None:
             yield self._max_memory * 1_000_000, self._preset.base_bytes, "`max_memory` is"
         available = memory.available()

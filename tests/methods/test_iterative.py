@@ -138,7 +138,7 @@ def test_a_result_that_cannot_be_written_fails_alone(place, capsys):
 
 @pytest.mark.parametrize("options, message", [
     (["--style-layers", "relu9_1"], "`style_layers` must be one or more of relu1_1, .*relu9_1"),
-    (["--alpha", "0.5"], "gatys optimises pixels, for which there is no --alpha: leave it out"),
+    (["--alpha", "0.5"], "gatys optimizes pixels, for which there is no --alpha: leave it out"),
     (["--mask", "m.png"], "no --mask"),
     (["--bits", "16"], "no --bits"),
     (["--tile-size", "64"], "no --tile-size")])

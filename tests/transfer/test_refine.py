@@ -252,7 +252,7 @@ def test_the_command_refines_folders(place, stylizer, encoded):
 
 @pytest.mark.parametrize("options, model, message", [
     (["--refine", "-1"], "compact", "`refine` must be at least 0; received -1"),
-    (["--refine", "5"], "gatys", "gatys optimises pixels, for which there is no --refine")])
+    (["--refine", "5"], "gatys", "gatys optimizes pixels, for which there is no --refine")])
 def test_what_cannot_be_refined_is_refused(place, options, model, message):
     with pytest.raises(OptionError, match=message):
         paint(place, *options, model=model)

@@ -167,8 +167,8 @@ def test_controls_that_mean_nothing_are_refused(stylizer, controls, message):
 @pytest.mark.parametrize("options, message", [
     ({"model": "vgg16"}, "vgg19, compact"), ({"tile_size": 100}, "multiple of 8"),
     ({"style_size": 0}, "at least 1"), ({"model": "compact", "vgg_path": "x.h5"}, "`model=vgg19`"),
-    ({"decoder_path": "decoder.t7"}, "fit only each other"),
-    ({"vgg_path": "vgg_normalised.t7"}, "fit only each other")])
+    ({"decoder_path": "decoder.t7"}, "work only together"),
+    ({"vgg_path": "vgg_normalised.t7"}, "work only together")])
 def test_impossible_options_are_refused(options, message):
     with pytest.raises(OptionError, match=message):
         Stylizer(**options)

@@ -1,1 +1,1 @@
-"""The iterative method of Gatys et al. 2016: optimise the pixels."""
+"""The iterative method of Gatys et al. 2016, which optimizes the pixels of a picture."""

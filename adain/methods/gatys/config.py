@@ -1,4 +1,4 @@
-"""Settings of the iterative method, and its sizes from coarse to fine."""
+"""Settings of the iterative method, and its levels from coarse to fine."""
 
 from __future__ import annotations
 
@@ -16,17 +16,18 @@ from adain.options import check, option
 STARTS = ("content", "noise")
 LAYERS = tuple(map(relu, VGG19_LAYERS))
 LEARNING_RATES = {"adam": 0.02, "lbfgs": 1.0}
-# Iterations of a level, compared with those of the level half its size. A quarter would make all
-# levels take equally long.
+# Number of iterations of a level divided by that of the level of half its size. With a quarter, all
+# levels would take equally long.
 FEWER = 1 / 3
 SMALLEST_COARSE_SIZE = 16
 
 
 @dataclass(frozen=True)
 class GatysConfig:
-    """Settings of optimise(): all that a result depends on besides the pictures.
+    """Settings of optimise(): everything that a result depends on besides the pictures.
 
-    Each field states its meaning and range: see `option()` below, or docs/methods.md.
+    Each field has its meaning and range in its option(). Most are options of
+    `adain stylize --model gatys`, see docs/stylize.md.
 
     Raises:
         OptionError: a value is outside of its range.
@@ -50,11 +51,11 @@ class GatysConfig:
         "of a level (default: 0.02 for adam, 1 for lbfgs)", above=0, metavar="RATE")
     start: str = option("content", "first picture, unless optimise() is given one", choices=STARTS)
     coarse_size: int = option(
-        512, "pictures whose longer side is about twice this, four times ... start at a half, a "
-        "quarter ... of their size", minimum=SMALLEST_COARSE_SIZE, metavar="PIXELS")
+        512, "longer side, about, of the first level; each further level has twice the size of the "
+        "one before", minimum=SMALLEST_COARSE_SIZE, metavar="PIXELS")
     style_scale: float = option(
-        1.0, "longer side of the style relative to the picture's at every level; styles are never "
-        "enlarged", above=0, metavar="FACTOR")
+        1.0, "longer side of the style divided by that of the picture, at every level; styles are "
+        "never enlarged", above=0, metavar="FACTOR")
     tile_size: int = option(768, "compute larger pictures in tiles of this size", metavar="PIXELS")
     engine: str = option("openvino", "openvino computes on the CPU, keras on a GPU",
                          choices=ENGINES)
@@ -73,7 +74,7 @@ class GatysConfig:
 
 
 class Level(NamedTuple):
-    """One size of coarse-to-fine: iterations start .. stop - 1 at rows x columns."""
+    """One size, rows x columns, and its iterations, start to stop - 1."""
 
     rows: int
     columns: int
@@ -82,7 +83,7 @@ class Level(NamedTuple):
 
 
 def levels(rows: int, columns: int, coarse_size: int, iterations: int) -> list[Level]:
-    """Return the sizes, each twice the one before, the last rows x columns, and their iterations.
+    """Return the levels: each has twice the size of the one before, the last rows x columns.
 
     >>> [(level.columns, level.stop - level.start) for level in levels(1080, 1920, 512, 1000)]
     [(480, 692), (960, 231), (1920, 77)]
@@ -91,7 +92,7 @@ def levels(rows: int, columns: int, coarse_size: int, iterations: int) -> list[L
     halvings = min(halvings, iterations - 1)
     factors = [0.5**count for count in range(halvings, -1, -1)]
     shares = np.cumsum([FEWER**index for index in range(len(factors))])
-    # Every level has one iteration at least.
+    # Every level has at least one iteration.
     stops = [min(round(iterations * float(share / shares[-1])), iterations - count)
              for share, count in zip(shares, range(halvings, -1, -1))]
     return [Level(max(1, round(rows * factor)), max(1, round(columns * factor)), start, stop)

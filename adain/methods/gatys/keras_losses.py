@@ -1,4 +1,4 @@
-"""The losses of the iterative method in tiles, by Keras on TensorFlow: for GPUs."""
+"""The losses of the iterative method in tiles, computed by Keras on TensorFlow, for GPUs."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ Tensors = dict[str, Tensor]  # by layer
 
 
 class TileLosses:
-    """The frozen VGG19 and what is computed of one tile, compiled once for all sizes."""
+    """See loss.TileLosses; functions are compiled once for all sizes."""
 
     def __init__(self, config: GatysConfig) -> None:
         if keras.backend.backend() != "tensorflow":
-            raise OptionError("gatys by Keras needs TensorFlow; set KERAS_BACKEND=tensorflow "
-                              f"(it is {keras.backend.backend()}).")
+            raise OptionError("gatys with `engine=keras` needs KERAS_BACKEND=tensorflow; received "
+                              f"{keras.backend.backend()}.")
         import tensorflow as tf
 
         self.config = config
-        wanted = [name for name in LAYERS if name in config.content_layers + config.style_layers]
-        self.vgg = Encoder.from_weights(load_encoder("vgg19", config.vgg_path), tuple(wanted),
+        layers = [name for name in LAYERS if name in config.content_layers + config.style_layers]
+        self.vgg = Encoder.from_weights(load_encoder("vgg19", config.vgg_path), tuple(layers),
                                         dtype=choose_precision(config.precision))
         self.vgg.trainable = False
         window, core = tf.TensorSpec((1, None, None, 3)), tf.TensorSpec((4,), tf.int32)
-        channels = {name: self.vgg.convs[conv(name)].filters for name in wanted}
+        channels = {name: self.vgg.convs[conv(name)].filters for name in layers}
         targets = {name: tf.TensorSpec((1, None, None, channels[name]))
                    for name in config.content_layers}
         grams = {name: tf.TensorSpec((1, channels[name], channels[name]))
@@ -44,12 +44,12 @@ class TileLosses:
         self.tv_gradient = tf.function(self._tv_gradient, [window])
 
     def _layers(self, window: Tensor, core: Tensor) -> dict[str, Tensor]:
-        """Return the activations inside the core (top, bottom, left, right, in pixels)."""
-        found = {}
+        """Return the activations in the core."""
+        activations = {}
         for name, layer in zip(self.vgg.outputs_wanted, self.vgg(window)):
             top, bottom, left, right = (core[index] // scale(name) for index in range(4))
-            found[name] = layer[:, top:bottom, left:right]
-        return found
+            activations[name] = layer[:, top:bottom, left:right]
+        return activations
 
     def _features(self, window: Tensor, core: Tensor) -> dict[str, Tensor]:
         layers = self._layers(window, core)
@@ -61,10 +61,6 @@ class TileLosses:
 
     def _gradient(self, window: Tensor, core: Tensor, share: Tensor, targets: Tensors,
                   others: Tensors, style: Tensors) -> tuple[Tensor, Tensor, Tensor]:
-        """Return (content loss of this tile, style loss of the whole picture, the gradient).
-
-        share: the core's part of the picture's area; others: the rest's part of the Gram matrices.
-        """
         import tensorflow as tf
 
         with tf.GradientTape() as tape:

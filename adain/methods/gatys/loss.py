@@ -1,8 +1,9 @@
-"""The loss of the iterative method and its gradient, exactly, in tiles of bounded memory.
+"""The exact loss of the iterative method and its gradient, in tiles, so that memory is bounded.
 
-A Gram matrix is a mean over pixels, so that of a picture is the sum of its tiles' shares. Pass 1
-adds them up; pass 2 computes each tile again and differentiates the loss of (its own share + those
-of the others). The gradients of all tiles add up to that of the whole picture.
+A Gram matrix is a mean over pixels, so the Gram matrix of a picture is a weighted sum of those of
+its tiles. Pass 1 computes this sum; pass 2 computes each tile again and differentiates the loss
+with respect to its pixels, while the contributions of the other tiles are constants. The gradients
+of all tiles add up to the gradient of the picture.
 """
 
 from __future__ import annotations
@@ -25,35 +26,38 @@ Arrays = dict[str, Any]  # by layer: NumPy arrays or tensors
 
 
 class TileLosses(Protocol):
-    """What an engine computes of one tile.
+    """What an engine computes for one tile.
 
-    A tile is a window of a picture, float32 (1, rows, columns, 3), and its core in it: top, bottom,
-    left, right, in pixels.
+    A tile is given as a window of the picture, float32 (1, rows, columns, 3), and the position of
+    its core in the window, int32 (4,): top, bottom, left, right, in pixels.
     """
 
     config: GatysConfig
 
     def features(self, window: np.ndarray, core: np.ndarray) -> Arrays:
-        """Return the activations of the content layers."""
+        """Return the activations of the content layers, by layer."""
 
     def grams(self, window: np.ndarray, core: np.ndarray) -> Arrays:
-        """Return the core's Gram matrices of the style layers."""
+        """Return the Gram matrices of the core at the style layers, (1, channels, channels)."""
 
     def gradient(self, window: np.ndarray, core: np.ndarray, share: np.float32, targets: Arrays,
                  others: Arrays, style: Arrays) -> tuple[Any, Any, Any]:
-        """Return the content loss of this tile, the style loss of the picture, the gradient.
+        """Return the tile's part of the content loss, the picture's style loss, and the gradient.
 
-        share: the core's part of the picture's area; others: the Gram matrices of the rest of the
-        picture, times its share of the area.
+        Args:
+            share: area of the core divided by that of the picture.
+            targets: features() of the content.
+            others: contribution of all other tiles to the picture's Gram matrices.
+            style: Gram matrices of the style.
         """
 
     def tv_gradient(self, picture: np.ndarray) -> tuple[Any, Any]:
-        """Return the total variation of a picture (1, rows, columns, 3), and its gradient."""
+        """Return the total variation loss of a picture (1, rows, columns, 3), and its gradient."""
 
 
 @lru_cache(maxsize=1)
 def compiled(config: GatysConfig) -> TileLosses:
-    """Return the losses of an engine; for the settings of the last call, the same object."""
+    """Return the TileLosses of config.engine; cached for the last settings."""
     if config.engine == "keras":
         from adain.methods.gatys import keras_losses
 
@@ -63,7 +67,7 @@ def compiled(config: GatysConfig) -> TileLosses:
 
 
 class Evaluation(NamedTuple):
-    """The losses of a picture, and how their weighted sum changes with its pixels."""
+    """The losses of a picture by name, and the gradient of their weighted sum, "total"."""
 
     losses: dict[str, float]
     gradient: np.ndarray
@@ -74,9 +78,12 @@ class Evaluation(NamedTuple):
 
 
 class Objective:
-    """The loss at one size: call it with a picture, float32 (rows, columns, 3) as `content` is.
+    """The loss at one size; called with a picture of the shape of `content`, float32 in [0, 1].
 
-    content, style: float32 in [0, 1]; all sides multiples of 8; the two may differ in size.
+    Args:
+        tile_losses: computes single tiles.
+        content: float32 (rows, columns, 3) in [0, 1]; rows and columns are multiples of 8.
+        style: the same; its size may differ.
     """
 
     def __init__(self, tile_losses: TileLosses, content: np.ndarray, style: np.ndarray) -> None:
@@ -86,7 +93,7 @@ class Objective:
         self.style = add_up(self.part(style, tile) for tile in plan_tiles(style, self.config))
 
     def part(self, picture: np.ndarray, tile: Tile) -> Arrays:
-        """Return what a tile contributes to the Gram matrices of the picture."""
+        """Return the contribution of a tile to the Gram matrices of the picture."""
         share = area(tile) / (picture.shape[0] * picture.shape[1])
         return {name: share * gram
                 for name, gram in self.compiled.grams(*window(picture, tile)).items()}
@@ -94,7 +101,7 @@ class Objective:
     def __call__(self, picture: np.ndarray) -> Evaluation:
         config = self.config
         if len(self.plan) == 1:
-            parts = [self.style]  # all that counts: a single tile has no others
+            parts = [self.style]  # any value: `others` below is 0 for a single tile
         else:
             parts = [self.part(picture, tile) for tile in self.plan]
         whole = add_up(parts)
@@ -104,10 +111,10 @@ class Objective:
         for tile, target, part in zip(self.plan, self.targets, parts):
             others = {name: whole[name] - part[name] for name in whole}
             share = area(tile) / (picture.shape[0] * picture.shape[1])
-            of_tile, style, slope = self.compiled.gradient(
+            tile_content, style, tile_gradient = self.compiled.gradient(
                 *window(picture, tile), np.float32(share), target, others, self.style)
-            content += float(of_tile)
-            gradient[tile.down.window(), tile.across.window()] += np.asarray(slope)[0]
+            content += float(tile_content)
+            gradient[tile.down.window(), tile.across.window()] += np.asarray(tile_gradient)[0]
         values = {"content": content, "style": float(style), "tv": float(tv)}
         total = sum(getattr(config, f"{name}_weight") * value for name, value in values.items())
         return Evaluation({"total": total, **values}, gradient)
@@ -119,7 +126,8 @@ def plan_tiles(picture: np.ndarray, config: GatysConfig) -> list[Tile]:
 
 
 def window(picture: np.ndarray, tile: Tile) -> tuple[np.ndarray, np.ndarray]:
-    """Return a tile's pixels, as a batch of one, and where its core lies in them."""
+    """Return the window of a tile as a batch of one, and the position of its core, see TileLosses.
+    """
     core = (*tile.down.core_in_window(), *tile.across.core_in_window())
     return picture[None, tile.down.window(), tile.across.window()], np.asarray(core, np.int32)
 
@@ -129,6 +137,6 @@ def area(tile: Tile) -> int:
 
 
 def add_up(parts: Iterable[Arrays]) -> Arrays:
-    """Return the sums of Gram matrices by layer."""
+    """Return the sum of Gram matrices for each layer."""
     first, *others = parts
     return {name: sum((other[name] for other in others), gram) for name, gram in first.items()}

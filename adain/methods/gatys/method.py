@@ -1,10 +1,11 @@
-"""Iterative style transfer (Gatys, Ecker & Bethge 2016): optimise the pixels of one picture.
+"""Iterative style transfer (Gatys, Ecker & Bethge 2016): optimize the pixels of one picture.
 
-Slow, and the measure of the others: no network is trained, nothing is approximated. Large pictures
-are painted coarse to fine (Gatys et al. 2017), and computed in tiles, see `loss`.
+It is slow, but minimizes the losses directly, without a trained network, so that other methods are
+compared with it. Large pictures are optimized from coarse to fine (Gatys et al. 2017) and computed
+in tiles, see `loss`.
 
-VGG19 is shipped up to relu4_1, so conv5 is not available: the content is compared at relu4_1
-(the paper: relu4_2) and the style at relu1_1 .. relu4_1 (the paper: and relu5_1).
+Departures from the paper: VGG19 is shipped up to relu4_1 only, so content is compared at relu4_1
+instead of relu4_2, and style at relu1_1 .. relu4_1 without relu5_1.
 """
 
 from __future__ import annotations
@@ -40,11 +41,17 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class State:
-    """Where a run is: all that the next iteration depends on."""
+    """The state of a run: everything that the next iteration depends on.
+
+    step: number of iterations so far, at all sizes.
+    picture: float32 (rows, columns, 3) in [0, 1], padded to multiples of 8.
+    best: the picture with the lowest loss at this size; best_loss: its loss.
+    optimizer: with its state.
+    """
 
     step: int
-    picture: np.ndarray  # float32 (rows, columns, 3), padded to multiples of 8
-    best: np.ndarray  # of lowest loss at this size
+    picture: np.ndarray
+    best: np.ndarray
     best_loss: float
     optimizer: Adam | LBFGS
 
@@ -86,13 +93,13 @@ def optimise(content: ImageLike, style: ImageLike, config: GatysConfig | None = 
     start = None if start is None else as_image(start)
     fingerprint = describe(content, style, start, config)
     if restore and state_path is None:
-        raise OptionError("restore needs the state_path of the run to go on with.")
+        raise OptionError("`restore` needs the `state_path` of the run to continue.")
     state = load(Path(state_path), fingerprint) if restore and state_path else None
     frames = Evolution(evolution, evolution_iter, resumes=restore) if evolution else None
     if state:
         logger.info("continues at iteration %d of %d", state.step, config.iterations)
 
-    from adain.methods.gatys.loss import Objective, compiled  # starts what computes
+    from adain.methods.gatys.loss import Objective, compiled  # loads OpenVINO or Keras
 
     progress = Progress(config, report_iter)
     rows, columns = content.shape[:2]
@@ -138,7 +145,7 @@ def optimise(content: ImageLike, style: ImageLike, config: GatysConfig | None = 
 
 def iterate(state: State, objective: Objective, level: Level,
             config: GatysConfig) -> dict[str, float]:
-    """Advance the state by an iteration; return the losses before it."""
+    """Advance the state by one iteration; return the losses of the picture before it."""
     evaluation = objective(state.picture)
     if not np.isfinite(evaluation.total):
         raise AdaINError(f"the losses became {evaluation.losses} at iteration {state.step}; lower "
@@ -152,25 +159,26 @@ def iterate(state: State, objective: Objective, level: Level,
 
 
 def prepare(image: np.ndarray, *size: int) -> np.ndarray:
-    """Return a picture as the networks see it: resized, padded, float32."""
+    """Return a picture resized to rows and columns, if given, padded, as float32 in [0, 1]."""
     return to_float(pad(images.resize(image, *(size or image.shape[:2]))))
 
 
 def shrink_style(style: np.ndarray, longer_side: int, style_scale: float) -> np.ndarray:
-    """Return the style with that part of the picture's longer side, but never enlarged."""
+    """Return the style with a longer side of longer_side * style_scale, but never enlarged."""
     factor = min(1.0, longer_side * style_scale / max(style.shape[:2]))
     return images.resize(style, *(max(1, round(side * factor)) for side in style.shape[:2]))
 
 
 def crop(picture: np.ndarray, level: Level) -> np.ndarray:
-    """Return a picture that was optimised at this level as uint8, without the padding."""
+    """Return a picture of this level as uint8, without the padding."""
     return to_integers(picture[:level.rows, :level.columns])
 
 
 def first_state(level: Level, start: np.ndarray, config: GatysConfig, given: bool) -> State:
     """Return the state before the first iteration.
 
-    given: whether `start` replaces what config.start says.
+    start: the first picture; the content unless `given`.
+    given: whether a first picture was given, which then replaces config.start.
     """
     if config.start == "noise" and not given:
         shape = *pad(np.empty((level.rows, level.columns))).shape, 3
@@ -181,14 +189,14 @@ def first_state(level: Level, start: np.ndarray, config: GatysConfig, given: boo
 
 
 def enter(level: Level, before: State, config: GatysConfig) -> State:
-    """Return the state before the first iteration of a level, given that after the one before."""
+    """Return the state before the first iteration of a level, from that after the level before."""
     rows, columns = pad(np.empty((level.rows, level.columns))).shape
     picture = np.clip(images.resize(before.picture, rows, columns), 0, 1)
     return State(level.start, picture, picture, math.inf, OPTIMIZERS[config.optimizer]())
 
 
 def learning_rate(config: GatysConfig, level: Level, step: int) -> float:
-    """Return the rate of a step: Adam's falls by half a cosine to a tenth within each level."""
+    """Return the learning rate of a step; Adam's falls to a tenth within each level (cosine)."""
     rate = config.learning_rate or LEARNING_RATES[config.optimizer]
     if config.optimizer != "adam":
         return rate
@@ -197,16 +205,19 @@ def learning_rate(config: GatysConfig, level: Level, step: int) -> float:
 
 
 class Progress:
-    """Logs losses, pace and the time left, which larger levels take longer for."""
+    """Logs the losses, the time of an iteration, and an estimate of the remaining time."""
 
     def __init__(self, config: GatysConfig, every: int) -> None:
         self.config, self.every = config, every
         self._then, self._step, self._size = time.monotonic(), 0, (0, 0)
 
     def update(self, step: int, losses: dict[str, float], plan: list[Level]) -> None:
-        """Record an iteration, and log every few; plan: the current level and those to come."""
+        """Count an iteration; log every `every`-th and the last one of a level.
+
+        plan: the current level and the following ones.
+        """
         level = plan[0]
-        if self._size != (level.rows, level.columns):  # the first one also compiles
+        if self._size != (level.rows, level.columns):  # not timed: it also compiles
             self._then, self._step, self._size = time.monotonic(), step, (level.rows, level.columns)
         elif step % self.every == 0 or step == level.stop:
             now = time.monotonic()
@@ -224,14 +235,14 @@ class Progress:
 
 def describe(content: np.ndarray, style: np.ndarray, start: np.ndarray | None,
              config: GatysConfig) -> dict[str, Any]:
-    """Return what a state must agree with: hashes of the pictures, and every setting."""
+    """Return what must be equal to continue from a state: hashes of the pictures, all settings."""
     pictures = {"content": content, "style": style, "start picture": start}
     hashes = {name: run_state.hash_of(picture) for name, picture in pictures.items()}
     return hashes | dataclasses.asdict(config) | {"precision": _precision(config)}
 
 
 def _precision(config: GatysConfig) -> str:
-    """Return what "auto" is on this machine, by which results differ."""
+    """Return the precision that "auto" stands for on this machine, as results depend on it."""
     if config.engine == "keras":
         from adain.networks.keras.devices import choose_precision
 
@@ -251,7 +262,12 @@ def save(path: Path, state: State, fingerprint: dict[str, Any]) -> None:
 
 
 def load(path: Path, fingerprint: dict[str, Any]) -> State:
-    """Return the state at `path`; OptionError unless it is of these pictures and settings."""
+    """Return the state at `path`.
+
+    Raises:
+        OptionError: there is no state, or it is of other pictures or settings.
+        WeightsError: it is damaged.
+    """
     stored = run_state.load(path, fingerprint)
     optimizer = {name.removeprefix("optimizer/"): array for name, array in stored.items()
                  if name.startswith("optimizer/")}

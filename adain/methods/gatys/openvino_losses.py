@@ -1,4 +1,4 @@
-"""The losses of the iterative method in tiles, by OpenVINO: on CPUs, without TensorFlow."""
+"""The losses of the iterative method in tiles, computed by OpenVINO on CPUs."""
 
 from __future__ import annotations
 
@@ -21,11 +21,7 @@ Arrays = dict[str, np.ndarray]
 
 
 class TileLosses:
-    """VGG19 and what is computed of one tile; each graph is compiled when it is first needed.
-
-    A tile is a window of a picture, float32 (1, rows, columns, 3), and its core in it: top, bottom,
-    left, right, in pixels.
-    """
+    """See loss.TileLosses; each graph is compiled when it is first needed."""
 
     def __init__(self, config: GatysConfig) -> None:
         self.config = config
@@ -43,40 +39,35 @@ class TileLosses:
         return self._compiled(gradients.gram_graph(self._weights, self.config.style_layers))
 
     @cached_property
-    def _slope(self) -> CompiledGraph:
+    def _gradient_graph(self) -> CompiledGraph:
         return self._compiled(gradients.gram_gradient_graph(
             self._weights, self.config.content_layers, self.config.style_layers))
 
     def features(self, window: np.ndarray, core: np.ndarray) -> Arrays:
-        """Return the window's activations of the content layers."""
-        return {name: found.copy() for name, found in
+        """Return the activations of the content layers in the whole window."""
+        return {name: activation.copy() for name, activation in
                 zip(self.config.content_layers, self._turns.next(self._activations)(window))}
 
     def grams(self, window: np.ndarray, core: np.ndarray) -> Arrays:
-        """Return the core's Gram matrices of the style layers."""
-        found = self._turns.next(self._gram_matrices)(window, _mask(window, core))
-        return {name: gram.copy() for name, gram in zip(self.config.style_layers, found)}
+        grams = self._turns.next(self._gram_matrices)(window, _mask(window, core))
+        return {name: gram.copy() for name, gram in zip(self.config.style_layers, grams)}
 
     def gradient(self, window: np.ndarray, core: np.ndarray, share: np.float32, targets: Arrays,
                  others: Arrays, style: Arrays) -> tuple[float, float, np.ndarray]:
-        """Return (content loss of this tile, style loss of the whole picture, the gradient).
-
-        share: the core's part of the picture's area; others: the rest's part of the Gram matrices.
-        """
         config = self.config
-        content, style_loss, slope = self._turns.next(self._slope)(
+        content, style_loss, gradient = self._turns.next(self._gradient_graph)(
             window, _mask(window, core), share, np.float32(config.content_weight),
             np.float32(config.style_weight), *(targets[name] for name in config.content_layers),
             *(np.float32(part[name]) for name in config.style_layers for part in (others, style)))
-        return float(content), float(style_loss), slope
+        return float(content), float(style_loss), gradient
 
     def tv_gradient(self, picture: np.ndarray) -> tuple[float, np.ndarray]:
-        """Return the total variation of a picture (1, rows, columns, 3), and its gradient."""
         gradient = np.empty_like(picture)
         return total_variation(picture[0], gradient[0], 1.0), gradient
 
 
 def _mask(window: np.ndarray, core: np.ndarray) -> np.ndarray:
+    """Return a float32 array, 1 in the core and 0 in the rest of the window."""
     top, bottom, left, right = core
     mask = np.zeros(window.shape[1:3], np.float32)
     mask[top:bottom, left:right] = 1

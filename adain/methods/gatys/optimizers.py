@@ -1,7 +1,7 @@
 """Adam and L-BFGS for one NumPy array, with a state of plain arrays that can be stored.
 
-Keras' optimizers keep their state in framework variables, SciPy's L-BFGS-B in a workspace inside
-of one long call; these two make one step a call, so that a stopped run goes on exactly.
+Each call makes one step, so that a stopped run continues exactly. Keras' optimizers keep their
+state in variables of a framework, and SciPy's L-BFGS-B keeps it inside of one long call.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ Arrays = dict[str, np.ndarray]
 
 
 class Adam:
-    """Adam (Kingma & Ba 2015); `update` returns the array after one step."""
+    """Adam (Kingma & Ba 2015); update() returns the array after one step."""
 
-    # Gradients of a mean over millions of pixels are about 1e-7: the usual 1e-8 would damp them.
+    # Gradients of a mean over millions of pixels are about 1e-7; the usual 1e-8 would damp them.
     EPSILON = 1e-12
     BETA_1, BETA_2 = 0.9, 0.999
 
@@ -39,12 +39,12 @@ class Adam:
 class LBFGS:
     """Limited-memory BFGS (Nocedal 1980) with steps of length `rate` and no line search.
 
-    A line search would cost more evaluations than it saves here; the first step is short, since
-    nothing is known of the curvature yet.
+    Here a line search would cost more evaluations than it saves. The first step is short, because
+    the curvature is still unknown.
     """
 
-    HISTORY = 10
-    FIRST_STEP = 0.02  # of the pixel that moves most
+    HISTORY = 10  # number of stored pairs of steps and changes of the gradient
+    FIRST_STEP = 0.02  # largest change of a pixel in the first step
 
     def __init__(self, state: Arrays | None = None) -> None:
         self._pairs: list[tuple[np.ndarray, np.ndarray]] = []  # (step, change of the gradient)

@@ -1,4 +1,4 @@
-"""The iterative method as a method: runs that can be stopped and go on."""
+"""The iterative method as a subclass of Method, with runs that can be stopped and continued."""
 
 from __future__ import annotations
 
@@ -22,13 +22,17 @@ from adain.transfer import run_state
 
 
 class Gatys(Method):
-    """Repaints pictures by optimising their pixels, see optimise().
+    """Repaints pictures by optimizing their pixels, see optimise().
 
-    start: a picture to start from instead of config.start. restore: goes on where a state is.
-    evolution, evolution_iter: see optimise().
+    Args:
+        config: losses, optimizer and number of iterations.
+        recipe: max_pixels and coarse_size are used.
+        start: path of a picture to start from instead of config.start.
+        restore: continue results that have a state beside them.
+        evolution, evolution_iter: see optimise().
     """
 
-    kind = "optimises pixels"
+    kind = "optimizes pixels"
     options = frozenset({
         "style_path", "random", "coarse_size", "model", "vgg_path", "engine", "iterations",
         "optimizer", "content_layers", "style_layers", "style_weight", "tv_weight", "start",
@@ -55,8 +59,8 @@ class Gatys(Method):
     @classmethod
     def from_options(cls, options: Mapping[str, Any], recipe: Recipe) -> Self:
         if options["precision"] == "int8":
-            raise OptionError("int8 is for the models vgg19 and compact; `model=gatys` takes auto, "
-                              "float32 or bfloat16.")
+            raise OptionError("`precision=int8` is for the models vgg19 and compact; `model=gatys` "
+                              "takes auto, float32 or bfloat16.")
         precision = {"bfloat16": "mixed_bfloat16"}.get(options["precision"], options["precision"])
         named = options["start"] in STARTS
         config = GatysConfig(
@@ -76,13 +80,16 @@ class Gatys(Method):
 
     def paint(self, content: np.ndarray, style: Style, path: Path) -> np.ndarray:
         if self.stop is not None:
-            self.stop.check()  # it may have been asked during the picture before
+            self.stop.check()  # after a stop during the picture before
         return self._optimise(content, self._read(style.paths[0]), self._config_for(content),
                               state_path=run_state.path_beside(path),
                               restore=self.is_unfinished(path), stop=self.stop)
 
     def _config_for(self, content: np.ndarray) -> GatysConfig:
-        """Return the settings; the recipe's coarse_size is a shorter side, theirs a longer one."""
+        """Return the settings for a content.
+
+        The recipe's coarse_size is a shorter side, that of GatysConfig a longer one.
+        """
         if self._coarse_size is None:
             return self._config
         rows, columns = content.shape[:2]

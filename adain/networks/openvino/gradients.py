@@ -1,16 +1,19 @@
-"""The slope of a picture's loss with respect to its pixels, as OpenVINO graphs.
+"""The gradient of a picture's loss with respect to its pixels, as OpenVINO graphs.
 
-The loss compares VGG19 activations: the content's at relu4_1, and means and deviations of the
-style's at relu1_1 .. relu4_1. These statistics are all that couples distant pixels: once they are
-known, the style's slope is activation * scale + shift, with one scale and shift for each channel.
-From there the encoder is walked backwards, each step by its adjoint:
+OpenVINO has no automatic differentiation, so backpropagation is written out here. The content loss
+compares VGG19 activations at relu4_1; the style loss compares channel means and standard deviations
+(or Gram matrices) at relu1_1 .. relu4_1. Only these statistics depend on the whole picture. If they
+are known, the gradient of the style loss with respect to an activation is
+activation * scale + shift, with one scale and one shift per channel.
 
-* a convolution: the one with its kernel turned by 180 degrees, inputs and outputs swapped;
-* reflect padding: what comes to a mirrored pixel is added to the pixel that it mirrors;
-* a ReLU: a mask of what is above 0;
-* max pooling: a mask of what equals the maximum; where several do, each takes an equal part.
+From the activations the gradient goes back to the pixels through the adjoint of each layer:
 
-Inside a graph activations are (1, channels, rows, columns).
+* convolution: a convolution with the kernel rotated by 180 degrees, inputs and outputs swapped;
+* reflect padding: the gradient of a padded pixel is added to that of the pixel it is a copy of;
+* ReLU: the gradient where the activation is above 0, else 0;
+* max pooling: the gradient goes to the maximum; equal maxima share it equally.
+
+In the graphs, activations are (1, channels, rows, columns).
 """
 
 from __future__ import annotations
@@ -44,30 +47,32 @@ _ROWS_AND_COLUMNS = np.array([2, 3])
 
 
 def widths(weights: Weights, names: Sequence[str] = STYLE_LAYERS) -> list[int]:
-    """Return how many channels each activation has."""
+    """Return the number of channels of each activation."""
     return [weights[conv(name)][1].size for name in names]
 
 
 def picture_graph(weights: Weights) -> openvino.Model:
-    """Return an openvino.Model for a whole picture, which knows its own statistics.
+    """Return an openvino.Model of the losses and the gradient of a whole picture.
 
     Inputs, float32:
-        image (1, rows, columns, 3), both at least 32
-        content (1, rows / 8, columns / 8, channels): the content layer's activations wanted
-        mean, std (channels,): the statistics wanted of the style layers, in a row
-        content_weight, style_weight ()
-    Outputs, float32: the mean squared difference of the content (); the squared differences of
-        means and deviations, summed (); the slope of their weighted sum (1, rows, columns, 3).
+        image (1, rows, columns, 3): in [0, 1]; rows and columns at least 32
+        content (1, rows / 8, columns / 8, channels): target activations of the content layer
+        mean, std (channels,): target statistics of all style layers, concatenated
+        content_weight, style_weight (): factors of the losses
+    Outputs, float32:
+        content loss (): mean squared difference of the content layer's activations
+        style loss (): sum of the squared differences of means and standard deviations
+        gradient (1, rows, columns, 3): of the weighted sum of both losses
     """
     from adain.networks.openvino.runtime import op
 
-    image, found = _forward(weights)
+    image, activations = _forward(weights)
     content = op.parameter([1, -1, -1, *widths(weights, [CONTENT_LAYER])], np.float32)
-    wanted = [op.parameter([sum(widths(weights))], np.float32) for _ in range(2)]
+    statistics = [op.parameter([sum(widths(weights))], np.float32) for _ in range(2)]
     content_weight, style_weight = (op.parameter([], np.float32) for _ in range(2))
-    slopes, errors = {}, []
-    for name, *targets in zip(STYLE_LAYERS, *(_split(vector, weights) for vector in wanted)):
-        x = found[name]
+    gradients, errors = {}, []
+    for name, *targets in zip(STYLE_LAYERS, *(_split(vector, weights) for vector in statistics)):
+        x = activations[name]
         mean = op.reduce_mean(x, _ROWS_AND_COLUMNS, keep_dims=True)
         variance = op.reduce_mean(_square(op.subtract(x, mean)), _ROWS_AND_COLUMNS, keep_dims=True)
         std = op.sqrt(op.add(variance, np.float32(EPSILON)))
@@ -75,118 +80,129 @@ def picture_graph(weights: Weights) -> openvino.Model:
             op.subtract(value, op.reshape(target, np.array([1, -1, 1, 1]), False))
             for value, target in zip((mean, std), targets))
         errors += [mean_error, std_error]
-        # The slope of the mean is 1 / pixels, that of the deviation (x - mean) / std of it.
+        # d mean / d x = 1 / pixels, and d std / d x = (x - mean) / (std * pixels).
         share = op.divide(op.multiply(style_weight, np.float32(2)), _size(x, _ROWS_AND_COLUMNS))
         factor = op.divide(op.multiply(std_error, share), std)
         offset = op.subtract(op.multiply(mean_error, share), op.multiply(mean, factor))
-        slopes[name] = op.add(op.multiply(x, factor), offset)
-    difference = op.subtract(found[CONTENT_LAYER], _transpose(content, (0, 3, 1, 2)))
+        gradients[name] = op.add(op.multiply(x, factor), offset)
+    difference = op.subtract(activations[CONTENT_LAYER], _transpose(content, (0, 3, 1, 2)))
     count = _size(difference, np.array([1, 2, 3]))
     share = op.divide(op.multiply(content_weight, np.float32(2)), count)
-    slopes[CONTENT_LAYER] = op.add(slopes[CONTENT_LAYER], op.multiply(difference, share))
+    gradients[CONTENT_LAYER] = op.add(gradients[CONTENT_LAYER], op.multiply(difference, share))
     return _model([op.divide(_sum(_square(difference)), count),
-                   _sum(_square(op.concat(errors, 1))), _backward(weights, found, slopes)],
-                  [image, content, *wanted, content_weight, style_weight])
+                   _sum(_square(op.concat(errors, 1))), _backward(weights, activations, gradients)],
+                  [image, content, *statistics, content_weight, style_weight])
 
 
 def tile_graph(weights: Weights) -> openvino.Model:
-    """Return an openvino.Model for a tile, given what depends on the whole picture.
+    """Return an openvino.Model of the part of the loss and the gradient that one tile contributes.
 
     Inputs, float32:
-        image (1, rows, columns, 3): the tile and around it as many pixels as the encoder sees;
-            rows and columns at least 32
-        content (1, rows / 8, columns / 8, channels): the content layer's activations wanted
-        core (rows, columns): 1 in the tile, 0 around it
-        regions (regions, rows, columns): how much a pixel belongs to each region, 0 around the tile
-        scales, shifts (regions, channels): the style's slope in each region is this scale times
-            an activation plus this shift
-        content_scale (): the content's slope is this times the difference of the activations
-    Outputs, float32: the tile's squared differences of the content, summed (); the slope that the
-        tile adds to that of the whole picture (1, rows, columns, 3).
+        image (1, rows, columns, 3): the tile (core) and a halo as wide as the encoder's receptive
+            radius; in [0, 1]; rows and columns at least 32
+        content (1, rows / 8, columns / 8, channels): target activations of the content layer
+        core (rows, columns): 1 in the tile, 0 in the halo
+        regions (regions, rows, columns): weight of each pixel in each region, 0 in the halo
+        scales, shifts (regions, channels): the gradient of the style loss with respect to an
+            activation is activation * scale + shift, computed from the statistics of the picture
+        content_scale (): factor from differences of activations to the content loss's gradient
+    Outputs, float32:
+        content error (): sum of the squared differences of activations in the tile
+        gradient (1, rows, columns, 3): summed over all tiles, that of the whole picture
     """
     from adain.networks.openvino.runtime import op
 
-    image, found = _forward(weights)
+    image, activations = _forward(weights)
     content = op.parameter([1, -1, -1, *widths(weights, [CONTENT_LAYER])], np.float32)
     core, regions = op.parameter([-1, -1], np.float32), op.parameter([-1, -1, -1], np.float32)
     tables = [op.parameter([-1, sum(widths(weights))], np.float32) for _ in range(2)]
     content_scale = op.parameter([], np.float32)
-    slopes = {}
+    gradients = {}
     for name, *pair in zip(STYLE_LAYERS, *(_split(table, weights) for table in tables)):
         shares = _transpose(_shrink(regions, name), (0, 2, 3, 1))
         factor, offset = (_transpose(op.matmul(shares, table, False, False), (0, 3, 1, 2))
                           for table in pair)
-        slopes[name] = op.add(op.multiply(found[name], factor), offset)
+        gradients[name] = op.add(op.multiply(activations[name], factor), offset)
     inside = _shrink(op.unsqueeze(core, np.array(0)), CONTENT_LAYER)
     difference = op.multiply(
-        op.subtract(found[CONTENT_LAYER], _transpose(content, (0, 3, 1, 2))), inside)
-    slopes[CONTENT_LAYER] = op.add(slopes[CONTENT_LAYER], op.multiply(difference, content_scale))
-    return _model([_sum(_square(difference)), _backward(weights, found, slopes)],
+        op.subtract(activations[CONTENT_LAYER], _transpose(content, (0, 3, 1, 2))), inside)
+    gradients[CONTENT_LAYER] = op.add(gradients[CONTENT_LAYER],
+                                      op.multiply(difference, content_scale))
+    return _model([_sum(_square(difference)), _backward(weights, activations, gradients)],
                   [image, content, core, regions, *tables, content_scale])
 
 
 def gram_graph(weights: Weights, style_layers: Sequence[str]) -> openvino.Model:
-    """Return an openvino.Model: a window and its core, as of tile_graph -> Gram matrices.
+    """Return an openvino.Model of the Gram matrices of one tile.
 
-    One for each style layer: mean products of the channels in the core, (1, channels, channels).
+    Inputs, float32: image and core, as of tile_graph().
+    Outputs, float32: for each style layer (1, channels, channels), the products of each pair of
+        channels, averaged over the core.
     """
     from adain.networks.openvino.runtime import op
 
-    image, found = _forward(weights)
+    image, activations = _forward(weights)
     core = op.parameter([-1, -1], np.float32)
-    return _model([_gram(found[name], core, name)[0] for name in style_layers], [image, core])
+    return _model([_gram(activations[name], core, name)[0] for name in style_layers], [image, core])
 
 
 def gram_gradient_graph(weights: Weights, content_layers: Sequence[str],
                         style_layers: Sequence[str]) -> openvino.Model:
-    """Return an openvino.Model for a tile whose style is compared by Gram matrices (Gatys 2016).
+    """Return an openvino.Model like tile_graph(), but with Gram matrices (Gatys et al. 2016).
 
-    Inputs, float32: image, core, as of tile_graph; share (): the core's part of the picture's area;
-        content_weight, style_weight (); for each content layer its activations wanted (1, rows,
-        columns, channels); for each style layer the other tiles' part of the Gram matrix and the
-        one wanted, (1, channels, channels) each.
-    Outputs, float32: the content's loss in the core (); the style's loss of the picture (); the
-        slope that the tile adds to that of the picture (1, rows, columns, 3).
+    Inputs, float32:
+        image, core: as of tile_graph()
+        share (): area of the core divided by the area of the picture
+        content_weight, style_weight (): factors of the losses
+        for each content layer (1, rows, columns, channels): target activations
+        for each style layer two of (1, channels, channels): the contribution of all other tiles to
+            the picture's Gram matrix, and the target Gram matrix
+    Outputs, float32:
+        content loss (): contribution of the core to that of the picture
+        style loss (): of the whole picture
+        gradient (1, rows, columns, 3): summed over all tiles, that of the whole picture
     """
     from adain.networks.openvino.runtime import op
 
-    image, found = _forward(weights)
+    image, activations = _forward(weights)
     core = op.parameter([-1, -1], np.float32)
     share, *loss_weights = scalars = [op.parameter([], np.float32) for _ in range(3)]
     contents: list[Tensor] = []
     grams: list[Tensor] = []
     content_losses: list[Tensor] = []
     style_losses: list[Tensor] = []
-    slopes: dict[str, Tensor] = {}
+    gradients: dict[str, Tensor] = {}
     for name in content_layers:
         channels = widths(weights, [name])[0]
         contents.append(op.parameter([1, -1, -1, channels], np.float32))
         inside, count = _inside(core, name)
         difference = op.multiply(
-            op.subtract(found[name], _transpose(contents[-1], (0, 3, 1, 2))), inside)
+            op.subtract(activations[name], _transpose(contents[-1], (0, 3, 1, 2))), inside)
         part = op.divide(share, op.multiply(count, np.float32(channels)))
         content_losses.append(op.multiply(_sum(_square(difference)), part))
         factor = op.multiply(op.multiply(part, loss_weights[0]), np.float32(2))
-        slopes[name] = op.multiply(difference, factor)
+        gradients[name] = op.multiply(difference, factor)
     for name in style_layers:
         channels = widths(weights, [name])[0]
         grams += [op.parameter([1, channels, channels], np.float32) for _ in range(2)]
-        gram, flat, count = _gram(found[name], core, name)
+        gram, flat, count = _gram(activations[name], core, name)
         error = op.subtract(op.add(grams[-2], op.multiply(gram, share)), grams[-1])
         squares = op.reduce_sum(_square(error), np.array([0, 1, 2]), keep_dims=False)
         style_losses.append(op.divide(squares, np.float32(channels)))
         factor = op.divide(op.multiply(op.multiply(share, loss_weights[1]),
                                        np.float32(4 / channels)), count)
-        slope = op.reshape(op.matmul(op.multiply(error, factor), flat, False, False),
-                           op.shape_of(found[name]), False)
-        slopes[name] = op.add(slopes[name], slope) if name in slopes else slope
+        gradient = op.reshape(op.matmul(op.multiply(error, factor), flat, False, False),
+                           op.shape_of(activations[name]), False)
+        gradients[name] = op.add(gradients[name], gradient) if name in gradients else gradient
     return _model([_add_up(content_losses), _add_up(style_losses),
-                   _backward(weights, found, slopes)],
+                   _backward(weights, activations, gradients)],
                   [image, core, *scalars, *contents, *grams])
 
 
 def _gram(x: Tensor, core: Tensor, name: str) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the Gram matrix of an activation in the core, its flat values there, their number."""
+    """Return the Gram matrix of an activation in the core, the activation (0 in the halo), flat,
+    and the number of its pixels in the core.
+    """
     from adain.networks.openvino.runtime import op
 
     inside, count = _inside(core, name)
@@ -195,7 +211,7 @@ def _gram(x: Tensor, core: Tensor, name: str) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _inside(core: Tensor, name: str) -> tuple[Tensor, Tensor]:
-    """Return the core in the resolution of an activation, and how many features are in it."""
+    """Return the core at the resolution of an activation, and its number of pixels there."""
     from adain.networks.openvino.runtime import op
 
     inside = _shrink(op.unsqueeze(core, np.array(0)), name)
@@ -212,57 +228,63 @@ def _add_up(terms: Sequence[Tensor]) -> Tensor:
 
 
 def _forward(weights: Weights) -> tuple[Tensor, dict[str, Tensor]]:
-    """Return the input and {name: activation}, with what pooling made of relu1_2 as "pool1"."""
+    """Return the input and all activations by name; a pooled one is called _pool(name)."""
     from adain.networks.openvino.runtime import op
 
     convolutions, last = Convolutions(weights, "encoder"), ""
-    found: dict[str, Tensor] = {}
+    activations: dict[str, Tensor] = {}
     image = op.parameter([1, -1, -1, 3], np.float32)
     for step, x in forward(encoder_plan(depths_of(weights)), _transpose(image, (0, 3, 1, 2)),
                            lambda x, layer: op.relu(convolutions(x, layer)),
                            lambda x, _: max_pool(x)):
         last, name = (last, _pool(last)) if step == "pool" else (relu(step), relu(step))
-        found[name] = x
-    return image, found
+        activations[name] = x
+    return image, activations
 
 
-def _backward(weights: Weights, found: Mapping[str, Tensor],
-              slopes: Mapping[str, Tensor]) -> Tensor:
-    """Return the slope (1, rows, columns, 3) of the picture, given those of activations."""
+def _backward(weights: Weights, activations: Mapping[str, Tensor],
+              gradients: Mapping[str, Tensor]) -> Tensor:
+    """Return the gradient (1, rows, columns, 3) of the pixels, given those of activations."""
     from adain.networks.openvino.runtime import op
 
-    slope = None
+    gradient = None
     steps = [step for step in encoder_plan(depths_of(weights)) if step != "pool"]
     for step in reversed(steps):
         name = relu(step)
-        if _pool(name) in found and slope is not None:
-            slope = _through_pool(slope, found[name], found[_pool(name)])
-        if name in slopes:
-            slope = slopes[name] if slope is None else op.add(slope, slopes[name])
-        if slope is None:  # nothing is compared as deep as this
+        if _pool(name) in activations and gradient is not None:
+            gradient = _through_pool(gradient, activations[name], activations[_pool(name)])
+        if name in gradients:
+            gradient = gradients[name] if gradient is None else op.add(gradient, gradients[name])
+        if gradient is None:  # no loss depends on this layer or a deeper one
             continue
-        slope = op.select(op.greater(found[name], np.float32(0)), slope, np.float32(0))
-        slope = _through_convolution(slope, weights[step][0])
-    return _transpose(slope, (0, 2, 3, 1))
+        gradient = op.select(op.greater(activations[name], np.float32(0)), gradient, np.float32(0))
+        gradient = _through_convolution(gradient, weights[step][0])
+    return _transpose(gradient, (0, 2, 3, 1))
 
 
-def _through_pool(slope: Tensor, x: Tensor, pooled: Tensor) -> Tensor:
-    """Return the slope before a pooling of x; it is 0 where the maximum is 0, as the ReLU's is."""
+def _through_pool(gradient: Tensor, x: Tensor, pooled: Tensor) -> Tensor:
+    """Return the gradient with respect to x, given that of max_pool(x).
+
+    Equal maxima share it equally. Where the maximum is 0, the ReLU before the pooling removes it.
+    """
     from adain.networks.openvino.runtime import op
 
     largest = op.convert(op.equal(x, upsample(pooled)), np.float32)
     share = op.avg_pool(largest, [2, 2], [0, 0], [0, 0], [2, 2], False, "floor").output(0)
-    return op.multiply(largest, upsample(op.divide(slope, op.multiply(share, np.float32(4)))))
+    return op.multiply(largest, upsample(op.divide(gradient, op.multiply(share, np.float32(4)))))
 
 
-def _through_convolution(slope: Tensor, kernel: np.ndarray) -> Tensor:
-    """Return the slope before a reflect-padded convolution, kernel (3, 3, inputs, outputs)."""
+def _through_convolution(gradient: Tensor, kernel: np.ndarray) -> Tensor:
+    """Return the gradient with respect to the input of a reflect-padded convolution.
+
+    kernel: (3, 3, inputs, outputs).
+    """
     from adain.networks.openvino.runtime import op
 
-    # The padding's row belongs to the row after the one that it is beside: both there are four rows
-    # at least, 32 pixels.
+    # Reflection pads with copies of the second row and of the second to last one, so their
+    # gradients are added there. At least four rows, hence 32 pixels at relu4_1, keep them apart.
     adjoint = np.ascontiguousarray(kernel[::-1, ::-1].transpose(2, 3, 0, 1))
-    x = op.convolution(slope, op.constant(adjoint), [1, 1], [2, 2], [2, 2], [1, 1])
+    x = op.convolution(gradient, op.constant(adjoint), [1, 1], [2, 2], [2, 2], [1, 1])
     for axis in (2, 3):
         def part(start: int, stop: int, x: Tensor = x, axis: int = axis) -> Tensor:
             return op.slice(x, *(np.array([each]) for each in (start, stop, 1, axis)))
@@ -277,7 +299,10 @@ def _pool(activation: str) -> str:
 
 
 def _shrink(maps: Tensor, name: str) -> Tensor:
-    """Return maps (count, rows, columns) as (1, count, ...) in the resolution of an activation."""
+    """Return maps (count, rows, columns), averaged to the resolution of an activation.
+
+    The result is (1, count, rows / scale, columns / scale).
+    """
     from adain.networks.openvino.runtime import op
 
     x, size = op.unsqueeze(maps, np.array(0)), scale(name)
@@ -286,7 +311,7 @@ def _shrink(maps: Tensor, name: str) -> Tensor:
 
 
 def _split(table: Tensor, weights: Weights) -> list[Tensor]:
-    """Return (..., channels of all style layers) cut into one of each."""
+    """Split the last axis, the channels of all style layers, into one tensor for each layer."""
     from adain.networks.openvino.runtime import op
 
     parts = op.variadic_split(table, np.array(-1), np.array(widths(weights)))
@@ -294,7 +319,7 @@ def _split(table: Tensor, weights: Weights) -> list[Tensor]:
 
 
 def _size(x: Tensor, axes: np.ndarray) -> Tensor:
-    """Return the product of some sides of a tensor, as float32 ()."""
+    """Return the number of elements along some axes, float32 ()."""
     from adain.networks.openvino.runtime import op
 
     sides = op.gather(op.shape_of(x), axes, np.array(0))
