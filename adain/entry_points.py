@@ -1,4 +1,4 @@
-"""What the commands start with: while their modules load, Ctrl-C ends them without a traceback."""
+"""Start the commands; while their modules load, Ctrl-C ends them without a traceback."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from adain.export.source import drawn_picture
+from adain.export.source import synthetic_picture
 from adain.web import static
 
 FLAGS = ("--headless", "--no-sandbox", "--disable-quic", "--no-first-run",
@@ -145,7 +145,8 @@ def main() -> None:
             if options.megapixels:
                 side = round((options.megapixels * 1e6 / 12) ** 0.5)
                 photograph = Path(scratch) / "photograph.jpg"
-                Image.fromarray(drawn_picture(3 * side, 4 * side, 0)).save(photograph, quality=92)
+                picture = Image.fromarray(synthetic_picture(3 * side, 4 * side, 0))
+                picture.save(photograph, quality=92)
                 tab.set_input_files("#photo-file", photograph)
                 tab.wait_for_selector("#picture[data-shows=preview]")
                 tab.locator("#strokes").evaluate("input => { input.value = 0; }")

@@ -1,4 +1,4 @@
-"""What all commands share: errors in one line, the log, progress bars."""
+"""What all commands share: exit codes, errors in one line, the log, progress bars."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
-# Before Pillow is imported. Blocks above 32 MB go back to the system when they are freed; of the
-# usual 16 MB ones, the C library keeps those of a large picture for each thread that had one.
+# Before Pillow is imported. Blocks of more than 32 MB are returned to the system when they are
+# freed; Pillow's default blocks of 16 MB would be kept by the C library, for each thread.
 os.environ.setdefault("PILLOW_BLOCK_SIZE", "64m")
 
 from PIL import Image
@@ -29,7 +29,7 @@ PATH_OPTIONS = ("content_path", "style_path", "masks", "out_path", "save_style",
                 "evolution", "checkpoint", "vgg_path", "decoder_path", "log_path", "continue_from",
                 "gallery")
 PATH_ARGUMENTS = ("source", "target", "model", "file")
-_FLAGS = {"masks": "mask"}  # where an option is not called as the parameter that it sets
+_FLAGS = {"masks": "mask"}  # options whose names differ from those of the parameters they set
 # `name` or `name=value` in a message of the library.
 _PARAMETER = re.compile(r"(?<![^\s(])`([a-z][a-z0-9_]*)(?:=([^`]*))?`")
 
@@ -37,17 +37,19 @@ _PARAMETER = re.compile(r"(?<![^\s(])`([a-z][a-z0-9_]*)(?:=([^`]*))?`")
 def run(main: Callable[[], int | None], at_once: bool = False) -> None:
     """Call main() and exit; an AdaINError becomes one line on stderr and exit code 1.
 
-    at_once: after main() has returned, end the process without taking its networks and modules
-    apart, which takes 0.04 s; for commands that leave nothing to threads or exit handlers.
+    Args:
+        main: returns the exit code, or None for 0.
+        at_once: end the process right after main(), without destroying networks and modules, which
+            takes 0.04 s. Only for commands without exit handlers or running threads.
     """
-    # Pillow warns at half the size that it refuses, and prints are that large; and of EXIF data
-    # that are broken, which are left out. Set once, here: changing the filters around each picture
-    # would change them under the feet of other threads.
+    # Pillow warns of pictures of half the size that it refuses, which prints have, and of damaged
+    # EXIF data, which are dropped. The filters are set once, here, because they are shared by all
+    # threads.
     warnings.simplefilter("ignore", Image.DecompressionBombWarning)
     warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may be no text at all
-    # Problems with pictures are reported by AdaINErrors alone.
+        sys.stdout.reconfigure(errors="backslashreplace")  # file names may be invalid Unicode
+    # Only AdaINErrors report problems with pictures.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
     logging.getLogger("PIL").addHandler(logging.NullHandler())
     show_log("stderr")
@@ -65,22 +67,23 @@ def run(main: Callable[[], int | None], at_once: bool = False) -> None:
     except MemoryError:
         print("MemoryError: there is not enough memory; smaller pictures, or a smaller --tile-size "
               "or --max-memory, need less.", file=sys.stderr, flush=True)
-        os._exit(1)  # to wait for threads may hang now
-    except BrokenPipeError:  # who reads the output has seen enough, as `head` has
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the exit tries again
+        os._exit(1)  # waiting for threads could hang now
+    except BrokenPipeError:  # the reader has closed the pipe, as `head` does
+        # Otherwise Python would fail again when it flushes stdout at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
     except (KeyboardInterrupt, Stopped):
-        with suppress(OSError):  # the terminal may be gone: that is what SIGHUP tells
+        with suppress(OSError):  # after SIGHUP there is no terminal any more
             print("interrupted", file=sys.stderr)
         code = 130
-    gc.freeze()  # else the interpreter collects garbage before it ends: 0.02 s for nothing
+    gc.freeze()  # saves the interpreter's last garbage collection: 0.02 s
     sys.exit(code)
 
 
 def check_paths(options: Mapping[str, Any], urls: Iterable[str] = ()) -> None:
-    """Raise OptionError for an empty path or an address like https://... among the options.
+    """Raise OptionError if a path among the options is empty, or a URL.
 
-    urls: options that may be addresses.
+    urls: options that may be URLs.
     """
     for name in (*PATH_OPTIONS, *PATH_ARGUMENTS):
         given = options.get(name)
@@ -89,22 +92,22 @@ def check_paths(options: Mapping[str, Any], urls: Iterable[str] = ()) -> None:
             if path == "":
                 raise OptionError(f"{option} is empty: name a file or folder.")
             if path is not None and name not in urls and find.is_address(path):
-                raise OptionError(f"{option} {path} is an address; only files and folders are read "
-                                  "and written: download it first.")
+                raise OptionError(f"{option} {path} is a URL; only files and folders are supported "
+                                  "here: download it first.")
 
 
 def program() -> str:
-    """Return how the running command was called: stylize.py, or adain stylize."""
+    """Return the name of the running command: stylize.py, or adain stylize."""
     return os.path.basename(sys.argv[0])
 
 
 def flag(parameter: str) -> str:
-    """Return the option that sets a parameter of the library."""
+    """Return the command-line option that sets a parameter of the library."""
     return "--" + _FLAGS.get(parameter, parameter).replace("_", "-")
 
 
 def with_flags(message: str) -> str:
-    """Return a message of the library with the options' names: `bits=16` becomes --bits 16."""
+    """Replace parameters in a message of the library by options: `bits=16` becomes --bits 16."""
     return _PARAMETER.sub(
         lambda match: flag(match[1]) + (f" {match[2]}" if match[2] else ""), message)
 
@@ -112,7 +115,7 @@ def with_flags(message: str) -> str:
 def print_error(error: AdaINError) -> None:
     """Print an error as one line on stderr.
 
-    Control characters in a file's name or content are printed as ASCII escapes.
+    Control characters, as in the name of a file, are printed as ASCII escapes.
     """
     text = f"{type(error).__name__}: {with_flags(str(error))}"
     print("".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1]
@@ -120,15 +123,15 @@ def print_error(error: AdaINError) -> None:
 
 
 class _Lines(logging.Handler):
-    """Prints what the library logs: the message alone, warnings on stderr.
+    """Prints the messages that the library logs; warnings always go to stderr.
 
-    Flushed, as a log file of a night's run must not lag behind. Where nobody can read it any more,
-    as in a terminal that was closed, the command goes on without.
+    Each line is flushed, so that the log file of a long run is up to date. If nothing can be
+    written, as after the terminal was closed, the command continues without output.
     """
 
     def __init__(self, stream: str) -> None:
         super().__init__()
-        self.stream = stream  # of sys: tests replace it
+        self.stream = stream  # its name in sys, because tests replace sys.stdout
 
     def emit(self, record: logging.LogRecord) -> None:
         stream = getattr(sys, "stderr" if record.levelno >= logging.WARNING else self.stream)
@@ -139,7 +142,7 @@ class _Lines(logging.Handler):
 
 
 def show_log(stream: str = "stdout") -> None:
-    """Print what the library logs: "stdout" or "stderr"; warnings always go to stderr."""
+    """Print what the library logs to "stdout" or "stderr"; warnings always go to stderr."""
     logger = logging.getLogger("adain")
     logger.setLevel(logging.INFO)
     logger.propagate = False
@@ -147,7 +150,7 @@ def show_log(stream: str = "stdout") -> None:
 
 
 def progress(items: Iterable[T], unit: str, total: int | None = None) -> Iterable[T]:
-    """Return the items behind a progress bar on stderr: if it is a terminal, for two or more."""
+    """Return the items with a progress bar on stderr, if that is a terminal, for two or more."""
     if total is None:
         total = len(items) if isinstance(items, Sized) else 0
     if total < 2 or not sys.stderr.isatty():
@@ -160,7 +163,7 @@ def progress(items: Iterable[T], unit: str, total: int | None = None) -> Iterabl
 
 @contextmanager
 def frame_progress() -> Iterator[Callable[[int, int | None], None]]:
-    """Give a function that shows on a bar how many frames of how many are done."""
+    """Yield a function that updates a progress bar; called with the done and total frames."""
     from tqdm import tqdm
 
     with tqdm(unit=" frames", disable=None, leave=False) as bar:

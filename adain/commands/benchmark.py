@@ -1,4 +1,4 @@
-"""adain benchmark: how fast this machine stylizes."""
+"""adain benchmark: measure how fast this machine stylizes."""
 
 from __future__ import annotations
 
@@ -19,32 +19,34 @@ from adain.networks.openvino.compiled import REPEATED
 def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(
         prog="adain benchmark",
-        description="Measure how fast this machine stylizes, or compare all methods on a page.")
+        description="Measure how fast this machine stylizes, or write a page that compares all "
+                    "methods.")
     root.add_argument("--model", choices=PRESETS, default="compact",
                       help="networks to measure (default %(default)s)")
     root.add_argument("--repeat", type=int, default=20, metavar="N",
                       help="number of measurements (default %(default)s)")
     root.add_argument("--json", metavar="FILE", help="also write the numbers to this file")
     root.add_argument("--batch", type=int, metavar="N",
-                      help="measure instead N pictures of 256 x 256 in styles of their own, one at "
-                           "a time and in a batch, by each engine")
+                      help="instead measure N pictures of 256 x 256, each in another style, one at "
+                           "a time and as a batch, with each engine")
     root.add_argument("--refine", action="store_true",
-                      help="measure instead an iteration of --refine, beside the gradient by Keras "
-                           "and the limit of the arithmetic")
+                      help="instead measure an iteration of adain stylize --refine, and for "
+                           "comparison Keras' gradient and the multiplications alone")
     page = root.add_argument_group("comparison of all methods")
     page.add_argument("--report", metavar="DIR", help="write the page to this folder")
     page.add_argument("--quick", action="store_true",
                       help="take minutes instead of hours: few pictures, a small print, few "
                            "iterations of gatys")
     page.add_argument("--content-path", default="inputs", metavar="PATH",
-                      help="folder of two or more photographs (default %(default)s)")
+                      help="folder of at least two photographs (default %(default)s)")
     page.add_argument("--style-path", default="styles/mosaic.jpg", metavar="FILE",
-                      help="the painting (default %(default)s)")
+                      help="painting (default %(default)s)")
     page.add_argument("--johnson", metavar="PATH",
-                      help="network for that style: a checkpoint folder or its .npz file")
+                      help="network for the style of that painting: a checkpoint folder, or an "
+                           ".npz file written by adain pack")
     page.add_argument("--watts", type=float, default=10.0, metavar="W",
-                      help="power of a busy core, for machines without an energy counter (default "
-                           "%(default)s: a laptop's 20 W for two cores)")
+                      help="power of a busy core in watts, for machines without an energy counter "
+                           "(default %(default)s: half of a laptop's 20 W for two cores)")
     page.add_argument("--tariff", type=float, default=0.30, metavar="PRICE",
                       help="price of a kilowatt-hour (default %(default)s)")
     return root
@@ -91,7 +93,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _write(path: str | None, numbers: Mapping[str, object]) -> None:
-    """Write numbers to the file that --json names."""
+    """Write the numbers to the file of --json, if there is one."""
     if path:
         with atomic(path) as beside:
             beside.write_text(json.dumps(numbers, indent=2) + "\n")

@@ -1,4 +1,4 @@
-"""adain calibrate: find the ranges that --precision int8 needs."""
+"""adain calibrate: measure the value ranges that --precision int8 needs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from adain.networks.weights import MODELS
 def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(
         prog="adain calibrate",
-        description="Measure the value range of every convolution, which --precision int8 needs.")
+        description="Measure the range of the inputs of each convolution, which --precision int8 "
+                    "needs.")
     root.add_argument("model", choices=PRESETS, help="networks to measure")
     root.add_argument("--content-path", required=True, metavar="DIR",
                       help="folder of photographs")
@@ -35,10 +36,10 @@ def main(arguments: list[str] | None = None) -> None:
     draw = random.Random(options.seed)
     contents, styles = find.pictures(options.content_path), find.pictures(options.style_path)
     pairs = [(draw.choice(contents), draw.choice(styles)) for _ in range(options.count)]
-    found = calibration.measure(options.model, pairs)
+    ranges = calibration.measure(options.model, pairs)
     path = options.out_path or MODELS / f"{options.model}_ranges.npz"
     with atomic_file(path) as file:
-        write_arrays(file, found)
-    for name, (low, high) in found.items():
+        write_arrays(file, ranges)
+    for name, (low, high) in ranges.items():
         print(f"{name}: {low:.2f} to {high:.2f}")
     print(f"{len(pairs)} pairs -> {path}")

@@ -24,25 +24,26 @@ if TYPE_CHECKING:
     from adain.video.stylize import Summary as FileSummary
     from adain.video.webcam import Summary as CameraSummary
 
-# The options that videos and cameras understand.
+# The options that are supported for videos and cameras.
 OPTIONS = frozenset({
     "content_path", "style_path", "alpha", "style_weights", "style_size", "smoothing", "seed",
     "max_pixels", "out_path", "overwrite", "model", "checkpoint", "vgg_path", "decoder_path",
     "engine", "precision", "tile_size", "max_memory"})
 REASONS = {"refine": "each frame would be optimized by itself, so that its strokes flicker"}
 
-Clip = tuple[Path, Path]  # a video, and its folder below the path that was given
+Clip = tuple[Path, Path]  # a video, and its subfolder below the content path
 
 
 def named(paths: list[str]) -> list[Clip]:
-    """Return the videos, or the camera's number, where these are the contents; else nothing."""
+    """Return the videos or the camera among the content paths; nothing if these are pictures."""
     clips = [path for path in paths
              if is_camera(path) or (find.is_video(path) and not os.path.isdir(path))]
     if clips and len(clips) < len(paths):
-        raise OptionError(f"videos and pictures take a command each; received {clips[0]} among "
+        raise OptionError(f"videos and pictures need separate commands; received {clips[0]} among "
                           f"{len(paths)} contents.")
     if len(clips) > 1 and any(map(is_camera, clips)):
-        raise OptionError(f"a camera is a content of its own; received {len(clips)} contents.")
+        raise OptionError("a camera must be the only content; received "
+                          f"{len(clips)} contents.")
     return [(path, Path()) for path in dict.fromkeys(map(Path, clips))]
 
 
@@ -58,13 +59,13 @@ def below(paths: list[str], leave_out: list[str]) -> tuple[list[Clip], list[Path
 
 
 def is_camera(path: str) -> bool:
-    """Return whether a content is the number of a camera, and not a path."""
+    """Return whether a content path is the number of a camera."""
     return path.isascii() and path.isdigit() and len(path) < 10
 
 
 def main(contents: list[Clip], options: argparse.Namespace, recipe: Recipe,
          styles: list[Style]) -> int:
-    """Stylise videos in every style, or what a camera sees in one; return the exit code."""
+    """Stylize videos in every style, or a camera in one style; return the exit code."""
     if is_camera(str(contents[0][0])):
         return _camera(int(str(contents[0][0])), options, recipe, styles)
     from adain.video.writer import check_writable_format
@@ -97,7 +98,7 @@ def main(contents: list[Clip], options: argparse.Namespace, recipe: Recipe,
         for style, target in results:
             try:
                 _clip(options, method, source, style, target)
-            except ImageError as error:  # of this style, or of the disk
+            except ImageError as error:  # only this style failed, or the disk is full
                 print_error(error)
                 failed.append(target)
     if failed:
@@ -106,9 +107,9 @@ def main(contents: list[Clip], options: argparse.Namespace, recipe: Recipe,
 
 
 def name_results(contents: list[Clip], styles: list[Style], out_path: str) -> list[Path]:
-    """Return the files of the results: each in its clip's format, or .mp4 if that is not written.
+    """Return the path of each result, in the clip's format, or .mp4 if that cannot be written.
 
-    An out_path that names a file is the one result's own name.
+    If out_path is a file, it is the path of the single result.
     """
     from adain.video.writer import FORMATS
 
@@ -123,7 +124,7 @@ def name_results(contents: list[Clip], styles: list[Style], out_path: str) -> li
 
 
 def _check(source: Path, target: Path, options: argparse.Namespace) -> None:
-    """Raise what keeps a clip from being read, or the result from holding its sound."""
+    """Raise an error if a clip cannot be read, or its sound cannot be stored in the result."""
     from adain.video.reader import Source
     from adain.video.writer import Sink
 
@@ -136,38 +137,39 @@ def _camera(number: int, options: argparse.Namespace, recipe: Recipe,
     from adain.video import webcam
 
     if len(styles) != 1:
-        raise OptionError(f"a camera is shown in one style; received {len(styles)}: "
-                          "--style-weights mixes them.")
+        raise OptionError(f"a camera needs one style; received {len(styles)}: --style-weights "
+                          "mixes them.")
     method = AdaIN.from_options(vars(options), recipe)
     [encoded] = method.encoded(styles[0])
-    made = webcam.stylize_webcam(method.stylizer, number, encoded,
-                                 styles[0].alpha, options.smoothing)
-    _print_summary(made, "the window", method.stylizer)
+    summary = webcam.stylize_webcam(method.stylizer, number, encoded,
+                                    styles[0].alpha, options.smoothing)
+    _print_summary(summary, "the window", method.stylizer)
     return 0
 
 
 def _clip(options: argparse.Namespace, method: AdaIN, source: Path, style: Style,
           target: Path) -> None:
-    """Write a clip in one style, and print what the result lacks."""
+    """Write a clip in one style, and print what is missing in the result."""
     from adain.video import stylize as video
 
     [encoded] = method.encoded(style)
     with frame_progress() as show, stop_on_signals() as stop:
-        made = video.stylize_video(method.stylizer, source, target, encoded, style.alpha,
-                                   options.smoothing, show,
-                                   options.max_pixels or MAX_FRAME_PIXELS, stop)
-        stop.check()  # after the last frame: the next clip shall not begin
-    if made.damaged:
-        print(f"{source}: left out {made.damaged} damaged packet{'s' * (made.damaged > 1)}",
+        summary = video.stylize_video(method.stylizer, source, target, encoded, style.alpha,
+                                      options.smoothing, show,
+                                      options.max_pixels or MAX_FRAME_PIXELS, stop)
+        stop.check()  # so that the next clip does not start after a stop during the last frame
+    if summary.damaged:
+        print(f"{source}: left out {summary.damaged} damaged packet{'s' * (summary.damaged > 1)}",
               file=sys.stderr)
-    if made.missing_seconds:
-        print(f"{source} was cut: it ends {made.missing_seconds:.1f} s early", file=sys.stderr)
-    if made.left_out:
-        print(f"{target} lacks: {', '.join(made.left_out)}", file=sys.stderr)
-    _print_summary(made, target, method.stylizer)
+    if summary.missing_seconds:
+        print(f"{source} is truncated: it ends {summary.missing_seconds:.1f} s early",
+              file=sys.stderr)
+    if summary.left_out:
+        print(f"{target} lacks: {', '.join(summary.left_out)}", file=sys.stderr)
+    _print_summary(summary, target, method.stylizer)
 
 
-def _print_summary(made: FileSummary | CameraSummary, where: Path | str,
-                 stylizer: Stylizer) -> None:
-    print(f"{made.frames} frames in {made.seconds:.1f} s -> {where} ({stylizer.model}, "
+def _print_summary(summary: FileSummary | CameraSummary, where: Path | str,
+                   stylizer: Stylizer) -> None:
+    print(f"{summary.frames} frames in {summary.seconds:.1f} s -> {where} ({stylizer.model}, "
           f"{stylizer.engine.name} on {stylizer.engine.device})")

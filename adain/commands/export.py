@@ -18,25 +18,26 @@ from adain.networks.architecture import PRESETS, STRIDE
 def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(
         prog="adain export",
-        description="Write networks as a file for other programs, and compare its pictures with "
-                    "those made here.")
+        description="Write networks to a file for other programs, and compare a picture that it "
+                    "computes with that of adain stylize.")
     root.add_argument("model", help=f"{', '.join(PRESETS)}, a folder of checkpoints, or a network "
                                     "of one style")
     root.add_argument("file", help="file to write; .onnx, .tflite (LiteRT) or .xml (OpenVINO) "
-                                   "choose the format, no ending a folder with a SavedModel")
+                                   "choose the format; without a suffix, it is the folder of a "
+                                   "SavedModel")
     root.add_argument("--part", choices=PARTS, metavar="PART",
-                      help=f"{', '.join(PARTS)}: what it computes, see docs/export.md (default "
-                           f"{PARTS[0]})")
+                      help=f"what the file computes: {', '.join(PARTS)}; see docs/export.md "
+                           f"(default {PARTS[0]})")
     root.add_argument("--precision", choices=PRECISIONS, default=PRECISIONS[0],
-                      help="float16 stores weights in 16 bits; int8 stores them in 8, and computes "
-                           "in 8 where the format can (default %(default)s)")
+                      help="float16 stores weights in 16 bits; int8 stores them in 8 bits, and "
+                           "computes in 8 bits if the format can (default %(default)s)")
     root.add_argument("--size", type=int, nargs=2, metavar=("ROWS", "COLUMNS"),
-                      help=f"size of pictures, multiples of {STRIDE} (default: any)")
+                      help=f"fix the size of pictures, multiples of {STRIDE} (default: any size)")
     root.add_argument("--vgg-path", metavar="FILE",
-                      help="VGG19 that a checkpoint of vgg19 was trained with")
+                      help="VGG19 with which a checkpoint of vgg19 was trained")
     for name in "content", "style":
         root.add_argument(f"--{name}-path", metavar="FILE",
-                          help=f"{name} to compare pictures with (default: a drawn one)")
+                          help=f"{name} picture for the comparison (default: a synthetic one)")
     return root
 
 
@@ -44,10 +45,10 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser().parse_args(arguments)
     check_paths(vars(options))
     path = Path(options.file)
-    formats.of(path).check()  # before networks are read
-    found = source.load(options.model, options.vgg_path)
-    plan = found.plan(options.part, options.precision, options.size and tuple(options.size))
-    result = formats.export(found, plan, path, _picture(options.content_path, plan),
+    formats.of(path).check()  # before the networks are loaded
+    networks = source.load(options.model, options.vgg_path)
+    plan = networks.plan(options.part, options.precision, options.size and tuple(options.size))
+    result = formats.export(networks, plan, path, _picture(options.content_path, plan),
                             _picture(options.style_path, plan))
     size = sum(file.stat().st_size for file in formats.files(path))
     print(f"{plan.part.name} of {plan.name}, {plan.precision} -> {path} ({size / 1e6:.2f} MB); "
@@ -56,7 +57,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _picture(path: str | None, plan: Plan) -> np.ndarray | None:
-    """Return a picture of the plan's size, or cropped to multiples of 8."""
+    """Return the picture in a file, resized to the plan's size or cropped to multiples of 8."""
     if path is None:
         return None
     image = images.read(path)

@@ -1,4 +1,4 @@
-"""adain flicker: how much stylized videos flicker, by the smoothing of their statistics."""
+"""adain flicker: measure how much stylized videos flicker for several values of --smoothing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from adain.networks.architecture import PRESETS
 def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(
         prog="adain flicker",
-        description="Measure how much stylized videos flicker, on clips made from pictures.")
+        description="Measure how much stylized videos flicker, with synthetic clips made from "
+                    "pictures.")
     root.add_argument("content_path", help="a picture, or a folder of pictures")
     root.add_argument("style_path", help="a picture, or a folder of pictures")
     root.add_argument("--model", choices=PRESETS, default="compact",
@@ -25,7 +26,7 @@ def parser() -> argparse.ArgumentParser:
                       help="average content statistics over this many seconds; one row for each "
                            "value (default 0 0.5 1 2)")
     root.add_argument("--frames", type=int, default=25, metavar="N",
-                      help="frames per clip (default %(default)s)")
+                      help="number of frames of each clip (default %(default)s)")
     return root
 
 
@@ -39,7 +40,7 @@ def main(arguments: list[str] | None = None) -> None:
     for smoothing in options.smoothing:
         cells = []
         for name in flicker.CLIPS:
-            found = [flicker.measure(stylizer, content, style, name, smoothing, options.frames)
-                     for content in contents for style in styles]
-            cells += [f"{value:.2f}" for value in np.mean(found, axis=0)]
+            values = [flicker.measure(stylizer, content, style, name, smoothing, options.frames)
+                      for content in contents for style in styles]
+            cells += [f"{value:.2f}" for value in np.mean(values, axis=0)]
         print(f"| {smoothing:g} s | {' | '.join(cells)} |", flush=True)

@@ -1,4 +1,4 @@
-"""Meter: shows how far a long run is, how fast, and how much time is left."""
+"""Meter: shows the progress, the speed and the remaining time of a long run."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ _SECONDS = 60.0  # between two lines in a log file
 
 
 class Meter:
-    """A bar on a terminal; elsewhere a line a minute on standard error.
+    """A progress bar if standard error is a terminal; otherwise one line a minute there.
 
     Args:
-        count: returns how many there are in all; called in a thread, as it may take long. None
-            where that is unknown.
+        unit: name of the things that are counted, in plural.
+        count: returns the total number; called in a thread, as it may take long. None if the total
+            is unknown.
     """
 
     def __init__(self, unit: str, count: Callable[[], int] | None = None) -> None:
@@ -37,7 +38,7 @@ class Meter:
         self.total = count()
 
     def advance(self, count: int, made: int | None = None) -> None:
-        """Add to what is done; made: how many of these were made now, which took time."""
+        """Count `count` more as done; made: number of those that took time, by default all."""
         self._done += count
         self._new += count if made is None else made
         if self._bar is not None:
@@ -48,7 +49,7 @@ class Meter:
             print(self.line(now - self._started), file=sys.stderr, flush=True)
 
     def line(self, seconds: float) -> str:
-        """Return a line about the progress, `seconds` after the start."""
+        """Return the progress as one line, `seconds` after the start."""
         speed = self._new / max(seconds, 1e-9)
         text = f"{self._done} {self._unit}"
         if self.total:

@@ -1,4 +1,4 @@
-"""adain metrics: content loss, style loss and SSIM of stylized pictures."""
+"""adain metrics: measure content loss, style loss and SSIM of stylized pictures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ def parser() -> argparse.ArgumentParser:
         description="Measure content loss, style loss and SSIM of stylized pictures.")
     root.add_argument("content_dir", help="folder of content pictures")
     root.add_argument("style_dir", help="folder of style pictures")
-    root.add_argument("out_dir", nargs="+", help="folders of results named CONTENT__STYLE")
+    root.add_argument("out_dir", nargs="+",
+                      help="folders of stylized pictures, named CONTENT__STYLE")
     root.add_argument("--size", type=int, default=512, metavar="PIXELS",
                       help="resize styles to this shorter side (default %(default)s)")
     root.add_argument("--json", metavar="FILE",

@@ -17,9 +17,11 @@ def add(group: argparse._ActionsContainer, config: type, *names: str, **settings
     """Add the options of these fields to a parser or a group of it.
 
     Args:
-        config: The dataclass; its module has `from __future__ import annotations`, so that the
-            types of fields are texts: "int | None", "tuple[float, ...]".
-        settings: Arguments of add_argument() that replace those made of the field.
+        group: a parser, or a group of it.
+        config: the dataclass; its module must have `from __future__ import annotations`, so that
+            the types of fields are texts: "int | None", "tuple[float, ...]".
+        names: names of the fields.
+        settings: arguments of add_argument() that replace those made from the field.
     """
     fields: dict[str, dataclasses.Field[Any]] = {
         field.name: field for field in dataclasses.fields(config)}
@@ -50,13 +52,13 @@ def add_engine(group: argparse._ActionsContainer) -> None:
                        help="openvino runs on the CPU, keras on the device of its backend, e.g. a "
                             "GPU (default %(default)s)")
     group.add_argument("--precision", choices=PRECISIONS, default="auto",
-                       help="auto: bfloat16 where the device is faster with it, else float32; "
-                            "float32: results that depend least on the machine; int8: two to "
-                            "three times as fast as float32 with nearly the same pictures "
-                            "(shipped networks, CPUs with VNNI) (default %(default)s)")
+                       help="auto: bfloat16 if the device is faster with it, else float32; "
+                            "float32: results depend least on the machine; int8: two to three "
+                            "times as fast as float32 with nearly the same pictures, for shipped "
+                            "networks on CPUs with VNNI (default %(default)s)")
 
 
 def add_max_memory(group: argparse._ActionsContainer) -> None:
     """Add --max-memory, the argument of Stylizer."""
     group.add_argument("--max-memory", type=int, metavar="MB",
-                       help="keep the process below about this much memory, by smaller tiles")
+                       help="limit the memory of the process to about this much, by smaller tiles")

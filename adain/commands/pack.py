@@ -1,4 +1,4 @@
-"""adain pack: write a trained network of one style as one small file."""
+"""adain pack: write a trained network for one style to a single small file."""
 
 from __future__ import annotations
 
@@ -20,5 +20,5 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> None:
     options = parser().parse_args(arguments)
     if Path(options.file).suffix != ".npz":
-        raise OptionError(f"a network is written as .npz; received {options.file}.")
+        raise OptionError(f"the file to write must end in .npz; received {options.file}.")
     export(options.checkpoint, options.file)

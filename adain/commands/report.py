@@ -1,4 +1,4 @@
-"""adain report: write a page about a training run."""
+"""adain report: write a page about a training run, or one that compares several."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from adain.training import report, report_comparison
 def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(
         prog="adain report",
-        description="Write a page about a training run: results, times and losses; or one that "
-                    "compares several.")
+        description="Write a page with the results, times and losses of a training run, or a page "
+                    "that compares several runs.")
     root.add_argument("folder", type=Path, nargs="+",
-                      help="the --checkpoint folder of the run; of several: compare them")
+                      help="the --checkpoint folder of a run; several folders are compared")
     root.add_argument("--out-path", type=Path, metavar="DIR",
-                      help="where a comparison is written (default FOLDER/comparison of the first)")
+                      help="folder for a comparison (default: FOLDER/comparison in the first "
+                           "folder)")
     root.add_argument("--columns", type=int, default=6, metavar="N",
-                      help="number of results to show, from the first to the last (default "
+                      help="number of previews to show, spread over the run (default "
                            "%(default)s)")
     return root
 
@@ -33,5 +34,6 @@ def main(arguments: list[str] | None = None) -> None:
         print(report_comparison.write(options.folder, options.out_path or first / "comparison"))
         return
     if options.out_path is not None:
-        raise OptionError("--out-path is for comparisons: the report of one run stands beside it.")
+        raise OptionError("--out-path is for comparisons: the report of one run is written to its "
+                          "folder.")
     print(report.write(first, options.columns))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import gc
 import os
 
-# Before NumPy is imported: nothing here multiplies large matrices by it, and its library would
-# spend 0.02 s and a core on starting threads.
+# Before NumPy is imported: no large matrices are multiplied here, and starting OpenBLAS' threads
+# would take 0.02 s.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-gc.disable()  # modules stay: looking for garbage among what they make would take as long again
+gc.disable()  # garbage collections would double the time of the imports, and find nothing
 
 import argparse
 import json
@@ -51,13 +51,13 @@ gc.enable()
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Stylise, and return 1 when some picture could not be."""
+    """Stylize; return the exit code: 1 if a picture failed."""
     root = parser()
     options = root.parse_args(arguments)
     started = time.perf_counter()
     memory.share_heaps()
 
-    # Everything that can be wrong without computing is found out before anything is computed.
+    # All checks that need no networks come before the networks are loaded.
     check_paths(vars(options))
     show_log("stderr")
     fields: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value
@@ -79,13 +79,13 @@ def main(arguments: list[str] | None = None) -> int:
                 raise
     unreadable += skipped
     if videos and "smoothing" not in kind.options:
-        raise OptionError(f"{network} {kind.kind}: it takes pictures, not videos or cameras.")
+        raise OptionError(f"{network} {kind.kind}, which supports pictures, not videos or cameras.")
     if videos:
         refuse(root, options, clips.OPTIONS, f"{videos[0][0]} is a video or a camera",
                clips.REASONS)
         return clips.main(videos, options, recipe, styles) or int(bool(unreadable))
     refuse(root, options, vars(options).keys() - {"smoothing"},
-           f"{options.content_path[0]} is no video")
+           f"{options.content_path[0]} is not a video")
     results = Results(options.out_path, options.format, options.sheet)
     jobs = choose_jobs(options, results, contents, styles, kind.beside)
     method = kind.from_options(vars(options), recipe)
@@ -100,8 +100,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def shown_steps(jobs: Sequence[batch.Job]) -> Progress:
-    """Return what shows how far the tiles and the iterations of --refine are, of a single result.
-    """
+    """Return a function that shows progress bars for tiles and iterations, if there is one job."""
     def shown(steps: Sequence[Any]) -> Iterable[Any]:
         if len(jobs) > 1:
             return steps
@@ -112,9 +111,9 @@ def shown_steps(jobs: Sequence[batch.Job]) -> Progress:
 
 def paint(options: argparse.Namespace, jobs: list[batch.Job], painter: Painter, results: Results,
           stop: StopRequest) -> tuple[list[batch.Outcome], list[Path]]:
-    """Do the jobs; return what became of each, and the contents and styles that failed.
+    """Run the jobs; return the outcome of each, and the contents and styles that failed.
 
-    stop: ends the batch between two pictures.
+    stop: asks the batch to end between two pictures.
     """
     method = painter.method
     read: Callable[[Path, Claim], images.Picture] = painter.read
@@ -130,14 +129,14 @@ def paint(options: argparse.Namespace, jobs: list[batch.Job], painter: Painter, 
         return None if again else results.existing(path)
 
     def whole(content: images.Picture, job: batch.Job) -> images.Picture:
-        """Paint a result; one of several is dropped if a stop left it with few iterations."""
-        made = painter.paint(content, job)
+        """Paint a result; of several results, one that a stop left incomplete is dropped."""
+        result = painter.paint(content, job)
         if options.refine and len(jobs) > 1:
             stop.check()
-        return made
+        return result
 
     done: list[batch.Outcome] = []
-    reported: dict[str, Path] = {}  # an error of several results is printed once
+    reported: dict[str, Path] = {}  # an error that several results share is printed once
     with closing(batch.run(jobs, read, whole, write, existing, prepare,
                            method.memory_limit, painter.shape)) as outcomes:
         for outcome in checked(progress(outcomes, "pictures", len(jobs)), stop):
@@ -167,32 +166,32 @@ def print_summary(options: argparse.Namespace, outcomes: list[batch.Outcome], ba
 
 
 def written(options: argparse.Namespace) -> list[str]:
-    """Return the files and folders that results go to, which are no contents and no styles."""
+    """Return the files and folders that the command writes; they are not contents or styles."""
     return [path for path in (options.sheet or options.out_path, options.save_style,
                               options.evolution) if path not in (None, find.STREAM)]
 
 
 def find_styles(options: argparse.Namespace, recipe: Recipe,
                 kind: type[Method]) -> tuple[list[Style], list[Path]]:
-    """Return what to paint with, and the folders that could not be read."""
+    """Return the styles to paint with, and the folders that could not be read."""
     if not options.style_path:
-        raise OptionError("--style-path is missing: a picture, or a folder of pictures.")
+        raise OptionError("--style-path is missing: name a picture, or a folder of pictures.")
     paths, unreadable = find_style_files(options, kind)
-    if not recipe.one_result:  # each once, though it was named twice
+    if not recipe.one_result:  # a style that is given twice is used once
         paths = list({os.path.abspath(path): path for path in paths}.values())
     styles = styles_of(paths, naming.unique_names(paths), options.alpha, recipe)
     if options.save_style and (len({style.paths for style in styles}) > 1 or recipe.masks):
-        raise OptionError(f"--save-style writes one style; there are {len(paths)}: "
+        raise OptionError(f"--save-style writes one style; received {len(paths)}: "
                           "--style-weights mixes them.")
     if options.save_style and recipe.keep_colors:
-        raise OptionError("--save-style cannot write a style that takes each content's colours: "
-                          "leave out --keep-colors.")
+        raise OptionError("--save-style cannot write a style that depends on the content's "
+                          "colours: leave out --keep-colors.")
     return styles, unreadable
 
 
 def find_style_files(options: argparse.Namespace,
                      kind: type[Method]) -> tuple[list[Path], list[Path]]:
-    """Return the styles, pictures or encoded ones, and the folders that could not be read."""
+    """Return the files of styles, and the folders that could not be read."""
     needs_pictures = next((flag for flag, given in (
         ("--keep-colors", options.keep_colors), ("--concat", options.concat),
         (f"--model {options.model}", "save_style" not in kind.options)) if given), None)
@@ -209,9 +208,9 @@ def find_style_files(options: argparse.Namespace,
         fitting = list(filter(fits, listing.files)) if os.path.isdir(named) else listing.files
         unfit = len(listing.files) - len(fitting)
         if unfit:
-            find.warn(f"{named}: left out {unfit} .npz file{'' if unfit == 1 else 's'}, "
+            find.warn(f"{named}: left out {unfit} .npz file{'' if unfit == 1 else 's'}: "
                       + (f"{needs_pictures} needs pictures" if needs_pictures else
-                        "no encoded styles"))
+                         "not encoded styles"))
         if not fitting:
             raise ImageError(f"{named} has no styles.")
         styles += fitting
@@ -222,13 +221,13 @@ def find_style_files(options: argparse.Namespace,
 def choose_jobs(options: argparse.Namespace, results: Results,
                 contents: list[tuple[Path, Path]], styles: list[Style],
                 beside: Sequence[str]) -> list[batch.Job]:
-    """Return the results to make; OptionError where they cannot be named or written.
+    """Return the results to make; raise OptionError if they cannot be named or written.
 
-    beside: endings of files that may be written beside a result.
+    beside: suffixes of files that may be written beside a result.
     """
     if options.random is not None and options.random < 1:
         raise OptionError(f"--random must be at least 1; received {options.random}.")
-    # Drawn by the name below --content-path, so that it does not matter where that is.
+    # --random depends on the path below --content-path, so the folder can be moved.
     chosen = [(content, folder, style) for content, folder in contents
               for style in (styles if options.random is None else random.Random(
                   f"{options.seed} {(folder / content.name).as_posix()}".encode(
@@ -237,12 +236,12 @@ def choose_jobs(options: argparse.Namespace, results: Results,
     targets = results.name([(content, folder, style.name) for content, folder, style in chosen],
                            beside)
     stems = {os.path.abspath(target.with_suffix("")) for target in targets}
-    made = [content for content, _ in contents
-            if os.path.abspath(content.with_suffix("")) in stems]
-    if made and not options.sheet and len(targets) > 1:
-        find.warn(f"left out {len(made)} content{'s that have' if made[1:] else ' that has'} "
-                  f"the name of a result: {made[0]}{', ...' * bool(made[1:])}")
-        return choose_jobs(options, results, [one for one in contents if one[0] not in made],
+    earlier = [content for content, _ in contents  # results of an earlier run in the same folder
+               if os.path.abspath(content.with_suffix("")) in stems]
+    if earlier and not options.sheet and len(targets) > 1:
+        find.warn(f"left out {len(earlier)} content{'s that have' if earlier[1:] else ' that has'} "
+                  f"the name of a result: {earlier[0]}{', ...' * bool(earlier[1:])}")
+        return choose_jobs(options, results, [pair for pair in contents if pair[0] not in earlier],
                            styles, beside)
     jobs = [batch.Job(content, style, target)
             for (content, _, style), target in zip(chosen, targets)]
@@ -251,14 +250,14 @@ def choose_jobs(options: argparse.Namespace, results: Results,
 
         check_size(results.sheet, jobs, options.max_pixels or images.MAX_PIXELS)
     if options.bits == 16 and (options.sheet or not results.kind.keeps_16_bits):
-        raise OptionError(f"--bits 16 needs results in png or tif (--format); these are "
-                          f"{'a contact sheet' if options.sheet else results.kind.name}.")
+        received = "a contact sheet" if options.sheet else results.kind.name
+        raise OptionError(f"--bits 16 needs results in png or tif (--format); received {received}.")
     results.make_folder(replace=options.overwrite or options.restore)
     return jobs
 
 
 def as_json(outcome: batch.Outcome) -> dict[str, Any]:
-    """Return what --json prints of a result."""
+    """Return the line that --json prints for a result."""
     job = outcome.job
     line = {"content": str(job.content), "styles": [str(path) for path in job.style.paths],
             "alpha": job.style.alpha, "out": str(outcome.out_path), "status": outcome.status,
@@ -267,7 +266,7 @@ def as_json(outcome: batch.Outcome) -> dict[str, Any]:
 
 
 def summary(counts: Counter[str]) -> str:
-    """Return how many pictures were made and how many were there already."""
+    """Return a text with the numbers of new and of existing results."""
     done = counts[batch.DONE]
     text = f"{done} picture{'' if done == 1 else 's'}"
     if counts[batch.EXISTS]:

@@ -37,9 +37,9 @@ def parser() -> argparse.ArgumentParser:
 
     style = root.add_argument_group("style")
     style.add_argument("--alpha", type=float, nargs="+", default=[1.0], metavar="A",
-                       help="strength of the style, 0 to 1; several values give a result each; at "
-                            "0 the networks reproduce the content only approximately: to blend "
-                            "with the photograph itself, use a grey --mask (default 1)")
+                       help="strength of the style, 0 to 1; several values make several results; "
+                            "at 0 the networks reproduce the content only approximately: to blend "
+                            "with the content itself, use a grey --mask (default 1)")
     add(style, Recipe, "style_weights", action="extend")
     add(style, Recipe, "masks", action="extend")
     add(style, Recipe, "keep_colors")
@@ -56,17 +56,17 @@ def parser() -> argparse.ArgumentParser:
                        help="seed of all random numbers (default 0)")
     style.add_argument("--save-style", metavar="FILE",
                        help="write the style, mixed if there are several, to a .npz file of a few "
-                            "kilobytes that --style-path takes")
+                            "kilobytes, which --style-path accepts")
 
     content = root.add_argument_group("content")
     add(content, Recipe, "content_size", "crop_size")
     add(content, Recipe, "max_pixels", default=None,
         help="refuse pictures and video frames with more pixels (default "
-             f"{images.MAX_PIXELS}, for frames {MAX_FRAME_PIXELS})")
+             f"{images.MAX_PIXELS}; for frames {MAX_FRAME_PIXELS})")
 
     result = root.add_argument_group("results")
     result.add_argument("--out-path", default="output", metavar="PATH",
-                        help="folder for the results, named CONTENT__STYLE; or the file name of a "
+                        help="folder for results, which are named CONTENT__STYLE; the path of a "
                              "single result; or - for standard output (default output)")
     result.add_argument("--format", choices=FORMATS,
                         help="file format of results in a folder (default jpg, quality 95; png for "
@@ -108,28 +108,33 @@ def parser() -> argparse.ArgumentParser:
     add(iterative, GatysConfig, "iterations", "optimizer", "content_layers", "style_layers",
         "style_weight", "tv_weight")
     iterative.add_argument("--start", default="content", metavar="START",
-                       help="start from content, noise, or a picture file (default content)")
+                       help="start from content, from noise, or from a picture file (default "
+                            "content)")
 
     runs = root.add_argument_group("--refine and --model gatys")
     runs.add_argument("--evolution", metavar="DIR",
                       help="write intermediate pictures and an animation to this folder")
     runs.add_argument("--evolution-iter", type=int, default=50, metavar="N",
-                      help="iterations between these pictures (default 50)")
+                      help="number of iterations between these pictures (default 50)")
     runs.add_argument("--restore", action="store_true",
-                      help="continue a stopped run, which leaves RESULT.state.npz beside its "
-                           "best picture")
+                      help="continue a stopped run from its state, RESULT.state.npz beside the "
+                           "result")
     return root
 
 
 def refuse(root: argparse.ArgumentParser, options: argparse.Namespace,
            understood: Collection[str], subject: str,
            reasons: Mapping[str, str] | None = None) -> None:
-    """Raise OptionError for the first other option that is not left at the parser's default.
+    """Raise OptionError for the first option that is given but not supported.
 
-    reasons: why options, by name, are not understood, where it is not plain.
+    Args:
+        root: the parser; an option at its default counts as not given.
+        understood: names of the supported options.
+        subject: a sentence without full stop that explains why others are not supported.
+        reasons: additional explanations for single options, by name.
     """
     for name, value in vars(options).items():
         if name not in understood and value != root.get_default(name):
             reason = f" ({reasons[name]})" if reasons and name in reasons else ""
             raise OptionError(
-                f"{subject}, for which there is no {flag(name)}{reason}: leave it out.")
+                f"{flag(name)} is not supported, because {subject}{reason}: leave it out.")

@@ -1,6 +1,7 @@
-"""adain train: fit a decoder (vgg19) or the slim pair (compact) on photographs and paintings.
+"""adain train: train networks on photographs and paintings.
 
-`--method johnson` fits a network for the style of one painting instead.
+A decoder for vgg19, or an encoder and a decoder for compact; with `--method johnson` a network for
+the style of one painting.
 """
 
 from __future__ import annotations
@@ -29,41 +30,40 @@ Use the result: python stylize.py --checkpoint CHECKPOINT --content-path ... --s
 
 
 def parser(method: str = methods.ADAIN, needs_paths: bool = True) -> argparse.ArgumentParser:
-    """Return the parser, which shows a method's defaults.
+    """Return the parser, with the defaults of a method.
 
-    needs_paths: without a recipe, which can have the folders of pictures.
-    What main() does not take out of its result are TrainConfig's fields.
+    needs_paths: whether --content-path and --style-path are required; a recipe may have them.
     """
     root = argparse.ArgumentParser(
         prog=program(), epilog=EPILOG,
-        description="Train a decoder (vgg19), a slim encoder and decoder (compact), or a network "
+        description="Train a decoder (vgg19), a small encoder and decoder (compact), or a network "
                     "for one style.",
         formatter_class=argparse.RawDescriptionHelpFormatter)
     root.add_argument("--version", action="version", version=f"adain {__version__}")
 
     root.add_argument("--method", choices=methods.TRAINABLE, default=method,
-                      help="adain: one network for any style; johnson: one network for the style "
-                           "of one painting, --style-path, with defaults of its own, listed by "
-                           "--method johnson --help (default adain)")
+                      help="adain: networks for any style; johnson: a network for the style of the "
+                           "painting --style-path, with other defaults, which --method johnson "
+                           "--help lists (default adain)")
 
     root.add_argument("--config", metavar="FILE",
                       help="recipe, e.g. recipes/compact.yaml: a YAML file whose keys are these "
-                           "options, such as batch_size: 8; options of the command replace its "
-                           "own, in each of its phases")
+                           "options, such as batch_size: 8; options of the command override those "
+                           "of the recipe, in each phase")
 
     files = root.add_argument_group("files")
     files.add_argument("--content-path", required=needs_paths, metavar="PATH",
-                       help="photographs, e.g. COCO: a folder, subfolders included; a .zip or .tar "
-                            "file, which is not unpacked, or shard-{000..146}.tar; or a URL of "
-                            "them")
+                       help="photographs, e.g. COCO: a folder (subfolders included); a .zip or "
+                            ".tar file, which is not unpacked; tar files like "
+                            "shard-{000..146}.tar; or a URL of these")
     files.add_argument("--style-path", required=needs_paths, metavar="PATH",
-                       help="paintings, e.g. WikiArt, in the same ways; one picture with --method "
-                            "johnson")
+                       help="paintings, e.g. WikiArt, in the same ways; with --method johnson, one "
+                            "picture")
     files.add_argument("--continue-from", metavar="PATH",
-                       help="start a new run from the networks in this checkpoint folder, for "
-                            "example with larger crops, or from the shipped ones: compact or "
-                            "vgg19; with --method johnson also from a .npz file, for example to "
-                            "raise --style-weight")
+                       help="start a new run from the networks in this checkpoint folder, e.g. "
+                            "with larger crops, or from the shipped networks compact or vgg19; "
+                            "with --method johnson also from a .npz file, e.g. to raise "
+                            "--style-weight")
     files.add_argument("--checkpoint", default="checkpoints", metavar="DIR",
                        help="folder for checkpoints and previews (default %(default)s)")
     files.add_argument("--log-path", metavar="DIR",
@@ -85,30 +85,30 @@ def parser(method: str = methods.ADAIN, needs_paths: bool = True) -> argparse.Ar
     running = root.add_argument_group("running")
     add(running, TrainConfig, "save_iter", "summary_iter", "keep")
     running.add_argument("--picture-cache", type=float, default=0.0, metavar="GB",
-                         help="keep decoded pictures in this much memory: where all of them fit, a "
-                              "fast GPU does not wait for them (default 0)")
+                         help="gigabytes of memory in which decoded pictures are kept; if all fit, "
+                              "a fast GPU does not wait for them (default 0)")
     running.add_argument("--gallery", metavar="DIR",
                          help="folder with photographs in content/ and paintings in style/ that "
-                              "are not trained on: content, style, SSIM and a contact sheet of "
-                              "them are recorded, and the best checkpoint is kept")
+                              "are not trained on: record their content loss, style loss, SSIM "
+                              "and a contact sheet, and keep the best checkpoint")
     running.add_argument("--profile", type=steps, metavar="FIRST:LAST",
                          help="trace these steps for TensorBoard's profile page, e.g. 100:110")
     running.add_argument("--tracker", choices=TRACKERS,
-                         help="log to MLflow or Weights & Biases, too: into CHECKPOINT, unless "
-                              "MLFLOW_TRACKING_URI or WANDB_MODE=online are set")
+                         help="also log to MLflow or Weights & Biases: into CHECKPOINT, unless "
+                              "MLFLOW_TRACKING_URI or WANDB_MODE=online is set")
     add(running, TrainConfig, "evaluate_every", "gallery_size", "precision", "jit")
     running.add_argument("--device", choices=DEVICES, default="auto",
                          help="auto: a GPU if there is one; gpu: fail without one (default auto)")
     running.add_argument("--allow-changes", action="store_true",
-                         help="resume although options or pictures differ from the checkpoint's "
-                              "(default: refuse, and list the differences)")
+                         help="resume even if options or pictures differ from those of the "
+                              "checkpoint (default: refuse, and list the differences)")
     add(running, TrainConfig, "seed")
     root.set_defaults(**methods.named(method).train_defaults)
     return root
 
 
 def steps(text: str) -> tuple[int, int]:
-    """Return the numbers of FIRST:LAST."""
+    """Return the two steps of --profile FIRST:LAST."""
     first, colon, last = text.partition(":")
     if not (colon and first.isdecimal() and last.isdecimal()):
         raise argparse.ArgumentTypeError(f"expected FIRST:LAST, e.g. 100:110; received {text}")
@@ -147,7 +147,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _phase_run(phase: recipe_file.Phase, options: dict[str, Any], typed: str) -> phases.PhaseRun:
-    """Return what a phase runs with, of a command's options."""
+    """Return the settings of a phase from the options of the command."""
     for name in ("content_path", "style_path"):
         if options[name] is None:
             raise OptionError(f"`{name}` is missing: name it in the recipe or as an option.")
@@ -161,7 +161,7 @@ def _phase_run(phase: recipe_file.Phase, options: dict[str, Any], typed: str) ->
 
 
 def command(arguments: list[str] | None) -> str:
-    """Return what was typed to start this run, for a shell."""
+    """Return the command line that started this run, quoted for a shell."""
     program = sys.argv[0]
     start = ["python", program] if program.endswith(".py") else [Path(program).name]
     return shlex.join([*start, *(sys.argv[1:] if arguments is None else arguments)])

@@ -1,4 +1,4 @@
-"""adain web: a page on this machine that repaints photographs."""
+"""adain web: serve a page on this machine that repaints photographs, or write it as files."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ _NEEDS = {"starlette": "starlette", "uvicorn": "uvicorn", "python_multipart": "p
 def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(
         prog="adain web", description="Open a page in the browser that repaints photographs. "
-        "Pictures stay on this machine: only its own programs reach the page.")
+        "Pictures stay on this machine: only programs on it can connect to the page.")
     root.add_argument("--port", type=int, default=8000, metavar="N",
-                      help="port to listen on, at 127.0.0.1; 0 takes any that is free (default "
+                      help="port of 127.0.0.1 to listen on; 0 chooses a free one (default "
                            "%(default)s)")
     root.add_argument("--no-browser", action="store_true",
-                      help="print the page's address, and open no browser")
+                      help="print the page's address without opening a browser")
     root.add_argument("--model", choices=PRESETS, default="compact",
-                      help="networks that paint (default %(default)s)")
+                      help="networks to use (default %(default)s)")
     root.add_argument("--style-path", nargs="+", metavar="PATH",
                       help="paintings that the page offers: pictures and folders (default: "
                            "styles/ of the repository)")
     root.add_argument("--static", metavar="DIR",
-                      help="write the page into a folder for any static host instead; it computes "
-                           "in the browser, with the model compact")
+                      help="instead write the page to a folder that any static host can serve; it "
+                           "computes in the browser, with the model compact")
     add(root, Limits, "max_pixels", "max_seconds")
     return root
 
@@ -43,11 +43,11 @@ def main(arguments: list[str] | None = None) -> None:
     if missing:
         raise OptionError(f"adain web needs {' and '.join(missing)}: pip install -e '.[web]'")
     if options.style_path is None and not shipped("styles"):
-        print("the page offers no paintings, as only a checkout has some: name yours with "
-              "--style-path", file=sys.stderr)
+        print("the page offers no paintings, as only a checkout of the repository has some: add "
+              "yours with --style-path", file=sys.stderr)
     if options.static is not None:
         if options.model != "compact":
-            raise OptionError(f"--static is for the model compact; received {options.model}.")
+            raise OptionError(f"--static supports only --model compact; received {options.model}.")
         from adain.web import static
 
         size = static.write(Path(options.static), options.style_path)

@@ -1,1 +1,1 @@
-"""Networks as files for other programs."""
+"""Write networks as files for other programs: ONNX, LiteRT, SavedModel and OpenVINO."""

@@ -1,4 +1,4 @@
-"""The formats of exported files: by ending, what writes them and what runs them."""
+"""The formats of exported files by suffix, with the modules that write and run them."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ from adain.errors import OptionError, WeightsError
 from adain.export import parity
 from adain.export.parity import Parity
 from adain.export.plan import Plan
-from adain.export.source import Source, drawn_picture
+from adain.export.source import Source, synthetic_picture
 from adain.files.atomic import atomic_entries
 
-# Rows and columns of the pictures that a file is tried with, where it takes any.
+# Rows and columns of the pictures with which a file is checked if its size is not fixed.
 CONTENT_SIZE, STYLE_SIZE = (200, 264), (160, 208)
 
 
 @dataclass(frozen=True)
 class Format:
-    """A kind of file.
+    """A file format.
 
-    module: of this package, with write(plan, path) and run(path, inputs).
-    needs: modules that it imports, and the extra of this package that installs each.
+    name: for messages.
+    module: a module of this package with write(plan, path) and run(path, inputs).
+    needs: third-party modules that it imports, each with the extra that installs it.
     """
 
     name: str
@@ -34,7 +35,7 @@ class Format:
     needs: Mapping[str, str]
 
     def check(self) -> None:
-        """Raise OptionError where a module is missing that writes or runs such files."""
+        """Raise OptionError if a third-party module that the format needs is missing."""
         for module, extra in self.needs.items():
             if importlib.util.find_spec(module) is None:
                 raise OptionError(f"{self.name} needs {module}: pip install -e '.[{extra}]'")
@@ -43,7 +44,7 @@ class Format:
         importlib.import_module(self.module).write(plan, path)
 
     def run(self, path: Path) -> Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]:
-        """Return a function that computes a file's outputs with its own runtime."""
+        """Return a function from inputs to outputs of a file, computed by the format's runtime."""
         module = importlib.import_module(self.module)
         return lambda inputs: module.run(path, inputs)
 
@@ -58,49 +59,51 @@ FORMATS = {
 
 
 def of(path: Path) -> Format:
-    """Return the format that a file's ending names; OptionError lists the endings."""
+    """Return the format for the suffix of a path; raise OptionError if there is none."""
     if path.suffix not in FORMATS:
-        endings = ", ".join(filter(None, FORMATS))
-        raise OptionError(f"an exported file must end in {endings}, or have no ending for a "
-                          f"SavedModel; received {path}.")
+        suffixes = ", ".join(filter(None, FORMATS))
+        raise OptionError(f"the suffix of an exported file must be one of {suffixes}, or none for "
+                          f"a SavedModel; received {path}.")
     return FORMATS[path.suffix]
 
 
 def export(source: Source, plan: Plan, path: Path, content: np.ndarray | None = None,
            style: np.ndarray | None = None) -> Parity:
-    """Write a plan as a file, after it has been compared with Stylizer.
+    """Write networks to a file, and compare a picture that the file computes with Stylizer's.
 
     Args:
-        path: The file; its ending chooses the format. An existing one is replaced.
-        content, style: The pictures to compare with, uint8 (rows, columns, 3), of sizes that the
-            plan takes; None: drawn ones.
+        source: where the networks come from.
+        plan: what to write, see Source.plan().
+        path: the file; its suffix chooses the format. An existing file is replaced.
+        content, style: pictures for the comparison, uint8 RGB (rows, columns, 3), of a size that
+            the plan accepts; None: synthetic ones.
 
     Returns:
-        How far the file's pictures are from Stylizer's.
+        The differences between the file's picture and Stylizer's in float32.
 
     Raises:
-        OptionError: for another ending, or a missing runtime.
-        WeightsError: for a file that cannot be written, or that differs in float32 by more than
-            one of 255; nothing is written then.
+        OptionError: the suffix is unknown, a module is missing, or the path is another folder.
+        WeightsError: the file cannot be written, or its picture in float32 differs by more than
+            one level of 255; nothing is written then.
     """
     form = of(path)
     form.check()
     if path.is_dir() and not (path / "saved_model.pb").is_file():
-        raise OptionError(f"{path} is a folder and no SavedModel: name another, it would be "
-                          "replaced.")
-    pictures = (drawn_picture(*(plan.size or CONTENT_SIZE), 0) if content is None else content,
-                drawn_picture(*(plan.size or STYLE_SIZE), 1) if style is None else style)
-    with atomic_entries(path, WeightsError) as file:  # moves weights (.bin) before what uses them
+        raise OptionError(f"{path} is a folder that is not a SavedModel, and would be replaced: "
+                          "name another path.")
+    pictures = (synthetic_picture(*(plan.size or CONTENT_SIZE), 0) if content is None else content,
+                synthetic_picture(*(plan.size or STYLE_SIZE), 1) if style is None else style)
+    with atomic_entries(path, WeightsError) as file:  # moves .bin before the .xml that needs it
         form.write(plan, file)
         difference = parity.compare(plan, form.run(file), source.stylizer(), *pictures)
         if plan.precision == "float32" and not difference.largest <= parity.LIMIT:
-            raise WeightsError(f"{path} is not written: its pictures differ from Stylizer's by "
+            raise WeightsError(f"{path} was not written: its picture differs from Stylizer's by "
                                f"{difference.largest:.3f} of 255; expected at most {parity.LIMIT}.")
     return difference
 
 
 def files(path: Path) -> list[Path]:
-    """Return the files that an exported one consists of."""
+    """Return the files that an exported model consists of."""
     if path.is_dir():
         return [file for file in path.rglob("*") if file.is_file()]
     weights = path.with_suffix(".bin")

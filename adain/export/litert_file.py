@@ -1,4 +1,4 @@
-"""LiteRT (TFLite): one file, for Android, iOS and small computers; TensorFlow converts it."""
+"""LiteRT (TFLite): one file, for Android, iOS and small computers, converted by TensorFlow."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from adain.export.plan import Plan
 from adain.export.tensorflow_file import function
 from adain.networks.keras.devices import hidden_native_stderr
 
-METADATA = "adain"  # name of the file's entry
+METADATA = "adain"  # name of the entry in the file's metadata
 
 
 def write(plan: Plan, path: Path) -> None:
@@ -26,23 +26,23 @@ def write(plan: Plan, path: Path) -> None:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
         if plan.precision == "float16":
             converter.target_spec.supported_types = [tf.float16]
-        made = converter.convert()
-    path.write_bytes(_with_metadata(made, plan))
+        converted = converter.convert()
+    path.write_bytes(_with_metadata(converted, plan))
 
 
-def _with_metadata(made: bytes, plan: Plan) -> bytes:
-    """Return a file with the plan's metadata under the name `adain`, as JSON."""
+def _with_metadata(converted: bytes, plan: Plan) -> bytes:
+    """Return a model with the metadata of the plan added as JSON, under the name METADATA."""
     import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(made, 0))
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(converted, 0))
     model.description = f"adain: {plan.part.name} of {plan.name}".encode()
     entry, buffer = schema.MetadataT(), schema.BufferT()
     buffer.data = np.frombuffer(json.dumps(plan.metadata).encode(), np.uint8)
     entry.name, entry.buffer = METADATA.encode(), len(model.buffers)
     model.buffers.append(buffer)
     model.metadata = [*(model.metadata or []), entry]
-    builder = flatbuffers.Builder(len(made) + len(buffer.data))
+    builder = flatbuffers.Builder(len(converted) + len(buffer.data))
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
 
@@ -52,5 +52,5 @@ def run(path: Path, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     from ai_edge_litert.interpreter import Interpreter
 
     with hidden_native_stderr():
-        runner = Interpreter(str(path)).get_signature_runner()  # which resizes its inputs
+        runner = Interpreter(str(path)).get_signature_runner()  # resizes its inputs as needed
         return {name: np.array(output) for name, output in runner(**inputs).items()}

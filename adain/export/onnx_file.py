@@ -1,6 +1,6 @@
-"""ONNX: a graph of standard operators (opset 18), built straight from the weights.
+"""ONNX: a graph of standard operators (opset 18), built directly from the weights.
 
-Inside, activations are (1, channels, rows, columns).
+In the graph, activations are (1, channels, rows, columns).
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from adain.networks.openvino.convolutions import quantise_kernel, with_zero
 from adain.networks.stats import EPSILON
 
 OPSET = 18
-IR_VERSION = 8  # of onnx 1.13, which brought opset 18
+IR_VERSION = 8  # of onnx 1.13, the first release with opset 18
 
 
 class Node:
-    """A tensor of the graph; sums and products of it become nodes."""
+    """A tensor of the graph; arithmetic operators add nodes to it."""
 
     def __init__(self, graph: Graph, name: str) -> None:
         self._graph, self.name = graph, name
@@ -43,10 +43,10 @@ class Node:
 
 
 class Graph:
-    """The `Operations` of ONNX: each adds a node.
+    """The parts.Operations of ONNX; each method adds nodes.
 
-    halves: weights are stored in 16 bits and computed with in 32.
-    ranges: of the inputs of convolutions that are computed in 8 bits.
+    halves: store weights in 16 bits; computation is in 32 bits.
+    ranges: value ranges of the inputs of convolutions that are computed in 8 bits.
     """
 
     def __init__(self, halves: bool = False, ranges: Ranges | None = None) -> None:
@@ -163,9 +163,9 @@ class Graph:
 def write(plan: Plan, path: Path) -> None:
     """Write a plan as an ONNX file."""
     graph = Graph(plan.precision == "float16", plan.ranges)
-    found = plan.program(graph, {value.name: Node(graph, value.name) for value in plan.inputs})
-    for value in plan.outputs:  # nodes of its own name
-        graph.nodes.append(helper.make_node("Identity", [found[value.name].name], [value.name]))
+    tensors = plan.program(graph, {value.name: Node(graph, value.name) for value in plan.inputs})
+    for value in plan.outputs:  # give the tensor the name of the output
+        graph.nodes.append(helper.make_node("Identity", [tensors[value.name].name], [value.name]))
     model = helper.make_model(
         helper.make_graph(graph.nodes, plan.name, [_info(plan, value) for value in plan.inputs],
                           [_info(plan, value) for value in plan.outputs],

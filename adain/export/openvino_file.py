@@ -1,6 +1,6 @@
-"""OpenVINO's own format: model.xml, and model.bin with the weights.
+"""OpenVINO's format: model.xml, and model.bin with the weights.
 
-Inside, activations are (1, channels, rows, columns).
+In the graph, activations are (1, channels, rows, columns).
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ _PLACES = np.array([2, 3])
 
 
 class Graph:
-    """The `Operations` of OpenVINO.
+    """The parts.Operations of OpenVINO.
 
-    ranges: of the inputs of convolutions that are computed in 8 bits.
+    ranges: value ranges of the inputs of convolutions that are computed in 8 bits.
     """
 
     def __init__(self, ranges: Ranges | None = None) -> None:
@@ -97,7 +97,7 @@ class Graph:
 
 
 def graph(plan: Plan) -> Any:
-    """Return an openvino.Model of a plan."""
+    """Return the openvino.Model of a plan."""
     inputs = {}
     for value in plan.inputs:
         shape = [-1 if size is None else size for size in plan.shape(value)]
@@ -115,12 +115,12 @@ def graph(plan: Plan) -> Any:
 
 
 def write(plan: Plan, path: Path) -> None:
-    """Write a plan as path (.xml), and the weights beside it (.bin)."""
+    """Write a plan to `path` (.xml), and its weights beside it (.bin)."""
     openvino.save_model(graph(plan), path, compress_to_fp16=plan.precision == "float16")
 
 
 def run(path: Path | Any, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Compute the outputs of a file, or of an openvino.Model, with OpenVINO, in float32."""
+    """Compute the outputs of a file, or of an openvino.Model, by OpenVINO in float32."""
     model = openvino.Core().compile_model(path, "CPU", compile_options("float32"))
     results = model(dict(inputs))
     return {output.any_name: results[output].copy() for output in model.outputs}

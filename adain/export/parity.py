@@ -1,4 +1,4 @@
-"""Does an exported file compute what Stylizer does? Its own runtime and Stylizer, compared."""
+"""Compare the pictures that an exported file computes with those of Stylizer."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ from adain.transfer.stylizer import Stylizer
 
 Run = Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]  # inputs -> outputs, by name
 ALPHA = 0.8
-LIMIT = 1.0  # of 255: what a file in float32 may differ by
+LIMIT = 1.0  # largest difference, in levels of 255, that is allowed for a file in float32
 
 
 @dataclass(frozen=True)
 class Parity:
-    """How far pictures of a file are from Stylizer's.
+    """The difference between a picture computed by a file and Stylizer's.
 
-    largest: difference of a value, in 255ths; psnr: in dB, infinite where all are equal.
+    largest: largest difference of a value, in levels of 255.
+    psnr: in dB; infinite if the pictures are equal.
     """
 
     largest: float
@@ -33,12 +34,13 @@ class Parity:
 
 def compare(plan: Plan, run: Run, ours: Stylizer | StyleNetwork, content: np.ndarray,
             style: np.ndarray) -> Parity:
-    """Compare pictures that a file makes with ours in float32.
+    """Compare a picture computed by a file with one computed here, in float32.
 
     Args:
-        run: Computes the file's outputs.
-        ours: What computes with the same networks here.
-        content, style: uint8 (rows, columns, 3), rows and columns multiples of 8.
+        plan: what the file computes.
+        run: computes the outputs of the file from inputs.
+        ours: has the same networks.
+        content, style: uint8 RGB (rows, columns, 3); rows and columns are multiples of 8.
     """
     if isinstance(ours, StyleNetwork):
         expected = ours.stylize(content, np.float32)
@@ -55,7 +57,10 @@ def compare(plan: Plan, run: Run, ours: Stylizer | StyleNetwork, content: np.nda
 
 @dataclass(frozen=True)
 class _Trial:
-    """What a picture is made with by a file for any style; encoded: the style, here."""
+    """A file for any style, and the pictures with which it is compared.
+
+    encoded: `style`, encoded by `ours`.
+    """
 
     plan: Plan
     run: Run
@@ -65,13 +70,13 @@ class _Trial:
     encoded: ChannelStats
 
     def picture(self, style: ChannelStats) -> np.ndarray:
-        """Return the content in an encoded style, computed here."""
+        """Return the content in an encoded style, computed by `ours`."""
         return self.ours.stylize(self.content, style, ALPHA, dtype=np.float32)
 
     def features(self, tile: np.ndarray) -> dict[str, np.ndarray]:
-        """Return features that OpenVINO computes here, for parts that take them."""
+        """Return the features of a tile, computed by OpenVINO, for parts that take features."""
         if self.plan.networks is None:
-            raise ValueError("a network of one style has no such parts")
+            raise ValueError("a network for one style has no such parts")
         part = part_of("tile-features", self.plan.networks)
         ours = replace(self.plan, part=part, program=program(part, self.plan.networks),
                        precision="float32")
@@ -79,10 +84,10 @@ class _Trial:
 
 
 def _stylized(run: Run, **inputs: np.ndarray | float) -> np.ndarray:
-    """Return the picture that a file makes of these inputs."""
-    made: np.ndarray = run({name: np.asarray(value, np.float32)
-                            for name, value in inputs.items()})["stylized"][0]
-    return made
+    """Return the picture that a file computes from these inputs."""
+    stylized: np.ndarray = run({name: np.asarray(value, np.float32)
+                                for name, value in inputs.items()})["stylized"][0]
+    return stylized
 
 
 def _stylize(trial: _Trial) -> np.ndarray:
@@ -119,9 +124,9 @@ def _to_stats(mean: np.ndarray, variance: np.ndarray) -> ChannelStats:
 
 
 def _tile_regions(trial: _Trial) -> np.ndarray:
-    """In two regions of the same style, which overlap."""
-    own = trial.ours.encode_style(trial.content)
-    scale, shift = affine(own, interpolate(own, trial.encoded, ALPHA))
+    """Compute the picture as two overlapping regions with the same style."""
+    content = trial.ours.encode_style(trial.content)
+    scale, shift = affine(content, interpolate(content, trial.encoded, ALPHA))
     rows, columns = trial.content.shape[:2]
     share = np.linspace(0, 1, columns, dtype=np.float32) * np.ones((rows, 1), np.float32)
     return _stylized(trial.run, **trial.features(trial.content),

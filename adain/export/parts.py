@@ -1,8 +1,9 @@
-"""What an exported file computes: its inputs and outputs, and the programs that make them.
+"""The parts of networks that can be exported: their inputs, outputs and programs.
 
-A program is written once, with the `Operations` of a format: onnx_file.py adds nodes to a graph,
-tensorflow_file.py calls TensorFlow. Sums and products are the operators of the tensors, so that
-AdaIN itself is that of networks/stats.py.
+A program computes the outputs of a part from its inputs. It is written once, in terms of
+Operations, which every format implements: onnx_file.py adds nodes to a graph, tensorflow_file.py
+calls TensorFlow. Arithmetic uses the operators of the tensors, so that AdaIN itself is the function
+in networks/stats.py.
 """
 
 from __future__ import annotations
@@ -34,11 +35,11 @@ PICTURE = (1, ROWS, COLUMNS, 3)
 
 @dataclass(frozen=True)
 class Value:
-    """An input or an output of a file, in float32.
+    """An input or an output of a file, float32.
 
-    shape: numbers, and names of what is known later: CHANNELS when the networks are, others when
+    shape: numbers, and names of sizes: CHANNELS depends on the networks, the others are known when
         the file is used. "rows/2" is half of the rows, which are multiples of 8, at least 16.
-    meaning: for the file's metadata and its readers.
+    meaning: a description, for the metadata of the file.
     """
 
     name: str
@@ -57,56 +58,63 @@ TILE = Value("tile", PICTURE, "part of a photograph, RGB from 0 to 1")
 
 @dataclass(frozen=True)
 class Part:
-    """What a file takes and gives."""
+    """A computation that can be exported: its name, inputs and outputs."""
 
     name: str
     inputs: tuple[Value, ...]
     outputs: tuple[Value, ...]
 
 
-ONE_STYLE = Part("stylize", (CONTENT,), (STYLIZED,))  # of a network of one style
-# The first is what is exported where nothing else is asked for.
+ONE_STYLE = Part("stylize", (CONTENT,), (STYLIZED,))  # of a network for one style
+# The first one is the default.
 PARTS = ("stylize", "style", "transfer", "tile-features", "tile-statistics", "tile-regions")
 
 
 def part_of(name: str, networks: Networks) -> Part:
-    """Return one of PARTS for networks for any style."""
+    """Return the part with a name, one of PARTS, of networks for any style."""
     features = tuple(Value(layer, (1, f"{ROWS}/{scale(layer)}", f"{COLUMNS}/{scale(layer)}", width),
                            "features of a tile")
                      for layer, width in zip(networks.adain_layers, networks.widths))
-    weights = Value("weights", (1, ROWS, COLUMNS), "how much each pixel counts, not all 0")
-    shares = Value("shares", (REGIONS, ROWS, COLUMNS), "of regions in each pixel, 1 in sum")
+    weights = Value("weights", (1, ROWS, COLUMNS), "weight of each pixel, 0 or more, not all 0")
+    shares = Value("shares", (REGIONS, ROWS, COLUMNS),
+                   "weight of each region in each pixel; weights sum to 1")
     tables = (Value("scales", (REGIONS, CHANNELS), "factors of the features in each region"),
-              Value("shifts", (REGIONS, CHANNELS), "what is added to them then"))
+              Value("shifts", (REGIONS, CHANNELS), "terms then added to the features"))
     return {
         "stylize": Part(name, (CONTENT, STYLE, ALPHA), (STYLIZED,)),
         "style": Part(name, (STYLE,), (MEANS, STDS)),
         "transfer": Part(name, (CONTENT, MEANS, STDS, ALPHA), (STYLIZED,)),
-        # For pictures in tiles, and regions with styles of their own: see transfer/tiling.py.
+        # For pictures in tiles, and for regions with different styles: see transfer/tiling.py.
         "tile-features": Part(name, (TILE,), features),
         "tile-statistics": Part(name, (*features, weights), (
             Value("mean", (CHANNELS,), "weighted means of the features"),
             Value("variance", (CHANNELS,), "their weighted variances"))),
         "tile-regions": Part(name, (*features, shares, *tables), (
-            Value("stylized", PICTURE, "result, RGB about 0 to 1, not clipped"),)),
+            Value("stylized", PICTURE, "result, RGB, about 0 to 1, not clipped"),)),
     }[name]
 
 
 class Operations(Protocol):
-    """What a format computes with. Activations have its own layout, vectors are (channels,)."""
+    """The operations that a format provides.
+
+    Each format chooses the layout of activations; vectors are (channels,).
+    """
 
     def activation(self, picture: Tensor) -> Tensor:
-        """Return a picture, or features, (1, rows, columns, channels), in the inner layout."""
+        """Return a picture or features, (1, rows, columns, channels), as an activation."""
 
     def picture(self, x: Tensor) -> Tensor:
         """Return an activation as (1, rows, columns, channels)."""
 
     def convolution(self, x: Tensor, name: str, kernel: np.ndarray, bias: np.ndarray | None,
                     stride: int = 1) -> Tensor:
-        """Return the convolution of x with a kernel (size, size, inputs, outputs).
+        """Return the convolution of x, padded by reflection.
 
-        x is padded by reflection, so the result is as large, divided by the stride. name: the
-        layer's, such as "encoder/conv1_1".
+        Args:
+            name: name of the layer, such as "encoder/conv1_1".
+            kernel: (size, size, inputs, outputs).
+            bias: (outputs,), or None.
+            stride: the result has rows / stride and columns / stride.
         """
 
     def relu(self, x: Tensor, negative_slope: float) -> Tensor: ...
@@ -117,42 +125,41 @@ class Operations(Protocol):
         """Return x within [0, 1]."""
 
     def max_pool(self, x: Tensor) -> Tensor:
-        """Return the maximum of every 2 x 2 places."""
+        """Return the maximum of each block of 2 x 2 pixels."""
 
     def upsample(self, x: Tensor) -> Tensor:
-        """Return x with every row and column twice."""
+        """Return x with each row and each column repeated twice."""
 
     def mean(self, x: Tensor) -> Tensor:
-        """Return each channel's mean over rows and columns, which broadcasts with x."""
+        """Return the mean of each channel over rows and columns, which broadcasts with x."""
 
     def deviation(self, variance: Tensor) -> Tensor:
         """Return the square root of variance + EPSILON."""
 
     def per_channel(self, vector: Tensor) -> Tensor:
-        """Return a vector, or an array (channels,), so that it broadcasts with activations."""
+        """Return a vector or an array, (channels,), reshaped to broadcast with activations."""
 
     def row(self, channels: Sequence[Tensor]) -> Tensor:
-        """Return what per_channel() or mean() gave as one vector, one after the other."""
+        """Concatenate results of per_channel() or mean() to one vector."""
 
     def split(self, table: Tensor, sizes: Sequence[int]) -> list[Tensor]:
-        """Return a vector or table (..., channels) cut into parts of these sizes."""
+        """Split the last axis of a tensor (..., channels) into parts of these sizes."""
 
     def maps(self, maps: Tensor, size: int) -> Tensor:
         """Return maps (count, rows, columns) as an activation, averaged over size x size pixels."""
 
     def add_places(self, x: Tensor) -> Tensor:
-        """Return each channel's sum over rows and columns, which broadcasts with x."""
+        """Return the sum of each channel over rows and columns, which broadcasts with x."""
 
     def mixture(self, shares: Tensor, table: Tensor) -> Tensor:
-        """Return an activation (..., channels) from one (..., regions), by a (regions, channels).
-        """
+        """Multiply an activation of regions by a matrix (regions, channels), for each pixel."""
 
 
-Program = Callable[[Operations, Mapping[str, Tensor]], Tensors]  # from inputs to outputs, by name
+Program = Callable[[Operations, Mapping[str, Tensor]], Tensors]  # inputs -> outputs, by name
 
 
 def program(part: Part, networks: Networks) -> Program:
-    """Return how a part is computed with networks for any style."""
+    """Return the program of a part of networks for any style."""
     return {"stylize": _stylize, "style": _style, "transfer": _transfer,
             "tile-features": _tile_features, "tile-statistics": _tile_statistics,
             "tile-regions": _tile_regions}[part.name](networks)
@@ -221,11 +228,15 @@ def _tile_regions(networks: Networks) -> Program:
 
 def _restyle(ops: Operations, networks: Networks, inputs: Mapping[str, Tensor],
              styles: Sequence[ChannelStats]) -> Tensor:
-    """Return the content with alpha of its features' way to the statistics of the styles."""
+    """Return the decoded content after AdaIN with the statistics of the style, weighted by alpha.
+
+    styles: statistics of the style at each AdaIN layer.
+    """
     alpha, restyled = inputs["alpha"], []
     for x, style in zip(encode(ops, networks, inputs["content"]), styles):
         content = _stats(ops, x)
-        # As stats.interpolate, without 1 - alpha: OpenVINO takes no Python number for a tensor.
+        # Like stats.interpolate(), but without 1 - alpha, as OpenVINO cannot subtract a tensor
+        # from a Python number.
         target = ChannelStats(content.mean + alpha * (style.mean - content.mean),
                               content.std + alpha * (style.std - content.std))
         restyled.append(adain(x, content, target))
@@ -250,7 +261,7 @@ def encode(ops: Operations, networks: Networks, picture: Tensor) -> list[Tensor]
 
 
 def decode(ops: Operations, networks: Networks, restyled: Sequence[Tensor]) -> Tensor:
-    """Return the picture that the decoder makes of restyled activations, not clipped."""
+    """Return the decoder's picture for activations after AdaIN, not clipped."""
     def convolve(x: Tensor, layer: str) -> Tensor:
         x = ops.convolution(x, f"decoder/{layer}", *networks.decoder[layer])
         return x if layer == DECODER_OUTPUT else ops.relu(x, networks.negative_slope)
@@ -267,7 +278,7 @@ def _stats(ops: Operations, x: Tensor) -> ChannelStats:
 
 
 def one_style(arrays: johnson.Arrays) -> Program:
-    """Return how a network of one style is computed."""
+    """Return the program of a network for one style, given its arrays."""
     def run(ops: Operations, inputs: Mapping[str, Tensor]) -> Tensors:
         def layer(name: str, x: Tensor) -> Tensor:
             kernel, stride = arrays[f"{name}/kernel"], johnson.LAYERS[name].stride

@@ -1,4 +1,4 @@
-"""A plan: everything that the writer of a format needs to know."""
+"""Plan: everything that a format needs to write a file."""
 
 from __future__ import annotations
 
@@ -18,11 +18,14 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True)
 class Plan:
-    """What to write.
+    """What to write to a file.
 
-    networks: None for a network of one style, whose arrays are in `program` only.
-    size: rows and columns of pictures; None: the user of the file chooses them.
+    name: name of the networks, for the metadata.
+    part: its inputs and outputs.
+    program: how outputs are computed from inputs.
+    networks: None for a network for one style, whose arrays only `program` has.
     precision: one of PRECISIONS.
+    size: rows and columns of pictures; None: the file accepts any size.
     """
 
     name: str
@@ -42,11 +45,11 @@ class Plan:
 
     @property
     def ranges(self) -> Ranges | None:
-        """Of the inputs of convolutions, where they are computed in 8 bits."""
+        """Value ranges of the inputs of convolutions if they are computed in 8 bits, else None."""
         return self.networks.ranges if self.networks and self.precision == "int8" else None
 
     def shape(self, value: Value) -> tuple[int | None, ...]:
-        """Return a value's shape in this plan; None for what is known when the file is used."""
+        """Return the shape of a value in this plan; None for sizes that are not fixed."""
         rows, columns = self.size or (None, None)
         known = {ROWS: rows, COLUMNS: columns,
                  CHANNELS: self.networks.channels if self.networks else None}
@@ -62,7 +65,7 @@ class Plan:
 
     @property
     def metadata(self) -> dict[str, str]:
-        """What is written into the file for whoever uses it."""
+        """Metadata of the file, as texts by name."""
         about = {"model": self.name, "part": self.part.name, "precision": self.precision,
                  "version": __version__, "layout": "float32; pictures NHWC, RGB from 0 to 1"}
         if self.size is None:

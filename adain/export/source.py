@@ -1,4 +1,4 @@
-"""Where exported networks come from: the name of a model, a checkpoint, a network of one style."""
+"""The networks to export: a shipped model, a checkpoint, or a network for one style."""
 
 from __future__ import annotations
 
@@ -23,8 +23,10 @@ from adain.transfer.tiling import SMALLEST
 class Source:
     """Networks to export.
 
-    networks: for any style; None for a network of one style, whose `arrays` are given.
-    stylizer: returns what computes with them here, in float32.
+    name: name of the networks, for messages and metadata.
+    networks: networks for any style, or None.
+    arrays: arrays of a network for one style, or None.
+    stylizer: returns a Stylizer or StyleNetwork with these networks, in float32.
     """
 
     name: str
@@ -34,16 +36,16 @@ class Source:
 
     def plan(self, part: str | None = None, precision: str = "float32",
              size: Size | None = None) -> Plan:
-        """Return what to write of these networks.
+        """Return the plan for a file of these networks.
 
         Args:
-            part: One of PARTS; None for the first, from pictures to a picture.
-            precision: One of PRECISIONS. float16 stores weights in 16 bits and computes in 32;
-                int8 computes in 8 bits where the format can.
-            size: Rows and columns of pictures, multiples of 8; None: any.
+            part: one of PARTS; None: the first one, which stylizes a picture.
+            precision: one of PRECISIONS. float16 stores weights in 16 bits and computes in 32;
+                int8 computes in 8 bits if the format can.
+            size: rows and columns of pictures, multiples of 8, at least 16; None: any.
 
         Raises:
-            OptionError: for what these networks cannot be exported as.
+            OptionError: an argument is invalid, or these networks do not support it.
         """
         if precision not in PRECISIONS:
             raise OptionError(f"`precision` must be one of {', '.join(PRECISIONS)}; received "
@@ -53,7 +55,7 @@ class Source:
                               f"received {size[0]} {size[1]}.")
         if self.networks is None:
             if part not in (None, ONE_STYLE.name):
-                raise OptionError(f"a network of one style has only the part {ONE_STYLE.name}; "
+                raise OptionError(f"a network for one style has only the part {ONE_STYLE.name}; "
                                   f"received `part={part}`.")
             if precision == "int8":
                 raise OptionError("`precision=int8` is for networks for any style; a network of "
@@ -62,22 +64,23 @@ class Source:
         if part is not None and part not in PARTS:
             raise OptionError(f"`part` must be one of {', '.join(PARTS)}; received {part}.")
         if precision == "int8" and self.networks.ranges is None:
-            raise OptionError("`precision=int8` is for the networks that ship, whose ranges are "
-                              "known; use float32 or float16 with others.")
+            raise OptionError("`precision=int8` needs value ranges, which only the shipped "
+                              "networks have; use float32 or float16.")
         chosen = part_of(part or PARTS[0], self.networks)
         return Plan(self.name, chosen, program(chosen, self.networks), self.networks, precision,
                     size)
 
 
 def load(model: str, vgg_path: str | Path | None = None) -> Source:
-    """Return the networks that a user names.
+    """Return the networks for a name or a path.
 
     Args:
-        model: A preset, a folder of checkpoints or one of them, or a network of one style.
-        vgg_path: As in Stylizer.
+        model: "compact" or "vgg19", or the path of a folder of checkpoints, of one checkpoint, or
+            of a network for one style.
+        vgg_path: see Stylizer.
 
     Raises:
-        WeightsError: where there are none.
+        WeightsError: there are no networks at the path, or they are damaged.
     """
     if model in PRESETS:
         return Source(model, weights.load(model, vgg_path), None, lambda: Stylizer(
@@ -85,19 +88,19 @@ def load(model: str, vgg_path: str | Path | None = None) -> Source:
     path = Path(model)
     if not path.exists():
         raise WeightsError(f"{model} does not exist: expected a model ({', '.join(PRESETS)}), a "
-                           "folder of checkpoints or a network of one style (.npz).")
+                           "folder of checkpoints or a network for one style (.npz).")
     if johnson.is_network(path):
         arrays, _ = johnson.load(path)
         return Source(f"one style, {johnson.style_name(path)}", None, arrays,
                       lambda: johnson.StyleNetwork(path, "float32"))
-    found = checkpoint.load(path)
-    return Source(f"{found.model}, step {found.step}", found.networks(vgg_path), None,
-                  lambda: Stylizer(checkpoint=found.path, vgg_path=vgg_path, precision="float32",
+    saved = checkpoint.load(path)
+    return Source(f"{saved.model}, step {saved.step}", saved.networks(vgg_path), None,
+                  lambda: Stylizer(checkpoint=saved.path, vgg_path=vgg_path, precision="float32",
                                    style_size=None))
 
 
-def drawn_picture(rows: int, columns: int, seed: int) -> np.ndarray:
-    """Return a coloured picture (rows, columns, 3), uint8: noise in several sizes."""
+def synthetic_picture(rows: int, columns: int, seed: int) -> np.ndarray:
+    """Return coloured noise of several scales, uint8 RGB (rows, columns, 3)."""
     import cv2
 
     generator = np.random.default_rng(seed)

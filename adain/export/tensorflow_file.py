@@ -1,7 +1,7 @@
-"""TensorFlow's formats: SavedModel, a folder, and LiteRT (TFLite), a file.
+"""SavedModel, a folder; and the TensorFlow function that LiteRT files are converted from.
 
-Both are made of one function of plain TensorFlow operations. LiteRT has all of them built in, so
-that no Select-TF operations are needed: reflect padding becomes MIRROR_PAD.
+The function uses only operations that LiteRT has built in, so that it needs no Select-TF
+operations: reflect padding, for example, becomes MIRROR_PAD.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ start_quietly()
 import tensorflow as tf
 
 Tensor = Any
-METADATA = "adain.json"  # in a SavedModel's folder for whatever its user likes
+METADATA = "adain.json"  # in assets.extra/, the folder of a SavedModel for additional files
 
 
 class Calls:
-    """The `Operations` of TensorFlow. Activations are (1, rows, columns, channels).
+    """The parts.Operations of TensorFlow; activations are (1, rows, columns, channels).
 
-    halves: weights are stored in 16 bits and computed with in 32.
+    halves: store weights in 16 bits; computation is in 32 bits.
     """
 
     def __init__(self, halves: bool = False) -> None:
         self._halves = halves
-        self.kernels: dict[str, Any] = {}  # variables: a file stores each once
+        self.kernels: dict[str, Any] = {}  # variables, so that a file stores each kernel once
 
     def activation(self, picture: Tensor) -> Tensor:
         return picture
@@ -46,7 +46,7 @@ class Calls:
         border = [kernel.shape[0] // 2] * 2
         x = tf.pad(x, [[0, 0], border, border, [0, 0]], "REFLECT")
         if name not in self.kernels:
-            with tf.init_scope():  # outside of the function that is being traced
+            with tf.init_scope():  # creates the variable outside of the traced function
                 self.kernels[name] = tf.Variable(
                     kernel.astype(np.float16) if self._halves else kernel, trainable=False)
         x = tf.nn.conv2d(x, tf.cast(self.kernels[name], tf.float32), stride, "VALID")
@@ -94,7 +94,7 @@ class Calls:
 
 
 def function(plan: Plan) -> tuple[Any, Any]:
-    """Return a module and its function of a plan, whose inputs and outputs have names."""
+    """Return a tf.Module and its concrete function for a plan, with named inputs and outputs."""
     calls, module = Calls(plan.precision == "float16"), tf.Module()
 
     def run_named(**inputs: Tensor) -> dict[str, Tensor]:
@@ -110,9 +110,9 @@ def function(plan: Plan) -> tuple[Any, Any]:
 
 
 def write(plan: Plan, path: Path) -> None:
-    """Write a plan as a SavedModel whose signature is `serving_default`."""
+    """Write a plan as a SavedModel with the signature `serving_default`."""
     if plan.precision == "int8":
-        raise OptionError("`precision=int8` is not for a SavedModel; it takes float32 or float16.")
+        raise OptionError("`precision` must be float32 or float16 for a SavedModel; received int8.")
     module, concrete = function(plan)
     with hidden_native_stderr():
         tf.saved_model.save(module, str(path), signatures=concrete)
@@ -124,6 +124,6 @@ def write(plan: Plan, path: Path) -> None:
 def run(path: Path, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Compute the outputs of a SavedModel with TensorFlow, on the CPU."""
     with hidden_native_stderr(), tf.device("CPU"):
-        found = tf.saved_model.load(str(path)).signatures["serving_default"](
+        outputs = tf.saved_model.load(str(path)).signatures["serving_default"](
             **{name: tf.constant(value) for name, value in inputs.items()})
-    return {name: value.numpy() for name, value in found.items()}
+    return {name: value.numpy() for name, value in outputs.items()}

@@ -107,7 +107,7 @@ def summary(plan: Plan, measured: dict[str, Figures], watts: float, tariff: floa
         paragraphs.append(
             f"**Sustainable:** a thousand pictures by {least} take "
             f"{1000 * cost[least] / 3600:.2g} Wh, by {most} {1000 * cost[most] / 3600:.2g} Wh, "
-            f"{cost[most] / max(cost[least], 1e-9):.0f} times as much. A network of one style "
+            f"{cost[most] / max(cost[least], 1e-9):.0f} times as much. A network for one style "
             "(johnson) has to be trained for each style before, which is not counted here.")
     paragraphs.append(
         "**Pleasant** is for the eye to judge: the pictures are below. In numbers, a low style "

@@ -1,4 +1,4 @@
-"""Methods of repainting pictures: a network for any style, one per style, an optimisation."""
+"""Methods of repainting: networks for any style, networks for one style, optimization of pixels."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _CLASSES = {ADAIN: ("adain.methods.adain", "AdaIN"),
 
 
 def named(name: str) -> type[Method]:
-    """Return a method by its name; only its own module is imported."""
+    """Return the class of a method by its name; no other method is imported."""
     module, attribute = _CLASSES[name]
     method: type[Method] = getattr(import_module(module), attribute)
     return method
 
 
 def choose(model: str | None = None, checkpoint: str | None = None) -> type[Method]:
-    """Return the method that a model, or else a trained network, belongs to."""
+    """Return the method for the options --model and --checkpoint."""
     if checkpoint is not None:
         from adain.methods.johnson import network
 

@@ -1,4 +1,4 @@
-"""AdaIN as a method: a network for any style, see transfer.Stylizer."""
+"""AdaIN as a subclass of Method: a network for any style, see transfer.Stylizer."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class AdaIN(Method):
             STYLE_BYTES, max(LEAST_STYLE_BYTES, free // 8))
         self._styles = StyleReader(stylizer, self._read_style, for_styles, recipe.refine > 0)
         self.memory_limit = None if free is None else max(0, free - 2 * for_styles)
-        self._resized: set[Path] = set()  # masks for which this was logged
+        self._resized: set[Path] = set()  # masks whose resizing was logged
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any], recipe: Recipe) -> Self:
@@ -89,16 +89,16 @@ class AdaIN(Method):
                 self._styles.encoded(path)
 
     def encoded(self, style: Style, content: np.ndarray | None = None) -> list[ChannelStats]:
-        """Return the statistics of a style's files, mixed into one by the recipe's weights.
+        """Return the encoded styles of all files; one mixture if the recipe has weights.
 
-        content: whose colours they take, where the recipe keeps colours.
+        content: uint8 RGB (rows, columns, 3), needed if the recipe keeps its colours.
         """
-        found = [self._encoded_file(path, content) for path in style.paths]
+        styles = [self._encoded_file(path, content) for path in style.paths]
         weights = self._recipe.style_weights
-        return found if weights is None else [merge(found, weights)]
+        return styles if weights is None else [merge(styles, weights)]
 
     def save_style(self, path: str, style: Style) -> None:
-        """Write a style as a file, see Stylizer.save_style()."""
+        """Write a style to a file, see Stylizer.save_style()."""
         self.stylizer.save_style(path, self.encoded(style)[0])
 
     def _encoded_file(self, path: Path, content: np.ndarray | None) -> ChannelStats:
@@ -119,7 +119,7 @@ class AdaIN(Method):
         return color.restore_colors(result, content, recipe.keep_colors)
 
     def _warn_resized(self, content: np.ndarray) -> None:
-        """Log each mask that is resized to a content, once."""
+        """Log once for each mask that it is resized to a content."""
         for path, mask in zip(self._recipe.masks or (), self._masks or ()):
             if mask.shape != content.shape and path not in self._resized:
                 (rows, columns), (high, wide) = mask.shape[:2], content.shape[:2]

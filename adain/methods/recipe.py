@@ -1,4 +1,4 @@
-"""Recipe: how a result is made of its content and its styles."""
+"""Recipe: the settings with which results are made from contents and styles."""
 
 from __future__ import annotations
 
@@ -22,13 +22,20 @@ Shape = tuple[int, int]  # rows and columns
 
 @dataclass(frozen=True)
 class Recipe:
-    """How every result of a batch is made; its fields are options of adain stylize."""
+    """The settings for all results of a batch.
+
+    Each field is an option of `adain stylize`, whose help states its meaning and range; see
+    docs/stylize.md.
+
+    Raises:
+        OptionError: a value is out of range, or fields exclude each other.
+    """
 
     style_weights: tuple[float, ...] | None = option(
         None, "mix the styles with these weights, one per style, into a single result", metavar="W")
     masks: tuple[Path, ...] | None = option(
         None, "one picture per style: white where the style applies, grey for a blend with the "
-        "content, which stays where all are black", metavar="PATH")
+        "content, which stays where all masks are black", metavar="PATH")
     keep_colors: str | None = option(
         None, "keep the content's colours: coral (the default without a value) and histogram "
         "recolour the style first, luminance takes only lightness from the result",
@@ -40,8 +47,9 @@ class Recipe:
         None, "then crop contents to the square of this size in their middle", minimum=1,
         metavar="PIXELS")
     coarse_size: int | None = option(
-        None, "for prints and long strokes: stylize at about this shorter side, enlarge, stylize "
-        "again; strokes keep their size relative to the picture", minimum=1, metavar="PIXELS")
+        None, "for prints and long strokes: stylize at about this shorter side, enlarge the "
+        "result, and stylize it again; strokes keep their size relative to the picture", minimum=1,
+        metavar="PIXELS")
     passes: int = option(1, "stylize the result again, N times in total", minimum=1, metavar="N")
     refine: int = option(
         0, "then optimize the pixels of the result for N iterations: 5 bring it closer to the "
@@ -54,18 +62,18 @@ class Recipe:
     def __post_init__(self) -> None:
         check(self)
         if self.style_weights is not None and self.masks is not None:
-            raise OptionError("`style_weights` mixes styles everywhere, `masks` gives each a "
-                              "region of its own: use one of the two (grey masks mix, too).")
+            raise OptionError("`style_weights` mixes styles everywhere, `masks` gives each style a "
+                              "region: use one of the two (grey masks mix, too).")
         if self.concat and self.bits == 16:
-            raise OptionError("`concat` shows 8-bit pictures: leave out `bits=16`.")
+            raise OptionError("`concat` makes 8-bit pictures: leave out `bits=16`.")
 
     @property
     def dtype(self) -> type:
-        """The type of the results' values."""
+        """The type of a result's values."""
         return np.uint16 if self.bits == 16 else np.uint8
 
     def content_shape(self, rows: int, columns: int) -> Shape:
-        """Return the rows and columns of a content of this size, resized and cropped."""
+        """Return rows and columns of a content of this size after it is resized and cropped."""
         if self.content_size is not None:
             rows, columns = images.shape_of_shorter_side(rows, columns, self.content_size)
         if self.crop_size is not None:
@@ -74,7 +82,7 @@ class Recipe:
 
     @property
     def needs_pictures(self) -> bool:
-        """Whether results need the styles' pictures, not only what those are encoded as."""
+        """Whether results need the pictures of styles; encoded styles are then not enough."""
         return self.keep_colors is not None or self.concat
 
     @property
@@ -83,11 +91,11 @@ class Recipe:
         return self.style_weights is not None or self.masks is not None
 
     def check_styles(self, paths: Sequence[Path]) -> None:
-        """Raise OptionError for styles that cannot be used, or not as many as weights or masks."""
+        """Raise OptionError for styles that the recipe cannot use, or a wrong number of styles."""
         for path in paths:
             if self.needs_pictures and path.suffix == stylefile.SUFFIX:
-                raise OptionError(f"{path} is an encoded style, without the picture that "
-                                  "`keep_colors` and `concat` need.")
+                raise OptionError(f"{path} is an encoded style, but `keep_colors` and `concat` "
+                                  "need the picture of a style.")
         count = len(paths)
         for name, values in (("style_weights", self.style_weights), ("masks", self.masks)):
             if values is not None and len(values) != count:
@@ -95,11 +103,11 @@ class Recipe:
                                   f"`{name}`; received {len(values)} "
                                   f"({' '.join(map(str, values))}).")
         if self.style_weights is not None:
-            merge([ChannelStats(0.0, 0.0)] * count, self.style_weights)  # refuses impossible ones
+            merge([ChannelStats(0.0, 0.0)] * count, self.style_weights)  # raises for invalid ones
 
 
 class Style(NamedTuple):
-    """What a result is painted with: its name, the styles' files, and the strength."""
+    """The style of a result: its name, its files (several for mixtures and masks), its strength."""
 
     name: str
     paths: tuple[Path, ...]
@@ -108,7 +116,17 @@ class Style(NamedTuple):
 
 def styles_of(paths: Sequence[Path], names: Sequence[str], alphas: Sequence[float],
               recipe: Recipe) -> list[Style]:
-    """Return what to paint with: every file, or all of them at once, in every strength."""
+    """Return the styles to paint with: each file, or all files together, in each strength.
+
+    Args:
+        paths: the files of the styles.
+        names: one for each file.
+        alphas: strengths, from 0 to 1.
+        recipe: recipe.one_result tells whether all files make one style.
+
+    Raises:
+        OptionError: a strength is out of range, or the recipe cannot use the styles.
+    """
     for alpha in alphas:
         check_alpha(alpha)
     recipe.check_styles(paths)

@@ -1,4 +1,4 @@
-"""The options restore and evolution of methods that optimize pixels."""
+"""The options --restore, --evolution and --evolution-iter, for methods that optimize pixels."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ OPTIONS = frozenset({"restore", "evolution", "evolution_iter"})
 
 @dataclass(frozen=True)
 class Runs:
-    """How the results of a batch are stopped, continued and shown; makes a RefineRun of each.
+    """How the optimizations of a batch are continued and recorded; run() returns a RefineRun.
 
-    keeps_states: whether a stopped run leaves a file beside its result. restore, evolution,
-    evolution_iter: see RefineRun.
+    keeps_states: whether a stopped run leaves a state beside its result.
+    restore, evolution, evolution_iter: see RefineRun.
     """
 
     keeps_states: bool = False
@@ -32,17 +32,20 @@ class Runs:
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any]) -> Self:
-        """Return those of `adain stylize`; streams and contact sheets have no place for states."""
+        """Return the Runs for options of `adain stylize`.
+
+        A result in a stream or in a contact sheet has no path beside which a state could be.
+        """
         return cls(not options["sheet"] and options["out_path"] != STREAM,
                    **{name: options[name] for name in OPTIONS})
 
     @staticmethod
     def understood(recipe: Recipe) -> frozenset[str]:
-        """Return the options that a recipe supports: all of them where it refines."""
+        """Return the options that a recipe supports: all three if it refines, else none."""
         return OPTIONS if recipe.refine else frozenset()
 
     def check_results(self, paths: Sequence[Path]) -> None:
-        """Raise OptionError where the options do not fit the results that are to be made."""
+        """Raise OptionError if the options cannot be used for results at these paths."""
         run_state.check_results(paths, self.restore, self.evolution, self.evolution_iter)
 
     def is_unfinished(self, path: Path) -> bool:

@@ -1,7 +1,7 @@
-"""Read the styles of a batch when they are first needed, and keep them as two vectors.
+"""Read and encode the styles of a batch when they are first needed, and cache the results.
 
-The pictures of 79 000 paintings would not fit into memory, but their vectors nearly do: 3 kB per
-painting with compact, 5 kB with vgg19. Pictures, a megabyte each, are kept only if results need
+The pictures of 79 000 paintings would not fit into memory, but encoded styles do: two vectors, 3 kB
+per painting with compact, 5 kB with vgg19. Pictures, a megabyte each, are kept only if results need
 them.
 """
 
@@ -19,22 +19,24 @@ from adain.recently_used import RecentlyUsed
 from adain.transfer import style_file as stylefile
 from adain.transfer.stylizer import Stylizer
 
-STYLE_BYTES = 256_000_000  # of vectors: all of WikiArt with compact
-LEAST_STYLE_BYTES = 4_000_000  # a thousand, though memory is short
-PICTURE_BYTES = 64_000_000  # some sixty, shrunk to 512 pixels
-_ENTRY_BYTES = 600  # of two arrays and their place in a dictionary, beside their values
+STYLE_BYTES = 256_000_000  # of encoded styles; enough for all of WikiArt with compact
+LEAST_STYLE_BYTES = 4_000_000  # a thousand styles; used if memory is short
+PICTURE_BYTES = 64_000_000  # of pictures; about sixty, shrunk to 512 pixels
+_ENTRY_BYTES = 600  # overhead of one style: two array objects and a dictionary entry
 
 
 T = TypeVar("T")
 
 
 class StyleReader:
-    """Reads and encodes styles on demand; can be used from several threads.
+    """Reads and encodes styles on demand; several threads may use it.
 
     Args:
-        read: returns the picture in a file as uint8 RGB.
-        limit: maximum number of bytes of vectors, and likewise of pictures, to keep; the least
-            recently used ones are dropped.
+        stylizer: encodes the styles.
+        read: returns the picture in a file as uint8 RGB (rows, columns, 3).
+        limit: maximum number of bytes of encoded styles to keep, and likewise of pictures; the
+            least recently used ones are dropped.
+        refine: whether styles get the statistics that refinement needs.
     """
 
     def __init__(self, stylizer: Stylizer, read: Callable[[Path], np.ndarray],
@@ -48,18 +50,18 @@ class StyleReader:
         self._failed: dict[Path, str] = {}
 
     def encoded(self, path: Path) -> ChannelStats:
-        """Return the style of a picture, or of a file by --save-style; StyleError if it is none."""
+        """Return the encoded style of a picture or a style file; StyleError if it is unusable."""
         return self._vectors.get(path, lambda: self._encode_file(path))
 
     def picture(self, path: Path) -> np.ndarray:
-        """Return a style's picture in the size that it is encoded in; StyleError if it is none."""
+        """Return the picture of a style, shrunk to style_size; StyleError if it is unusable."""
         return self._pictures.get(path, lambda: self._shrunk(path))
 
     def _encode_file(self, path: Path) -> ChannelStats:
         if path.suffix == stylefile.SUFFIX:
             return self._checked(path, self._encode)
-        kept = self._pictures.peek(path)
-        return self._encode(self._shrunk(path) if kept is None else kept)
+        cached = self._pictures.peek(path)
+        return self._encode(self._shrunk(path) if cached is None else cached)
 
     def _encode(self, style: Path | np.ndarray) -> ChannelStats:
         return self._stylizer.encode_style(style, refine=self._refine)
@@ -72,7 +74,7 @@ class StyleReader:
         if path not in self._failed:
             try:
                 return read(path)
-            except MemoryError:  # there may be enough of it later
+            except MemoryError:  # not stored as failed: there may be enough memory later
                 raise StyleError(path, f"{path} cannot be read: there is not enough memory "
                                        "for it.") from None
             except (ImageError, WeightsError) as error:

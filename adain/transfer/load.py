@@ -23,7 +23,7 @@ def from_checkpoint(path: str | Path, model: str | None, vgg_path: str | Path | 
 
     if Path(path).suffix == stylefile.SUFFIX and Path(path).is_file():
         raise WeightsError(f"{path} is a file; a checkpoint is a folder that train.py writes. A "
-                           "network of one style is read by adain.methods.johnson.network."
+                           "network for one style is read by adain.methods.johnson.network."
                            "StyleNetwork.")
     saved = checkpoints.load(path)
     if model is not None and model != saved.model:

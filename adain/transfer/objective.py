@@ -1,8 +1,9 @@
-"""The objective of `refine`: the loss of a picture and its gradient, in tiles of bounded memory.
+"""The objective of `refine`: the loss of a picture and its gradient, in tiles, with bounded memory.
 
 The content loss compares activations; the style loss compares channel statistics, as in Huang &
-Belongie (2017, equation 13). So pass 1 over the tiles measures statistics, and pass 2 computes the
-gradient of each tile with them; the sum is exactly that of the whole picture.
+Belongie (2017, equation 13). So pass 1 over the tiles measures the statistics of the picture, and
+pass 2 computes the gradient of each tile with them. The sum over the tiles is exactly the gradient
+of the whole picture.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ _CONTENT_SCALE = scale(CONTENT_LAYER)
 
 
 class LossWeights(NamedTuple):
-    """Factors of the losses, in the units of `losses` and `GatysConfig`."""
+    """Factors of the losses, as in GatysConfig."""
 
     content: float = 1.0
     style: float = 1e-2
@@ -39,9 +40,13 @@ class LossWeights(NamedTuple):
 
 
 class Perception:
-    """The graphs of VGG19 up to relu4_1; each is compiled when it is first used.
+    """VGG19 up to relu4_1, on OpenVINO; each graph is compiled when it is first used.
 
-    Like an Engine, it measures statistics for `tiling` and has sessions.
+    It is a StatisticsEngine, so that tiling.measure() can use it.
+
+    Args:
+        precision: "auto", "float32" or "bfloat16", see Stylizer; "int8" counts as "auto".
+        vgg_path: see Stylizer.
     """
 
     radius = radius(VGG19_DEPTHS)
@@ -55,12 +60,12 @@ class Perception:
         self._turns = Turns()
 
     def session(self) -> AbstractContextManager[object]:
-        """Return a reentrant context in which no other session computes."""
+        """Return a reentrant context manager; other threads wait until it is left."""
         return self._lock
 
     @cached_property
     def bfloat16(self) -> bool:
-        """Whether it computes in bfloat16, which takes half the memory."""
+        """Whether computation is in bfloat16, which takes half the memory."""
         return self._statistics.precision == "bfloat16"
 
     @cached_property
@@ -92,11 +97,11 @@ class Perception:
         return self._turns.next(self._content)(image[None])[0].copy()
 
     def picture(self, *inputs: np.ndarray | np.float32) -> list[np.ndarray]:
-        """Call gradients.picture_graph; the outputs are valid until the next call."""
+        """Return the outputs of gradients.picture_graph(); they are valid until the next call."""
         return self._turns.next(self._picture)(*inputs)
 
     def tile(self, *inputs: np.ndarray | np.float32) -> list[np.ndarray]:
-        """Call gradients.tile_graph; the outputs are valid until the next call."""
+        """Return the outputs of gradients.tile_graph(); they are valid until the next call."""
         return self._turns.next(self._tile)(*inputs)
 
     def release_memory(self) -> None:
@@ -105,18 +110,25 @@ class Perception:
 
 
 class Region(NamedTuple):
-    """Where a style applies: float32 (rows, columns) from 0 to 1, or None for everywhere."""
+    """A region of the picture and its target statistics.
+
+    mask: float32 (rows, columns), from 0 to 1; None: the whole picture.
+    """
 
     target: ChannelStats
     mask: np.ndarray | None
 
 
 class Objective:
-    """The loss of pictures, float32 (rows, columns, 3), of one size.
+    """The loss of pictures of one size, and its gradient.
 
     Args:
-        content: float32 in [0, 1]; rows and columns are multiples of 8, and at least SMALLEST.
-        regions: target statistics: a single region without a mask, or several with masks.
+        vgg: computes activations and gradients.
+        content: float32 RGB (rows, columns, 3) in [0, 1]; rows and columns are multiples of 8, and
+            at least SMALLEST.
+        regions: one region without a mask, or several with masks.
+        weights: factors of the losses.
+        tile_size: pixels, a multiple of 8.
     """
 
     def __init__(self, vgg: Perception, content: np.ndarray, regions: Sequence[Region],
@@ -138,16 +150,21 @@ class Objective:
         return len(self._plan) > 1
 
     def __call__(self, picture: np.ndarray, gradient: np.ndarray) -> float:
-        """Return the loss; write its gradient with respect to the pixels into `gradient`."""
+        """Return the loss of a picture; write its gradient with respect to the pixels.
+
+        Args:
+            picture: float32, of the same shape as `content`.
+            gradient: float32 array of that shape, which is overwritten.
+        """
         loss = self._weights.tv * total_variation(picture, gradient, self._weights.tv)
         if self._whole:
-            content_loss, style_loss, slope = self._vgg.picture(
+            content_loss, style_loss, vgg_gradient = self._vgg.picture(
                 picture[None], self._content[0], *self._regions[0].target,
                 np.float32(self._weights.content), np.float32(self._weights.style))
-            gradient += slope[0]
+            gradient += vgg_gradient[0]
             return loss + self._weights.content * float(content_loss) + (
                 self._weights.style * float(style_loss))
-        style, scales, shifts = self._slopes(picture)
+        style, scales, shifts = self._style_gradient(picture)
         number: int = self._pixels // _CONTENT_SCALE**2 * self._vgg.widths[-1]
         squares = 0.0
         for tile, content in zip(self._plan, self._content):
@@ -158,31 +175,34 @@ class Objective:
             masks = np.stack([core if region.mask is None else core * region.mask[place]
                               for region in self._regions])
             rows, columns = (side // _CONTENT_SCALE for side in part.shape[:2])
-            wanted = np.zeros((1, rows, columns, content.shape[-1]), np.float32)
-            wanted[:, *_core(tile)] = content
-            result = self._vgg.tile(part[None], wanted, core, masks, scales, shifts,
+            target = np.zeros((1, rows, columns, content.shape[-1]), np.float32)
+            target[:, *_core(tile)] = content
+            result = self._vgg.tile(part[None], target, core, masks, scales, shifts,
                                     np.float32(2 * self._weights.content / number))
             squares += float(result[0])
             gradient[place] += result[1][0]
         return loss + style + self._weights.content * squares / number
 
-    def _slopes(self, picture: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-        """Return the weighted style loss, and scales and shifts (regions, channels) of its slope.
+    def _style_gradient(self, picture: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        """Return the weighted style loss, and the scales and shifts for gradients.tile_graph().
 
-        A region is weighted by its share of the picture, so that content and style are balanced in
-        each region as in a whole picture.
+        The loss of a region is weighted by its share of the picture, so that content and style are
+        balanced in each region as in a whole picture.
+
+        Returns:
+            The loss, and two float32 arrays (regions, channels).
         """
         loss, scales, shifts = 0.0, [], []
         blocks = np.repeat([scale(name)**2 for name in STYLE_LAYERS], self._vgg.widths)
         for region, area in zip(self._regions, self._areas):
-            own = tiling.measure(self._vgg, picture, self._tile_size, region.mask)
-            mean_error, std_error = (ours.astype(np.float64) - wanted for ours, wanted
-                                     in zip(own, region.target))
+            stats = tiling.measure(self._vgg, picture, self._tile_size, region.mask)
+            mean_error, std_error = (actual.astype(np.float64) - target for actual, target
+                                     in zip(stats, region.target))
             weight = self._weights.style * area / self._pixels
             loss += weight * float(np.sum(mean_error**2) + np.sum(std_error**2))
             share = 2 * weight * blocks / area
-            scales.append(share * std_error / own.std)
-            shifts.append(share * mean_error - own.mean * scales[-1])
+            scales.append(share * std_error / stats.std)
+            shifts.append(share * mean_error - stats.mean * scales[-1])
         return loss, np.array(scales, np.float32), np.array(shifts, np.float32)
 
 
@@ -191,9 +211,10 @@ def window(tile: tiling.Tile) -> tuple[slice, slice]:
 
 
 def _core(tile: tiling.Tile, scale: int = _CONTENT_SCALE) -> tuple[slice, slice]:
-    """Return where a tile's core is in the activations of its window, `scale` pixels a side each.
+    """Return the position of a tile's core in activations of its window.
 
-    Core and window begin and end at multiples of 8.
+    scale: rows or columns of pixels for each row or column of activations. Cores and windows start
+    and end at multiples of 8.
     """
     top, bottom = tile.down.core_in_window()
     left, right = tile.across.core_in_window()
@@ -201,7 +222,14 @@ def _core(tile: tiling.Tile, scale: int = _CONTENT_SCALE) -> tuple[slice, slice]
 
 
 def total_variation(picture: np.ndarray, gradient: np.ndarray, weight: float) -> float:
-    """Return losses.total_variation_loss(); write its gradient times a weight into `gradient`."""
+    """Return the total variation loss; write its gradient, times a weight, to `gradient`.
+
+    The loss is that of networks.keras.losses.total_variation_loss().
+
+    Args:
+        picture: float32 (rows, columns, 3).
+        gradient: float32 array of that shape, which is overwritten.
+    """
     gradient[:] = 0
     total = 0.0
     for axis in (0, 1):

@@ -1,9 +1,9 @@
 """Optimize the pixels of a stylized picture, starting from the result of a network.
 
-Gatys, Ecker & Bethge (2016) start from the content or from noise. Here strokes and colours already
-exist, so a tenth of the iterations reaches the same losses. Another departure: the style loss
-compares channel means and deviations instead of Gram matrices. So a style is two vectors, as for
-the networks, and alpha, mixtures and masks are the same arithmetic.
+Gatys, Ecker & Bethge (2016) start from the content or from noise. A stylized picture already has
+strokes and colours, so a tenth of the iterations reaches the same losses. Another departure: the
+style loss compares channel means and standard deviations instead of Gram matrices. So a style is
+two vectors, as for the networks, and alpha, mixtures and masks are the same arithmetic.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from adain.transfer.refine_run import Position, RefineRun
 
 logger = logging.getLogger(__name__)
 
-# Bytes. A step and a change of the gradient, both int16, for each of the picture's numbers.
+# Bytes per element of the picture: a step and a change of the gradient, both int16.
 _PAIR_BYTES, _HISTORY_BYTES, _HISTORY = 4, 400_000_000, 10
-# The networks; all that is taken where nothing else is said.
+# Bytes of the networks; and of everything, if no limit is given.
 _BASE_BYTES, _USUAL_BYTES = 300_000_000, 2_350_000_000
 _TILE_BYTES = 3500  # per pixel of a tile and its halo, in float32; half of it in bfloat16
 # Per pixel of the picture, without the history: it and its gradient (float32), the best so far
@@ -40,11 +40,13 @@ HALO = tiling.stride_multiple(Perception.radius)
 
 
 class Refiner:
-    """Refines pictures: VGG19 and how much memory it may take.
+    """Refines pictures with VGG19; several threads may share it, and take turns.
 
-    precision: "auto", "float32" or "bfloat16", see Stylizer; tile_size: of larger pictures, which
-    changes no result; None: by the size of the picture. limit: bytes that may be taken; None: any.
-    Several threads may use it, which take turns.
+    Args:
+        precision: "auto", "float32" or "bfloat16", see Stylizer.
+        tile_size: pixels, a multiple of 8, which does not change results; None: depends on the size
+            of the picture and the limit.
+        limit: maximum number of bytes; None: no limit.
     """
 
     def __init__(self, precision: str = "auto", tile_size: int | None = None,
@@ -52,7 +54,7 @@ class Refiner:
         self._vgg, self._tile_size, self._limit = Perception(precision), tile_size, limit
 
     def measure(self, image: np.ndarray) -> ChannelStats:
-        """Return the statistics of a style: uint8 (rows, columns, 3)."""
+        """Return the statistics of a style, uint8 RGB (rows, columns, 3), for refine()."""
         with self._vgg.session():
             return tiling.measure(self._vgg, image, self._tile_size_for(image))
 
@@ -60,18 +62,26 @@ class Refiner:
                style: ChannelStats | tiling.Regions, alpha: float, iterations: int,
                dtype: type = np.uint8, progress: tiling.Progress = iter,
                stop: StopRequest | None = None, run: RefineRun | None = None) -> np.ndarray:
-        """Return the picture after the iterations.
+        """Return the picture with the lowest loss.
 
         Args:
-            picture: float32 (rows, columns, 3), the result of a network. It may be overwritten, to
-                save memory. None where `run` continues.
-            content: uint8 of the same size.
+            picture: the result of a network, float32 RGB (rows, columns, 3). It may be overwritten,
+                to save memory. None if `run` continues.
+            content: uint8 RGB of the same size.
             style: statistics returned by measure(), or Regions of them.
-            alpha: strength: target statistics from the content's (0) to the style's (1).
+            alpha: strength: target statistics from those of the content (0) to the style's (1).
+            iterations: number of iterations.
             dtype: of the result: np.uint8, np.uint16, or np.float32 in [0, 1].
-            progress: called with the iterations; yields them, and may end early.
-            stop: ends the iterations early when it is asked to.
-            run: where they continue from, and what they leave beside the result.
+            progress: called with the range of iterations; yields them, and may end early.
+            stop: asks the iterations to end early.
+            run: a state from which to continue, and intermediate pictures to write.
+
+        Returns:
+            A new array (rows, columns, 3) of that dtype.
+
+        Raises:
+            ImageError: the picture needs more memory than `limit`.
+            WeightsError: the state of `run` is damaged.
         """
         if picture is not None:
             picture = pad(picture)
@@ -97,9 +107,10 @@ class Refiner:
 def _optimise(vgg: Perception, picture: np.ndarray | None, content: np.ndarray,
               style: ChannelStats | tiling.Regions, alpha: float, iterations: int, tile_size: int,
               progress: tiling.Progress, stop: StopRequest | None, run: RefineRun) -> np.ndarray:
-    """Return the padded picture of lowest loss, or the one before the loss became NaN.
+    """Return the padded picture with the lowest loss, or the last one before the loss became NaN.
 
-    The loss after the last step is not computed, which would take as long as another iteration.
+    The picture after the last step counts as the best if the one before was: computing its loss
+    would take as long as another iteration.
     """
     with vgg.session():
         wanted = to_float(pad(content))
@@ -128,12 +139,12 @@ def _optimise(vgg: Perception, picture: np.ndarray | None, content: np.ndarray,
             if objective.tiled:
                 vgg.release_memory()  # of activations: a step takes as much
             if not math.isfinite(loss + dot(gradient, gradient)):
-                logger.warning("refining stopped at iteration %d, whose loss is %s: the best "
-                               "picture before is kept", step, loss)
+                logger.warning("refining stopped at iteration %d, because the loss became %s: the "
+                               "best picture before is kept", step, loss)
                 best = descent.undo(x) if best is None else best
                 break
             if loss < least:
-                best, least = None, loss  # it is x
+                best, least = None, loss  # None: x is the best
             elif best is None:
                 best = descent.undo(x)
             descent.move(x, gradient)
@@ -154,7 +165,7 @@ def _cover(refined: np.ndarray, content: np.ndarray, masks: Sequence[np.ndarray]
 
 
 def pad(image: np.ndarray) -> np.ndarray:
-    """Pad at the bottom and right, mirrored, to multiples of 8, at least SMALLEST."""
+    """Pad at the bottom and right by mirroring, to multiples of 8, at least SMALLEST."""
     border = [(0, max(SMALLEST, tiling.stride_multiple(side)) - side) for side in image.shape[:2]]
     if not np.any(border):
         return image
@@ -168,7 +179,7 @@ def _targets(style: ChannelStats | tiling.Regions) -> list[tuple[ChannelStats, n
 
 
 def history(numbers: int) -> int:
-    """Return the number of steps to store for a picture of `numbers` elements."""
+    """Return the number of L-BFGS steps to store for a picture of `numbers` elements."""
     return max(1, min(_HISTORY, _HISTORY_BYTES // (_PAIR_BYTES * numbers)))
 
 
@@ -190,8 +201,8 @@ def tile_size(rows: int, columns: int, bfloat16: bool, limit: int | None = None)
     side = math.isqrt(int(max(room, 0) / pixel_bytes))
     if limit is not None and side < _SMALLEST_TILE + margins:  # `usual` alone is enough
         needed = pictures + (_SMALLEST_TILE + margins)**2 * pixel_bytes
-        raise ImageError(f"to refine a picture of {columns} x {rows} takes {needed / 1e6:.0f} MB, "
-                         f"the limit is {limit // 1_000_000}.")
+        raise ImageError(f"refining a picture of {columns} x {rows} needs {needed / 1e6:.0f} MB; "
+                         f"the limit is {limit // 1_000_000} MB.")
     padded = [max(SMALLEST, tiling.stride_multiple(side)) for side in (rows, columns)]
     whole = padded[0] * padded[1] <= side**2
     return max(padded) if whole else (side - margins) // STRIDE * STRIDE

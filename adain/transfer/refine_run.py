@@ -1,4 +1,4 @@
-"""What a refinement leaves beside its result: a state to continue from, and how it came about."""
+"""RefineRun: the state from which a refinement continues, and its intermediate pictures."""
 
 from __future__ import annotations
 
@@ -19,14 +19,17 @@ from adain.transfer.evolution import Evolution
 
 logger = logging.getLogger(__name__)
 
-_PREFIX = "descent/"  # of the names of the optimizer's arrays
+_PREFIX = "descent/"  # before the names of the optimizer's arrays
 
 
 class Position(NamedTuple):
-    """Where the iterations of a level are: all that the next one depends on.
+    """Everything that the next iteration at a level depends on.
 
-    picture: float32 (rows, columns, 3), padded; best: the one of lowest loss, uint16, None for
-    `picture`; least: its loss.
+    step: number of iterations so far.
+    picture: float32 (rows, columns, 3) in [0, 1], padded.
+    best: the picture with the lowest loss, uint16; None if it is `picture`.
+    least: the lowest loss.
+    descent: the optimizer.
     """
 
     step: int
@@ -42,12 +45,13 @@ class RefineRun:
     Args:
         state_path: an .npz file, written every five minutes and on a stop, removed at the end;
             None for no state.
-        restore: continue from it, exactly as if there had been no stop.
-        evolution: a folder that gets a picture every evolution_iter iterations and, at the end, an
+        restore: continue from the state, with the same result as without the stop.
+        evolution: a folder for a picture every evolution_iter iterations and, at the end, an
             animation of them; None for no pictures.
+        evolution_iter: number of iterations between these pictures.
 
     Raises:
-        OptionError: restore without a state, or of another run; a folder that has pictures already.
+        OptionError: restore is given without state_path, or the folder has pictures of another run.
     """
 
     def __init__(self, state_path: str | Path | None = None, restore: bool = False,
@@ -65,7 +69,15 @@ class RefineRun:
         self.stopped = False
 
     def begin(self, fingerprint: Mapping[str, Any]) -> None:
-        """Read the state to continue from. fingerprint: see run_state.load()."""
+        """Read the state from which to continue.
+
+        Args:
+            fingerprint: see run_state.load().
+
+        Raises:
+            OptionError: there is no state, or it is of another run.
+            WeightsError: the state is damaged.
+        """
         self._fingerprint = dict(fingerprint)
         if self._restore and self._state_path is not None:
             self._stored = run_state.load(self._state_path, self._fingerprint)
@@ -73,7 +85,7 @@ class RefineRun:
 
     @property
     def keeps_state(self) -> bool:
-        """Whether there is a state to write, which begin() gives its fingerprint."""
+        """Whether the run writes states; begin() must then be called with its fingerprint."""
         return self._state_path is not None
 
     @property
@@ -82,7 +94,7 @@ class RefineRun:
         return self._stored is not None
 
     def position(self, shape: tuple[int, ...], history: int) -> Position | None:
-        """Return the position to continue from, of a padded picture of this shape, or None."""
+        """Return the position from which to continue, or None; shape: of the padded picture."""
         if self._stored is None:
             return None
         stored, self._stored = self._stored, None
@@ -98,13 +110,13 @@ class RefineRun:
         return Position(step, picture, best, least, descent)
 
     def show(self, picture: np.ndarray, rows: int, columns: int) -> None:
-        """Take in the picture before an iteration, without its padding for the evolution."""
+        """Record the picture before an iteration; rows and columns are without its padding."""
         if self._frames:
             self._frames.add(self._steps, lambda: to_integers(picture[:rows, :columns]))
         self._steps += 1
 
     def save(self, position: Position, due: bool = False) -> None:
-        """Write the state: of a run that stops here, or if it is due, every five minutes."""
+        """Write the state of a run that stops now; with `due`, only every five minutes."""
         self.stopped = not due
         if self._state_path is None or (
                 due and time.monotonic() - self._saved < run_state.SAVE_SECONDS):
@@ -121,7 +133,7 @@ class RefineRun:
             logger.info("%s continues it", self._state_path)
 
     def finish(self, result: np.ndarray) -> None:
-        """Write the animation; remove the state of a run that is complete."""
+        """Write the animation; remove the state if the run is complete."""
         if self._frames:
             self._frames.finish(self._steps, result if result.dtype == np.uint8 else to_integers(
                 result if result.dtype == np.float32 else result / np.float32(65535)))

@@ -1,4 +1,4 @@
-"""The file from which a stopped optimization of pixels continues: plain arrays."""
+"""Store and load the state from which a stopped optimization of pixels continues: plain arrays."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from adain.files import images
 from adain.files.arrays import TEXT, array_names, parse_json, read_arrays
 
 SUFFIX = ".state.npz"  # replaces the result's
-SAVE_SECONDS = 300  # between states, which are some 600 MB at 1920 x 1080; a stop saves one too
+SAVE_SECONDS = 300  # between two states, which have about 600 MB at 1920 x 1080
 KIND = "a readable state"  # for error messages
 _LARGEST = 20_000_000_000  # bytes; L-BFGS of gatys keeps 24 pictures of 12 bytes a pixel
 
@@ -23,13 +23,13 @@ Arrays = dict[str, np.ndarray]
 
 
 def path_beside(result: Path) -> Path:
-    """Return the path of the state of the run that makes this result."""
+    """Return the path of the state that belongs to a result."""
     return result.with_suffix(SUFFIX)
 
 
 def check_results(paths: Sequence[Path], restore: bool, evolution: str | None,
                   evolution_iter: int) -> None:
-    """Raise OptionError where `restore` has no state, or `evolution` more than one result."""
+    """Raise OptionError if the options `restore` and `evolution` do not fit these results."""
     if evolution_iter < 1:
         raise OptionError(f"`evolution_iter` must be at least 1; received {evolution_iter}.")
     if len(paths) == 1 and restore and not path_beside(paths[0]).exists():
@@ -46,7 +46,12 @@ def hash_of(picture: np.ndarray | None) -> str | None:
 
 
 def save(path: Path, fingerprint: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
-    """Write the arrays, and what load() compares: settings, and hash_of() of the pictures."""
+    """Write a state.
+
+    Args:
+        fingerprint: settings, and hash_of() the pictures, which load() compares.
+        arrays: the state itself.
+    """
     with images.atomic_file(path) as file:
         np.savez(file, fingerprint=json.dumps(fingerprint), **arrays)
 
@@ -54,9 +59,13 @@ def save(path: Path, fingerprint: Mapping[str, Any], arrays: Mapping[str, Any]) 
 def load(path: Path, fingerprint: Mapping[str, Any]) -> Arrays:
     """Return the arrays of the state at `path`.
 
+    Args:
+        fingerprint: of this run, see save().
+
     Raises:
-        OptionError: there is none, or it is of another run: the message says what differs.
-        WeightsError: it is damaged.
+        OptionError: there is no state, or it is of a run with another fingerprint; the message
+            lists the differences.
+        WeightsError: the state is damaged.
     """
     if not path.exists():
         raise OptionError(f"there is no state {path} to continue from; leave out `restore`.")

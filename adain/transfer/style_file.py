@@ -13,7 +13,7 @@ from adain.networks.networks import Weights
 from adain.networks.stats import ChannelStats
 
 SUFFIX = ".npz"
-MAX_BYTES = 1_000_000  # a style has 4 kB, networks have megabytes
+MAX_BYTES = 1_000_000  # a style has about 4 kB, networks have megabytes
 
 
 def fingerprint(encoder: Weights) -> str:
@@ -28,7 +28,7 @@ def fingerprint(encoder: Weights) -> str:
 
 
 def save(path: str | Path, style: ChannelStats, encoder: str) -> None:
-    """Write a style and the fingerprint of its encoder."""
+    """Write a style to a file; `encoder`: fingerprint of the encoder that made it."""
     with atomic_file(path, WeightsError) as file:
         np.savez(file, mean=style.mean, std=style.std, encoder=np.array(encoder))
 
@@ -39,12 +39,15 @@ def is_style(path: str | Path) -> bool:
 
 
 def load(path: str | Path, encoder: str, channels: int, more: int = 0) -> ChannelStats:
-    """Read a style; raise WeightsError if it was encoded by another network.
+    """Read a style.
 
     Args:
-        encoder: fingerprint of the network in use.
-        channels: its number of means and deviations.
-        more: number of further ones, in a style that was encoded for refinement.
+        encoder: fingerprint of the encoder in use.
+        channels: number of its channels.
+        more: number of further channels in a style that was encoded for refinement.
+
+    Raises:
+        WeightsError: the file is damaged, or was written with another encoder.
     """
     kind = "an encoded style"
     stored = str(read_arrays(path, kind, {"encoder": TEXT})["encoder"])

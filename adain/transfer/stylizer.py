@@ -1,4 +1,4 @@
-"""Stylizer: load the networks once, encode a style once, stylise many pictures."""
+"""Stylizer: load the networks once, encode a style once, stylize many pictures."""
 
 from __future__ import annotations
 
@@ -37,29 +37,29 @@ class Stylizer:
 
     Args:
         model: "vgg19" (default), the published system, or "compact", which is ten times faster.
-        checkpoint: a folder written by train.py, or one of the checkpoints in it, used instead of
-            the shipped networks. It knows its own model.
+        checkpoint: a folder written by train.py, or one of the checkpoints in it, to use instead of
+            the shipped networks; determines the model.
         vgg_path: published weights for the model vgg19: a Keras VGG19 notop .h5 file, or the
-            authors' vgg_normalised.t7, which needs their decoder, too.
+            authors' vgg_normalised.t7, which also needs their decoder.
         decoder_path: the authors' decoder.t7, with vgg_normalised.t7 only.
         engine: "openvino" (CPU) or "keras" (any device that its backend finds, such as a GPU).
         precision: "auto", "float32", "bfloat16" or "int8". auto is bfloat16 where the device
             is faster with it; int8 is faster still, for the shipped networks on OpenVINO.
         tile_size: pixels, a multiple of 8. Larger pictures are computed in tiles, which bounds
             the memory and does not change the result in float32.
-        max_memory: megabytes that the process may take, about; chooses the tile size for each
-            picture. Not together with tile_size. If neither is given, tiles are smaller than
-            usual where limits of the process, its container or the machine leave less memory
-            (engine "openvino").
-        style_size: pixels. A style whose shorter side is longer is shrunk to it; None: never.
-        threads: number of CPU threads that compute (engine "openvino"); None: one on each core.
+        max_memory: approximate limit in megabytes for the memory of the process; the tile size
+            of each picture is chosen by it. Not together with tile_size. If neither is given, the
+            tile size depends on the memory that limits of the process, its container and the
+            machine leave (engine "openvino").
+        style_size: pixels. Styles with a longer shorter side are shrunk to it; None: never.
+        threads: number of CPU threads that compute (engine "openvino"); None: one for each core.
 
     Raises:
-        OptionError: for arguments that make no sense.
-        WeightsError: for weights that are missing, damaged or of another shape.
+        OptionError: an argument is invalid, or arguments exclude each other.
+        WeightsError: weights are missing, damaged or of another shape.
 
-    Several threads may use one Stylizer; they take turns at computing. Pickling one, as a spawned
-    process needs it, pickles its arguments: the copy loads the networks again.
+    Several threads may share one Stylizer; they take turns at computing. Pickling a Stylizer
+    pickles its arguments only, so the copy, e.g. in a spawned process, loads the networks again.
 
     >>> stylizer = Stylizer("compact")
     >>> style = stylizer.encode_style("painting.jpg")
@@ -97,9 +97,9 @@ class Stylizer:
         self.threads = threads
         self._halo = tiling.stride_multiple(2 * networks.radius)
         self._memory = MemoryPlan(self.model, self._halo, tile_size, max_memory, engine)
-        try:  # before anything is started that would be short of memory
+        try:  # before the networks are loaded
             self.tile_size_for(np.zeros((1, 1, 3), np.uint8))
-        except ImageError as error:  # not even the smallest
+        except ImageError as error:  # too little memory for any picture
             raise OptionError(str(error)) from None
         memory.reserve_little()
         self.engine = engines.create(engine, networks, precision, threads)
@@ -115,47 +115,47 @@ class Stylizer:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hexadecimal digest of the encoder's weights: a style file is for one encoder only."""
+        """Hexadecimal digest of the encoder's weights; style files and banks are for one encoder.
+        """
         return stylefile.fingerprint(self._encoder)
 
     @cached_property
     def _refiner(self) -> Refiner:
-        from adain.transfer.refine import Refiner  # with it VGG19: only for what is refined
+        from adain.transfer.refine import Refiner  # loads VGG19, so only if something is refined
 
         return Refiner(self._precision, self.tile_size, self._memory.limit)
 
     def encode_style(self, style: ImageLike, content: ImageLike | None = None,
                      keep_colors: str | None = None, refine: bool = False) -> ChannelStats:
-        """Return what stylize() needs of a style picture: two vectors.
+        """Encode a style: measure the channel means and standard deviations of its features.
 
         Args:
             style: a path, a Pillow image, or an array as in stylize(); or the path of a .npz file
                 written by save_style().
             content: the picture whose colours the style takes; used with keep_colors only.
             keep_colors: "coral", "histogram" or "luminance", see adain.transfer.color. None:
-                the style keeps its own colours.
-            refine: measure, too, what stylize(..., refine=N) needs.
+                the colours of the style do not change.
+            refine: also measure the statistics that stylize(..., refine=N) needs.
 
         Returns:
-            The channels' means and standard deviations, float32 (channels,): of relu4_1 for
-            vgg19, of all its AdaIN layers one after the other for compact. With refine those
-            of VGG19's style layers follow.
+            Means and standard deviations, float32 (channels,): of relu4_1 for vgg19; of all AdaIN
+            layers, concatenated, for compact. With refine, those of VGG19's style layers follow.
 
         Raises:
-            ImageError: for a picture that cannot be used.
-            OptionError: for an unknown keep_colors, or one without a content or with a .npz file.
-            WeightsError: for a .npz file that is damaged, or of another encoder.
+            ImageError: the picture cannot be read or used.
+            OptionError: keep_colors is unknown, or given without content or with a .npz file.
+            WeightsError: the .npz file is damaged, or of another encoder.
         """
         color.check_color_mode(keep_colors)
         if isinstance(style, (str, Path)) and Path(style).suffix == stylefile.SUFFIX:
             _check_has_colors(style, keep_colors)
             encoded = stylefile.load(style, self.fingerprint, self.channels, REFINE_CHANNELS)
             if refine and encoded.mean.size == self.channels:
-                raise WeightsError(f"{style} was encoded for pictures that are not refined: encode "
-                                   "the painting again, by `save_style` with `refine`.")
+                raise WeightsError(f"{style} was encoded without the statistics for `refine`: "
+                                   "encode the painting again, with `save_style` and `refine`.")
             return encoded
         if keep_colors is not None and content is None:
-            raise OptionError(f"`keep_colors={keep_colors}` needs the content whose colours the "
+            raise OptionError(f"`keep_colors={keep_colors}` needs `content`, whose colours the "
                               "style takes; received none.")
         image = self.shrink_style(as_image(style))
         if content is not None and keep_colors is not None:
@@ -168,19 +168,20 @@ class Stylizer:
         return images.shrink(image, self.style_size)
 
     def save_style(self, path: str | Path, style: ImageLike | ChannelStats) -> None:
-        """Write a style as a .npz file of a few kilobytes, which encode_style() reads.
+        """Write a style to a .npz file of a few kilobytes, which encode_style() reads.
 
         Args:
-            path: the file to write, with the ending .npz; an existing one is replaced.
-            style: a picture as in encode_style(), or what that returned.
+            path: the .npz file to write; an existing file is replaced.
+            style: a picture as in encode_style(), or an encoded style.
 
         Raises:
-            ImageError: for a picture that cannot be used.
-            OptionError: for another ending, or a style of another model.
-            WeightsError: for a file that cannot be written.
+            ImageError: the picture cannot be read or used.
+            OptionError: the path does not end in .npz, or the style is of another model.
+            WeightsError: the file cannot be written.
         """
         if Path(path).suffix != stylefile.SUFFIX:
-            raise OptionError(f"an encoded style is a {stylefile.SUFFIX} file; received {path}.")
+            raise OptionError(f"an encoded style must be a {stylefile.SUFFIX} file; "
+                              f"received {path}.")
         stylefile.save(path, self._encoded(style), self.fingerprint)
 
     def stylize(self, content: ImageLike, style: ImageLike | ChannelStats | Sequence[Any],
@@ -193,37 +194,41 @@ class Stylizer:
         Args:
             content: a path, a Pillow image, or an array (rows, columns), (rows, columns, 3) or
                 (rows, columns, 4), of uint8, or of floats in [0, 1]; a fourth channel is dropped.
-            style: the same, or what encode_style() returned; with masks a list of them.
+            style: a picture in the same ways, the path of a style file, or an encoded style; with
+                masks, a list of these.
             alpha: strength, from 0 (the content, as the networks reproduce it) to 1.
-            masks: one picture for each style: white where it applies, grey for a part of it;
-                where all of them are black, the content stays. Other sizes are scaled to the
-                content's.
+            masks: one picture for each style: white where the style applies, grey for a blend with
+                the content, which stays where all masks are black. Masks are resized to the
+                content.
             keep_colors: "coral", "histogram" or "luminance" keeps the content's colours, see
-                adain.transfer.color; the style must then be a picture, as its own colours are
+                adain.transfer.color; the style must then be a picture, because its colours are
                 changed.
             passes: number of times the picture is stylized, each time from the result before.
-            coarse_size: pixels. First stylize at this shorter side, enlarge, then stylize that at
-                full size: strokes on a large picture keep the size that they have on a small one.
-            refine: then optimise the result's pixels for this many iterations: 5 bring it nearer to
-                the style, 15 also to the content, 40 more so; see adain.transfer.refine. A style
-                that was encoded before must be so with refine=True. With coarse_size the coarse
-                picture is refined, too, and that of full size in a third of the iterations.
-            dtype: of the result: np.uint8, np.uint16, or np.float32 for about [0, 1], not clipped.
-            progress: is given the list of tiles of each pass and yields them, as tqdm does; and the
-                iterations of refine, a range, of which it may yield fewer to end early with the
-                best picture so far.
-            stop: ends the work early when it is asked to: between two tiles by raising Stopped,
-                between two iterations of refine with the best picture so far.
-            run: of refine: a state from which a stopped run continues, and pictures of how the
-                result came about; see adain.transfer.refine_run.RefineRun.
+            coarse_size: pixels. First stylize the content at this shorter side, enlarge the result,
+                then stylize it at full size: strokes on a large picture then have the size that
+                they have on a small one.
+            refine: number of iterations that then optimize the pixels of the result: 5 bring it
+                nearer to the style, 15 also to the content, 40 more so; see adain.transfer.refine.
+                Encoded styles must come from encode_style(refine=True). With coarse_size, the
+                coarse picture is refined, too, and the one of full size in a third of the
+                iterations.
+            dtype: of the result: np.uint8, np.uint16, or np.float32, about [0, 1], not clipped.
+            progress: called with the list of tiles of each pass; yields them, like tqdm. With
+                refine, also called with the range of iterations, of which it may yield fewer to
+                end early with the best picture so far.
+            stop: asks the work to end early: between two tiles, by raising Stopped; between two
+                iterations of refine, with the best picture so far.
+            run: with refine, a state from which a stopped run continues, and a folder for
+                intermediate pictures; see adain.transfer.refine_run.RefineRun.
 
         Returns:
             A new array (rows, columns, 3) of that dtype.
 
         Raises:
-            ImageError: for a picture that cannot be used, or is too large for max_memory.
-            OptionError: for other arguments that make no sense.
-            WeightsError: for a style file that is damaged, or of another encoder.
+            ImageError: a picture cannot be read or used, or is too large for max_memory.
+            OptionError: another argument is invalid, or arguments exclude each other.
+            WeightsError: a style file is damaged, or of another encoder.
+            Stopped: `stop` asked for it.
         """
         check_alpha(alpha)
         if passes < 1:
@@ -237,7 +242,7 @@ class Stylizer:
             raise OptionError(f"`dtype` must be one of {names}; received {np.dtype(dtype)}.")
         if masks is None and isinstance(style, (list, tuple)) and not isinstance(
                 style, ChannelStats):
-            raise OptionError(f"a list of {len(style)} styles needs `masks`, one for each; "
+            raise OptionError(f"a list of {len(style)} styles needs `masks`, one for each style; "
                               "merge() mixes encoded styles.")
         image = as_image(content)
         encoded: Callable[..., ChannelStats] = partial(
@@ -275,26 +280,26 @@ class Stylizer:
     def stylize_batch(self, contents: Sequence[ImageLike],
                       styles: Sequence[ImageLike | ChannelStats],
                       alphas: float | Sequence[float] = 1.0) -> list[np.ndarray]:
-        """Return each content in its own style: faster than one call of stylize() for each.
+        """Return each content in a style of its own; faster than calling stylize() for each.
 
-        With the engine "openvino" each thread computes a picture of its own; with "keras"
-        contents of one size are computed together.
+        With the engine "openvino", each thread computes another picture; with "keras", contents
+        of the same size are computed as one batch.
 
         Args:
             contents: pictures as in stylize(), of any sizes; all of them are in memory at once.
             styles: one for each content, as in stylize().
-            alphas: strength, from 0 to 1, of all or of each.
+            alphas: strength, from 0 to 1; one for all contents, or one for each.
 
         Returns:
-            New uint8 arrays, each as large as its content. In float32 they equal the results of
-            stylize() up to one level of 255. With "openvino" they depend neither on the other
-            contents of the batch nor on the number of threads.
+            New arrays, uint8 RGB (rows, columns, 3), each as large as its content. In float32 they
+            equal the results of stylize() up to one level of 255. With "openvino" they depend
+            neither on the other contents of the batch nor on the number of threads.
 
         Raises:
-            ImageError: for a picture that cannot be used, or is too large for max_memory.
-            OptionError: for numbers of contents, styles and alphas that differ, an alpha outside
-                its range, or a style of another model.
-            WeightsError: for a style file that is damaged, or of another encoder.
+            ImageError: a picture cannot be read or used, or is too large for max_memory.
+            OptionError: numbers of contents, styles and alphas differ, an alpha is out of range,
+                or a style is of another model.
+            WeightsError: a style file is damaged, or of another encoder.
 
         >>> pictures = stylizer.stylize_batch(["a.jpg", "b.jpg"], [first, second], [1.0, 0.5])
         """
@@ -302,8 +307,8 @@ class Stylizer:
 
         strengths = list(alphas) if isinstance(alphas, Sequence) else [alphas] * len(contents)
         if not len(contents) == len(styles) == len(strengths):
-            raise OptionError(f"{len(contents)} contents need as many styles and alphas; received "
-                              f"{len(styles)} and {len(strengths)}.")
+            raise OptionError(f"{len(contents)} contents need {len(contents)} styles and alphas; "
+                              f"received {len(styles)} and {len(strengths)}.")
         for alpha in strengths:
             check_alpha(alpha)
         return batch.stylize(self.engine, [as_image(content) for content in contents],
@@ -314,30 +319,34 @@ class Stylizer:
                  target: ChannelStats | tiling.Regions, alpha: float, passes: int, refine: int,
                  dtype: type, progress: tiling.Progress, stop: StopRequest | None,
                  run: RefineRun | None) -> np.ndarray:
-        """Return `image` after the passes and the iterations; `content` is what it is made of."""
+        """Return `image` after the passes and the iterations of refine.
+
+        content: the picture whose structure refine compares with; as large as `image`.
+        """
         if isinstance(target, tiling.Regions):
             target = target._replace(masks=[images.resize(mask, *image.shape[:2])
                                             for mask in target.masks])
-        own, last = tiling.channels(target, slice(self.channels)), np.float32 if refine else dtype
+        style = tiling.channels(target, slice(self.channels))  # without those for refine
+        last_dtype = np.float32 if refine else dtype
         if run is not None and run.continues:
             passes = 0
         for left in range(passes, 0, -1):
-            image = tiling.stylize(self.engine, image, own, alpha, self.tile_size_for(image),
-                                   dtype=last if left == 1 else np.uint8,
+            image = tiling.stylize(self.engine, image, style, alpha, self.tile_size_for(image),
+                                   dtype=last_dtype if left == 1 else np.uint8,
                                    progress=lambda tiles: checked(progress(tiles), stop))
         if refine:
             with self.engine.session():
                 self.engine.release_memory()
-            given = [image]
-            del image  # refine() pads a copy, and then nothing holds this picture: 12 bytes a pixel
-            return self._refiner.refine(given.pop(), content, tiling.channels(
+            holder = [image]
+            del image  # so that refine() can free it after padding a copy: 12 bytes a pixel
+            return self._refiner.refine(holder.pop(), content, tiling.channels(
                 target, slice(self.channels, None)), alpha, refine, dtype, progress, stop, run)
         return image
 
     def _fingerprint(self, image: np.ndarray, target: ChannelStats | tiling.Regions,
                      alpha: float, passes: int, coarse_size: int | None,
                      refine: int) -> dict[str, Any]:
-        """Return what a state must agree with, see run_state.load()."""
+        """Return what must be equal to continue from a state, see run_state.load()."""
         from adain.transfer.run_state import hash_of
 
         styles, masks = ((target.styles, target.masks) if isinstance(target, tiling.Regions) else
@@ -348,19 +357,22 @@ class Stylizer:
                 "passes": passes, "coarse_size": coarse_size, "refine": refine}
 
     def check_style(self, style: ChannelStats) -> None:
-        """Raise OptionError for the style of another model."""
+        """Raise OptionError if an encoded style is of another model."""
         if np.shape(style.mean) not in ((self.channels,), (self.channels + REFINE_CHANNELS,)):
             raise OptionError(f"this style has {np.size(style.mean)} channels, the model "
                               f"{self.model} has {self.channels}: encode it with this model.")
 
     def tile_size_for(self, image: np.ndarray) -> int:
-        """Return the size of the tiles for a picture, in pixels; ImageError if memory is too short.
+        """Return the tile size for a picture, uint8 (rows, columns, 3), in pixels.
+
+        Raises:
+            ImageError: the picture needs more memory than there is.
         """
         if self.tile_size is not None:
             return self.tile_size
         tile_size = self._memory.tile_size(*image.shape[:2])
-        # A picture that needs no more than such a tile and its halo do is computed at once: the
-        # pass for its statistics is then not needed.
+        # A picture with no more pixels than such a tile and its halo becomes one tile, which needs
+        # no separate pass for its statistics.
         rows, columns = map(tiling.padded_length, image.shape[:2])
         whole = rows * columns <= (tile_size + 2 * self._halo) ** 2
         return max(rows, columns) if whole else tile_size
@@ -379,17 +391,18 @@ class Stylizer:
             encoded = self.encode_style(style, content, keep_colors, refine)
         self.check_style(encoded)
         if refine and np.size(encoded.mean) == self.channels:
-            raise OptionError("this style was encoded for pictures that are not refined: encode it "
-                              "with refine=True, or give its picture.")
+            raise OptionError("this style was encoded without the statistics for `refine`: encode "
+                              "it with encode_style(refine=True), or give its picture.")
         return encoded
 
     def _regions(self, styles: Any, masks: Sequence[ImageLike],
                  encoded: Callable[[ImageLike | ChannelStats], ChannelStats]) -> tiling.Regions:
         if isinstance(styles, (str, Path, Image.Image, np.ndarray, ChannelStats)):
-            raise OptionError(f"{len(masks)} masks need a list of as many styles; received one "
-                              "style that is not in a list.")
+            raise OptionError(f"{len(masks)} masks need a list of {len(masks)} styles; received "
+                              "one style that is not in a list.")
         if len(styles) != len(masks) or not len(masks):
-            raise OptionError(f"{len(masks)} masks need as many styles; received {len(styles)}.")
+            raise OptionError(f"`masks` must be one for each style; received {len(masks)} masks "
+                              f"and {len(styles)} styles.")
         import cv2
 
         layers = []
@@ -409,7 +422,7 @@ def check_alpha(alpha: float) -> None:
 
 
 def _check_has_colors(encoded: str | Path, keep_colors: str | None) -> None:
-    """Raise OptionError where an encoded style should take the content's colours."""
+    """Raise OptionError if an encoded style should take the content's colours."""
     if keep_colors is not None:
-        raise OptionError(f"`keep_colors={keep_colors}` changes the picture of the style, but "
-                          f"{encoded} is encoded already: give the picture.")
+        raise OptionError(f"`keep_colors={keep_colors}` changes the picture of a style, but "
+                          f"{encoded} is encoded already: give its picture.")

@@ -3,10 +3,10 @@
 AdaIN needs the content statistics of the *whole* picture. So pass 1 encodes every tile and sums
 its statistics; pass 2 encodes every tile again with a halo of neighbouring pixels, replaces the
 global statistics, decodes, and keeps the core without the halo. Tiles start at multiples of 8, so
-pooling uses the same blocks; tiles end at the border of the picture, so reflect padding is the same
-as in the whole picture. The result equals that of the whole picture up to rounding: in float32 to
-one level of 255. In bfloat16 and int8 the statistics agree to 1e-5, but features may be rounded
-differently, so single values differ by up to 7 and 25 levels.
+pooling uses the same blocks as in the whole picture; halos end at its border, so reflect padding is
+the same, too. The result equals that of the whole picture up to rounding: in float32 up to one
+level of 255. In bfloat16 and int8 the statistics agree up to 1e-5, but features may be rounded
+differently, so that single values differ by up to 7 and 25 levels.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Progress = Callable[[Sequence[Any]], Iterable[Any]]  # yields its items, like tq
 
 
 class Span(NamedTuple):
-    """One tile along one axis, in pixels: its core, and the computed window around it."""
+    """A tile along one axis, in pixels: its core, and the window, which is core and halo."""
 
     start: int
     stop: int
@@ -46,9 +46,9 @@ class Span(NamedTuple):
 
 
 def spans(length: int, tile_size: int, halo: int) -> list[Span]:
-    """Return as few tiles as possible, about equally long, that cover `length` pixels.
+    """Divide `length` pixels into as few cores of at most tile_size as possible, about equal.
 
-    All arguments are multiples of 8; no tile is longer than tile_size.
+    All arguments are multiples of 8.
     """
     tile_size = stride_multiple(-(-length // -(-length // tile_size)))
     return [Span(start, min(start + tile_size, length),
@@ -57,7 +57,7 @@ def spans(length: int, tile_size: int, halo: int) -> list[Span]:
 
 
 class Tile(NamedTuple):
-    """One tile: its rows and its columns."""
+    """A tile: its rows (down) and its columns (across)."""
 
     down: Span
     across: Span
@@ -70,7 +70,7 @@ def tiles(rows: int, columns: int, tile_size: int, halo: int) -> list[Tile]:
 
 
 def pad(image: np.ndarray) -> np.ndarray:
-    """Pad (rows, columns, ...) at the bottom and right, mirrored, to multiples of 8, from 16 up."""
+    """Pad (rows, columns, ...) at the bottom and right by mirroring, to padded_length()."""
     rows, columns = map(padded_length, image.shape[:2])
     border = [(0, rows - image.shape[0]), (0, columns - image.shape[1])]
     return np.pad(image, border + [(0, 0)] * (image.ndim - 2), mode="symmetric")
@@ -92,10 +92,11 @@ def default_halo(engine: Engine) -> int:
 
 
 class Regions(NamedTuple):
-    """Several styles, each for a part of the picture.
+    """Several styles, each for a region of the picture.
 
-    masks: uint8 (rows, columns) for each style, as large as the picture: its share of each pixel.
-    Where they sum to less than 255 the rest is content; where to more, they are scaled down.
+    masks: one for each style, uint8 (rows, columns), as large as the picture: the weight of the
+        style in each pixel. If weights sum to less than 255, the rest is content; if they sum to
+        more, they are scaled down.
     """
 
     styles: Sequence[ChannelStats]
@@ -103,7 +104,7 @@ class Regions(NamedTuple):
 
 
 def channels(style: ChannelStats | Regions, place: slice) -> ChannelStats | Regions:
-    """Return a slice of a style's channels."""
+    """Return a style, or styles, reduced to a slice of the channels."""
     if isinstance(style, Regions):
         return style._replace(styles=[_channels(each, place) for each in style.styles])
     return _channels(style, place)
@@ -118,8 +119,11 @@ def measure(engine: StatisticsEngine, image: np.ndarray, tile_size: int,
     """Return the channel statistics of a whole picture (pass 1).
 
     Args:
-        image: uint8 (rows, columns, 3).
-        mask: uint8 (rows, columns), the weight of each pixel.
+        engine: measures single tiles.
+        image: uint8 RGB (rows, columns, 3), or float32 in [0, 1].
+        tile_size: pixels, a multiple of 8.
+        mask: weight of each pixel, (rows, columns), 0 or more; None: all pixels count equally.
+        progress: called with the list of tiles; yields them, like tqdm.
     """
     rows, columns = map(padded_length, image.shape[:2])
     plan = tiles(rows, columns, tile_size, stride_multiple(engine.radius))
@@ -142,13 +146,16 @@ def stylize(engine: Engine, image: np.ndarray, style: ChannelStats | Regions, al
     """Return the stylized picture, exactly as large as `image` (both passes).
 
     Args:
-        image: uint8, or float32 in [0, 1], (rows, columns, 3), 1 x 1 or larger.
-        halo: pixels around a tile that are computed with it; by default default_halo().
+        engine: computes single tiles.
+        image: uint8 RGB, or float32 in [0, 1], (rows, columns, 3), 1 x 1 or larger.
+        style: the target statistics, or Regions of them.
+        alpha: strength, from 0 to 1.
+        tile_size: pixels, a multiple of 8.
+        halo: width of the border computed around a tile, in pixels; None: default_halo().
         dtype: of the result: np.uint8, np.uint16, or np.float32 for the output of the decoder,
             about [0, 1] and not clipped.
-        progress: called with the list of tiles; yields them.
-        content: the content statistics to remove, instead of measuring them in pass 1; not with
-            Regions.
+        progress: called with the list of tiles of each pass; yields them, like tqdm.
+        content: content statistics to use instead of measuring them in pass 1; not with Regions.
     """
     rows, columns = map(padded_length, image.shape[:2])
     plan = tiles(rows, columns, tile_size, default_halo(engine) if halo is None else halo)
@@ -173,7 +180,7 @@ def stylize(engine: Engine, image: np.ndarray, style: ChannelStats | Regions, al
 
 def _transfer(engine: Engine, image: np.ndarray, style: ChannelStats, alpha: float,
               content: ChannelStats | None) -> Callable[[Tile], np.ndarray]:
-    """Return the function from a tile to its stylized window."""
+    """Return a function from a tile to its stylized window."""
     def transfer(tile: Tile) -> np.ndarray:
         window = pad(image[tile.down.window(), tile.across.window()])
         return engine.transfer(to_float(window), style, alpha, content)[0]
@@ -195,7 +202,7 @@ def _regions_transfer(engine: Engine, image: np.ndarray, regions: Regions, alpha
         window = to_float(pad(image[place]))
         masks = np.stack([to_float(pad(mask[place])) for mask in regions.masks])
         total = masks.sum(axis=0)
-        # Outside all regions the shares do not matter: the content is put there.
+        # Outside of all regions any shares will do, as `covered` is the content there.
         shares = np.where(total > 0, masks / np.maximum(total, 1e-6), 1 / len(masks))
         stylized = engine.transfer_regions(window, shares.astype(np.float32), scales, shifts)
         coverage = np.minimum(total, 1)[..., None]

@@ -156,7 +156,7 @@ def test_styles_are_found_in_subfolders_and_saved_ones_too(tmp_path, capsys):
     capsys.readouterr()
     assert stylize(tmp_path) == 0
     assert files_below(tmp_path / "out") == ["x__gogh_1.jpg", "x__monet_1.jpg", "x__saved.jpg"]
-    assert "styles: left out 2 .npz files, no encoded styles" in capsys.readouterr().err
+    assert "styles: left out 2 .npz files: not encoded styles" in capsys.readouterr().err
     assert stylize(tmp_path, "--concat", out="concat") == 0
     assert files_below(tmp_path / "concat") == ["x__gogh_1.jpg", "x__monet_1.jpg"]
     assert "styles: left out 3 .npz files, --concat needs pictures" in capsys.readouterr().err
@@ -178,9 +178,9 @@ def test_a_saved_style_that_is_written_is_not_read(tmp_path, capsys):
     (["--style-path", ""], "--style-path is empty"),
     (["--checkpoint", ""], "--checkpoint is empty"), (["--out-path", ""], "--out-path is empty"),
     (["--content-path", "https://example.org/a.jpg"],
-     "--content-path https://example.org/a.jpg is an address"),
-    (["--mask", "http://example.org/a.jpg"], "--mask http:/+example.org/a.jpg is an address"),
-    (["--out-path", "s3://bucket/out"], "--out-path s3://bucket/out is an address"),
+     "--content-path https://example.org/a.jpg is a URL"),
+    (["--mask", "http://example.org/a.jpg"], "--mask http:/+example.org/a.jpg is a URL"),
+    (["--out-path", "s3://bucket/out"], "--out-path s3://bucket/out is a URL"),
     (["--content-path", "a.jpg", "b.mp4"], "received b.mp4 among 3 contents"),
     (["--content-path", "0"], "received 0 among 2 contents")])
 def test_paths_that_cannot_be_meant_are_refused(tmp_path, options, message):

@@ -35,7 +35,7 @@ def test_a_tree_is_shrunk_and_what_was_dropped_is_named(source, tmp_path):
     target = tmp_path / "target"
     done = run(source, target, "--size", 32, "--workers", 2)
     assert done.returncode == 0, done.stderr
-    assert "4 pictures in" in done.stdout and "0 were there already, 1 dropped" in done.stdout
+    assert "4 pictures in" in done.stdout and "0 exist already, 1 dropped" in done.stdout
     sizes = {path.relative_to(target).as_posix(): images.read(path).shape[:2]
              for path in target.rglob("*.jpg")}
     assert sizes == {"monet/large.jpg": (32, 48), "monet/large.png.jpg": (32, 48),
@@ -53,7 +53,7 @@ def test_a_second_run_does_only_what_is_missing(source, tmp_path):
     (target / "small.png.jpg").unlink()
     kept = (target / "monet" / "large.jpg").stat().st_mtime_ns
     done = run(source, target, "--size", 32)
-    assert "1 pictures in" in done.stdout and "3 were there already, 1 dropped" in done.stdout
+    assert "1 pictures in" in done.stdout and "3 exist already, 1 dropped" in done.stdout
     assert (target / "monet" / "large.jpg").stat().st_mtime_ns == kept
     assert len((target / "dropped.txt").read_text().splitlines()) == 1
 

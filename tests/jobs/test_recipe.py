@@ -375,7 +375,7 @@ def test_standard_input_and_output(place, stylizer, monkeypatch):
     (["--content-size", "-3"], OptionError, "`content_size` must be at least 1; received -3"),
     (["--bits", "16", "--format", "jpg"], OptionError, "--bits 16 needs results in png or tif"),
     (["--bits", "16", "--concat"], OptionError, "leave out `bits=16`"),
-    (["--save-style", "s.npz"], OptionError, "--save-style writes one style; there are 2"),
+    (["--save-style", "s.npz"], OptionError, "--save-style writes one style; received 2"),
     (["--save-style", "s.npz", "--style-weights", "1", "1", "--keep-colors"], OptionError,
      "leave out --keep-colors"),
     (["--max-memory", "50"], OptionError, "needs at least 2.. MB with the model compact"),
@@ -383,7 +383,7 @@ def test_standard_input_and_output(place, stylizer, monkeypatch):
     (["--sheet", "sheet.xyz"], ImageError, "cannot write '.xyz'"),
     (["--sheet", "-"], ImageError, "-: cannot write ''"),
     (["--out-path", "-", "--format", "jpg", "--bits", "16", "--random", "1"], OptionError,
-     "these are JPEG"),
+     "received JPEG"),
     (["--style-weights", "inf", "1"], OptionError, "their sum finite; received inf 1.0"),
 ])
 def test_impossible_options_are_refused_before_anything_is_written(place, options, error, message):

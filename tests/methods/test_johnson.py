@@ -166,7 +166,7 @@ def test_a_file_is_small_and_a_wrong_one_is_refused(tmp_path):
     assert path.stat().st_size < 4e6
     assert johnson.load(path)[1] == {"method": "johnson", "step": 3}
     path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(WeightsError, match="not a network of one style"):
+    with pytest.raises(WeightsError, match="not a network for one style"):
         johnson.load(path)
     with pytest.raises(WeightsError, match="does not exist"):
         johnson.load(tmp_path / "none.npz")

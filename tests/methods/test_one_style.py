@@ -72,7 +72,7 @@ def test_results_are_refined_towards_the_painting(tmp_path):
 
     assert distance("--refine", 6, "--style-path", tmp_path / "red.png") < 0.8 * distance()
     for options in ((), ("--style-path", tmp_path / "content", tmp_path / "red.png")):
-        with pytest.raises(OptionError, match="needs one `style_path` .* it was trained on"):
+        with pytest.raises(OptionError, match="needs one `style_path`: .* was trained on"):
             use(tmp_path, "--refine", 6, *options)
 
 
@@ -104,11 +104,11 @@ def test_by_default_a_picture_may_take_what_this_process_has_left(place, monkeyp
 
 
 @pytest.mark.parametrize("options, error, message", [
-    (["--style-path", "red.png"], OptionError, "no --style-path: leave it out"),
-    (["--alpha", "0.5"], OptionError, "no --alpha"),
-    (["--mask", "m.png"], OptionError, "no --mask"),
-    (["--tile-size", "64"], OptionError, "no --tile-size"),
-    (["--keep-colors"], OptionError, "by luminance; received coral")])
+    (["--style-path", "red.png"], OptionError, "--style-path is not supported.*: leave it out"),
+    (["--alpha", "0.5"], OptionError, "--alpha is not supported"),
+    (["--mask", "m.png"], OptionError, "--mask is not supported"),
+    (["--tile-size", "64"], OptionError, "--tile-size is not supported"),
+    (["--keep-colors"], OptionError, "must be luminance .*; received coral")])
 def test_what_the_network_cannot_do_is_refused(place, options, error, message):
     with pytest.raises(error, match=message):
         use(place, *options)
@@ -116,7 +116,7 @@ def test_what_the_network_cannot_do_is_refused(place, options, error, message):
 
 def test_a_file_that_is_no_network_is_refused(place):
     np.savez(place / "other.npz", x=np.zeros(3))
-    with pytest.raises(WeightsError, match="other.npz is not a network of one style"):
+    with pytest.raises(WeightsError, match="other.npz is not a network for one style"):
         use(place, network="other.npz")
 
 
@@ -125,7 +125,7 @@ def test_a_file_that_is_no_network_is_refused(place):
     (["--cached-crops", 1], "has no `cached_crops`"),
     (["--style-path", "{}/content"], "is a folder: name a picture"),
     (["--crop-size", 30], "must be a multiple of 8"),
-    (["--continue-from", "{}/red.png"], "is not a network of one style")])
+    (["--continue-from", "{}/red.png"], "is not a network for one style")])
 def test_impossible_training_options_are_refused(place, options, message):
     with pytest.raises((OptionError, WeightsError), match=message):
         train(place, "--checkpoint", place / "new", *(str(text).format(place) for text in options))

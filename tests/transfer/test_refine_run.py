@@ -130,7 +130,7 @@ def test_the_command_leaves_a_state_on_ctrl_c_and_restores_it(place, whole, monk
 @pytest.mark.parametrize("options, message", [
     (["--restore"], "there is no state .*out.state.npz to continue from"),
     (["--evolution", "frames", "--evolution-iter", 0], "`evolution_iter` must be at least 1"),
-    (["--evolution", "frames", "--refine", 0], "for which there is no --evolution")])
+    (["--evolution", "frames", "--refine", 0], "--evolution is not supported")])
 def test_options_that_make_no_sense_are_refused(place, options, message):
     with pytest.raises(OptionError, match=message):
         paint(place, *options)

@@ -58,7 +58,7 @@ def test_pictures_at_once_are_limited_by_memory(stylizer, contents, styles, monk
 
 
 def test_what_does_not_fit_together_is_refused(stylizer, contents, styles):
-    with pytest.raises(OptionError, match="4 contents need as many styles and alphas; received 3"):
+    with pytest.raises(OptionError, match="4 contents need 4 styles and alphas; received 3"):
         stylizer.stylize_batch(contents, styles[:3])
     with pytest.raises(OptionError, match="received 4 and 1"):
         stylizer.stylize_batch(contents, styles, [1.0])

@@ -100,12 +100,12 @@ def test_colours_are_kept_as_by_hand(stylizer, mode, dtype):
 
 def test_an_encoded_style_cannot_take_the_content_s_colours(stylizer):
     style = stylizer.encode_style(picture(24, 24, 1))
-    with pytest.raises(OptionError, match="`keep_colors=coral` .* give the picture"):
+    with pytest.raises(OptionError, match="`keep_colors=coral` .* give its picture"):
         stylizer.stylize(picture(24, 24, 0), style, keep_colors="coral")
 
 
 def test_a_style_takes_the_colours_of_a_content_only(stylizer):
-    with pytest.raises(OptionError, match="`keep_colors=coral` needs the content"):
+    with pytest.raises(OptionError, match="`keep_colors=coral` needs `content`"):
         stylizer.encode_style(picture(24, 24, 1), keep_colors="coral")
 
 
@@ -154,9 +154,9 @@ def test_alpha_outside_its_range_is_refused(stylizer, alpha):
     ({"coarse_size": 0}, "`coarse_size` must be at"),
     ({"dtype": np.int32}, "uint8, uint16, float32; received int32"),
     ({"dtype": np.float64}, "received float64"),
-    ({"masks": [picture()]}, "1 masks need a list of as many styles; received one style"),
-    ({"masks": [picture()] * 2, "style": [picture()]}, "2 masks need as many styles; received 1"),
-    ({"masks": [], "style": []}, "0 masks need as many styles; received 0"),
+    ({"masks": [picture()]}, "1 masks need a list of 1 styles; received one style"),
+    ({"masks": [picture()] * 2, "style": [picture()]}, "received 2 masks and 1 styles"),
+    ({"masks": [], "style": []}, "one for each style; received 0 masks and 0 styles"),
     ({"style": [picture()] * 2}, "a list of 2 styles needs `masks`, one for each"),
     ({"style": (picture(),)}, "a list of 1 styles needs `masks`")])
 def test_controls_that_mean_nothing_are_refused(stylizer, controls, message):

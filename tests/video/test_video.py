@@ -147,12 +147,12 @@ def test_the_command_stylizes_a_clip(tmp_path, capsys):
     assert "3 frames in" in capsys.readouterr().out
     assert len(videos.frames(tmp_path / "out" / "a__style.mp4")) == 3
     for option in (["--passes", "2"], ["--sheet", "sheet.jpg"], ["--json"], ["--format", "png"]):
-        with pytest.raises(OptionError, match=f"is a video .* there is no {option[0]}: leave it"):
+        with pytest.raises(OptionError, match=f"{option[0]} is not supported, .* is a video"):
             stylize.main([*command, *option])
-    with pytest.raises(OptionError, match="style.png is no video, .* there is no --smoothing"):
+    with pytest.raises(OptionError, match="--smoothing is not .*style.png is not a video"):
         stylize.main([*command[:3], str(tmp_path / "style.png"), *command[4:], "--smoothing", "0"])
     command[3] = "0"
-    with pytest.raises(OptionError, match="a camera is shown in one style; received 2"):
+    with pytest.raises(OptionError, match="a camera needs one style; received 2"):
         stylize.main([*command, "--alpha", "0.5", "1"])
 
 
@@ -271,9 +271,9 @@ def test_several_clips_are_named_from_the_shell(tmp_path, capsys):
     assert stylize.main([*arguments, str(tmp_path / "b.mov")]) == 0
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "a__style.mp4", "b__style.mov"]
-    with pytest.raises(OptionError, match="videos and pictures take a command each"):
+    with pytest.raises(OptionError, match="videos and pictures need separate commands"):
         stylize.main([*arguments, str(tmp_path / "style.png")])
-    with pytest.raises(OptionError, match="a camera is a content of its own"):
+    with pytest.raises(OptionError, match="a camera must be the only content"):
         stylize.main([*arguments, "0"])
 
 

@@ -1,1 +1,1 @@
-"""One network for one style (Johnson et al. 2016)."""
+"""Networks for one style (Johnson et al. 2016)."""

@@ -1,4 +1,4 @@
-"""A network of one style as a method, see network.StyleNetwork."""
+"""A network for one style as a subclass of Method, see network.StyleNetwork."""
 
 from __future__ import annotations
 
@@ -22,10 +22,18 @@ from adain.transfer.stylizer import STYLE_SIZE
 class Johnson(Method):
     """Repaints pictures in the style that a network was trained on.
 
-    painting: the picture of that style; needed if recipe.refine is not 0.
+    Args:
+        network: the trained network.
+        recipe: how results are made.
+        painting: path of the picture that the network was trained on; needed if recipe.refine is
+            not 0.
+        runs: how refinements are continued and recorded.
+
+    Raises:
+        OptionError: the recipe has options that need a network for any style, or no painting.
     """
 
-    kind = "is a network of one style"
+    kind = "is a network for one style"
     options = frozenset({"checkpoint", "refine", "keep_colors", "bits", "sheet", "max_memory"})
     beside = (run_state.SUFFIX,)
     train_defaults = {"batch_size": 4, "style_weight": 5e-4, "tv_weight": 10.0,
@@ -34,7 +42,7 @@ class Johnson(Method):
     def __init__(self, network: StyleNetwork, recipe: Recipe,
                  painting: Path | None = None, runs: Runs | None = None) -> None:
         if recipe.keep_colors not in (None, "luminance"):
-            raise OptionError(f"a network of one style can keep colours by luminance; "
+            raise OptionError("`keep_colors` must be luminance for a network for one style; "
                               f"received {recipe.keep_colors}.")
         self._network, self._recipe, self.runs = network, recipe, runs or Runs()
         self.pixel_bytes = network.pixel_bytes
@@ -58,7 +66,7 @@ class Johnson(Method):
 
     @classmethod
     def understood(cls, recipe: Recipe) -> frozenset[str]:
-        # Its painting is needed again only where results are refined.
+        # The painting is needed again only if results are refined.
         return super().understood(recipe) | Runs.understood(recipe) | (
             {"style_path"} if recipe.refine else set())
 
@@ -68,13 +76,13 @@ class Johnson(Method):
 
     @staticmethod
     def _paintings(options: Mapping[str, Any]) -> tuple[Path, ...]:
-        """Return the picture of the style where one is needed."""
+        """Return the path of the painting, or nothing if it is not needed."""
         if not options["refine"]:
             return ()
         paths = tuple(map(Path, options["style_path"] or ()))
         if len(paths) != 1 or paths[0].suffix.lower() == style_file.SUFFIX:
-            raise OptionError("`refine` needs one `style_path` with a network of one style: the "
-                              "picture that it was trained on.")
+            raise OptionError("`refine` with a network for one style needs one `style_path`: the "
+                              "picture that the network was trained on.")
         return paths
 
     @staticmethod
@@ -84,8 +92,8 @@ class Johnson(Method):
         return train_style
 
     def describe(self) -> str:
-        return (f"johnson, openvino on {self._network.device}, in one piece: its normalisation "
-                "forbids tiles")
+        return (f"johnson, openvino on {self._network.device}, without tiles because of instance "
+                "normalization")
 
     def check_size(self, stored: Shape, shape: Shape) -> None:
         self._network.check_size(*shape)
@@ -93,8 +101,8 @@ class Johnson(Method):
     def paint(self, content: np.ndarray, style: Style, path: Path) -> np.ndarray:
         refine, dtype = self._recipe.refine, self._recipe.dtype
         if not refine:
-            made = self._network.stylize(content, dtype)
-            return color.restore_colors(made, content, self._recipe.keep_colors)
+            stylized = self._network.stylize(content, dtype)
+            return color.restore_colors(stylized, content, self._recipe.keep_colors)
         run = self.runs.run(path)
         if run.keeps_state:
             run.begin({"content": run_state.hash_of(content),
@@ -102,8 +110,8 @@ class Johnson(Method):
                        "alpha": style.alpha, "refine": refine})
         start = None if run.continues else self._network.stylize(content, np.float32)
         self._network.release_memory()
-        made = self._refiner.refine(start, content, self._target, style.alpha, refine, dtype,
-                                    self.progress, self.stop, run)
-        made = color.restore_colors(made, content, self._recipe.keep_colors)
-        run.finish(made)
-        return made
+        refined = self._refiner.refine(start, content, self._target, style.alpha, refine, dtype,
+                                       self.progress, self.stop, run)
+        refined = color.restore_colors(refined, content, self._recipe.keep_colors)
+        run.finish(refined)
+        return refined

@@ -1,6 +1,6 @@
-"""Keras models for training one network per style: the network, and its losses.
+"""Keras models for training a network for one style: the network, and its losses.
 
-The losses are those of methods.gatys, but for the weights of a network instead of for pixels.
+The losses are those of methods.gatys, minimized by the weights of a network instead of by pixels.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from adain.transfer.tiling import pad
 
 
 class NormalisedConv(layers.Layer):
-    """A convolution and instance normalisation: AdaIN with statistics that are learned."""
+    """A convolution and instance normalization, which is AdaIN with trained target statistics."""
 
     def __init__(self, name: str, dtype: Any) -> None:
         super().__init__(name=name, dtype=dtype)
@@ -50,7 +50,10 @@ class NormalisedConv(layers.Layer):
 
 
 class Network(keras.Model):
-    """The transformation network: pictures (batch, rows, columns, 3) in [0, 1] -> the same."""
+    """The transformation network: pictures (batch, rows, columns, 3) in [0, 1] -> stylized ones.
+
+    arrays: weights by the names of network.shapes(); None: random ones.
+    """
 
     def __init__(self, arrays: Arrays | None = None, **options: Any) -> None:
         super().__init__(**options)
@@ -71,19 +74,20 @@ class Network(keras.Model):
         return ops.sigmoid(ops.cast(x, "float32"))
 
     def arrays(self) -> dict[str, keras.Variable]:
-        """Return the variables by the names that files give them."""
-        found = {f"{OUTPUT}/kernel": self.output_conv.kernel, f"{OUTPUT}/bias":
-                 self.output_conv.bias}
+        """Return the variables by their names in files, see network.shapes()."""
+        variables = {f"{OUTPUT}/kernel": self.output_conv.kernel, f"{OUTPUT}/bias":
+                     self.output_conv.bias}
         for name, layer in self.convs.items():
-            found |= {f"{name}/kernel": layer.conv.kernel, f"{name}/mean": layer.mean,
-                      f"{name}/std": layer.std}
-        return found
+            variables |= {f"{name}/kernel": layer.conv.kernel, f"{name}/mean": layer.mean,
+                          f"{name}/std": layer.std}
+        return variables
 
 
 class TrainingModel(RecordedModel):
     """The network with its losses, for Keras' fit(); a batch is uint8 (batch, rows, columns, 3).
 
-    style: uint8 (rows, columns, 3); first_weight: the style weight that a ramp starts from.
+    style: uint8 (rows, columns, 3).
+    first_weight: the style weight from which config.style_weight_ramp starts.
     """
 
     def __init__(self, config: TrainConfig, vgg: Encoder, network: Network, style: np.ndarray,
@@ -92,7 +96,7 @@ class TrainingModel(RecordedModel):
                                   *(f"style/{name}" for name in STYLE_LAYERS)],
                          network.dtype_policy)
         self.network, self.first_weight = network, first_weight
-        self.style = images.resize(style, config.crop_size, config.crop_size)  # to show it
+        self.style = images.resize(style, config.crop_size, config.crop_size)  # for preview()
         self.vgg = vgg
         self.vgg.trainable = False
         self.grams = [ops.convert_to_numpy(gram_matrix(layer))
@@ -106,7 +110,11 @@ class TrainingModel(RecordedModel):
                 "stylized_features": self.vgg(stylized)}
 
     def style_weight(self) -> Tensor | float:
-        """Return the style weight at the current step: 0 at first, then a ramp, then the whole."""
+        """Return the style weight at the current step.
+
+        It is 0 for reconstruction_iter steps, then rises linearly for style_weight_ramp steps from
+        first_weight to config.style_weight.
+        """
         config = self.config
         steps = ops.cast(self.step - config.reconstruction_iter, "float32")
         ramp = ops.clip(steps / max(config.style_weight_ramp, 1), 0.0, 1.0)
@@ -129,7 +137,7 @@ class TrainingModel(RecordedModel):
         total = (config.content_weight * values["content"] + config.tv_weight * values["tv"]
                  + self.style_weight() * values["style"])
         reconstructs = self.step < config.reconstruction_iter
-        # Factor 100: brings the pixel error of a blurred picture near the content loss.
+        # With 100 the pixel error of a blurred picture is about as large as the content loss.
         return total + ops.where(reconstructs, 100.0, 0.0) * values["pixel"]
 
     def networks(self) -> dict[str, np.ndarray]:
@@ -145,11 +153,20 @@ class TrainingModel(RecordedModel):
 
 def build(config: TrainConfig, style: np.ndarray, resumed: Checkpoint | None = None,
           continue_from: str | Path | None = None) -> TrainingModel:
-    """Return a compiled model: with fresh weights, those to continue from, or a checkpoint's."""
+    """Return a compiled model with random weights, or those of a file or a checkpoint.
+
+    Args:
+        style: uint8 (rows, columns, 3).
+        resumed: the checkpoint of this run to continue, or None.
+        continue_from: a trained network with which a new run starts, or None.
+
+    Raises:
+        WeightsError: the network is missing or damaged.
+    """
     keras.utils.set_random_seed(config.seed)
     policy = choose_precision(config.precision)
     vgg = Encoder.from_weights(load_encoder("vgg19", config.vgg_path), STYLE_LAYERS, dtype=policy)
-    first_weight: Any = 0.0  # as the file says
+    first_weight: Any = 0.0
     arrays: Arrays | None = None
     if continue_from is not None:
         arrays, about = johnson.load(continue_from)
@@ -159,8 +176,8 @@ def build(config: TrainConfig, style: np.ndarray, resumed: Checkpoint | None = N
         arrays, _ = johnson.load(resumed.path)
         first_weight = resumed.config.get("first_weight")
     if not is_number(first_weight):
-        raise WeightsError(f"{resumed.path if resumed else continue_from} does not say which style "
-                           "weight it was trained with.")
+        raise WeightsError(f"{resumed.path if resumed else continue_from} lacks the style weight "
+                           "with which it was trained.")
     model = TrainingModel(config, vgg, Network(arrays, dtype=policy), style, first_weight)
     compile_model(model, config)
     return model

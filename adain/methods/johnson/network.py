@@ -1,15 +1,12 @@
-"""One network per style (Johnson, Alahi & Fei-Fei 2016): a photograph in, the painting out.
+"""Networks for one style (Johnson, Alahi & Fei-Fei 2016): their layers, files and use on a CPU.
 
-The network as data and as one function, its files, and its use on a CPU through OpenVINO;
-`training` makes such networks. Departures from the paper: instance normalisation
-(Ulyanov et al. 2016), upsampling + convolution instead of transposed convolution, which makes
-checkerboards, and reflect padding everywhere.
+`training` trains such networks. Departures from the paper: instance normalization (Ulyanov et al.
+2016) instead of batch normalization; upsampling and convolution instead of transposed convolution,
+which causes checkerboard patterns; reflect padding everywhere.
 
-Instance normalisation needs the statistics of the whole picture at every layer, so tiles would not
-give the same result, and pictures are computed whole: 0.6 GB a megapixel in float32, half of that
-in bfloat16.
-
-    adain pack CHECKPOINT_DIR FILE.npz     # a trained network as one small file
+Instance normalization needs the statistics of the whole picture at every layer, so tiles would
+change the result. Pictures are therefore computed in one piece: 0.6 GB per megapixel in float32,
+half of that in bfloat16.
 """
 
 from __future__ import annotations
@@ -41,12 +38,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")  # a tensor of any framework
 Arrays = dict[str, np.ndarray]
-METHOD = "johnson"  # as config.json names it
-FLOAT32_BYTES, BFLOAT16_BYTES = 600, 300  # of memory for each pixel, measured
+METHOD = "johnson"  # the name in config.json
+FLOAT32_BYTES, BFLOAT16_BYTES = 600, 300  # memory per pixel, measured
 
 
 class Layer(NamedTuple):
-    """A convolution: kernel size, channels, and the step from one place to the next."""
+    """A convolution: kernel size, numbers of input and output channels, and stride."""
 
     size: int
     inputs: int
@@ -54,7 +51,7 @@ class Layer(NamedTuple):
     stride: int = 1
 
 
-OUTPUT = "output"  # makes the picture; all others are followed by instance normalisation
+OUTPUT = "output"  # its output is the picture; all other layers have instance normalization
 DOWN, RESIDUAL, UP = (("down1", "down2", "down3"), tuple(f"residual{n}" for n in range(1, 6)),
                       ("up1", "up2"))
 LAYERS = {
@@ -66,14 +63,19 @@ LAYERS = {
 
 def forward(image: T, layer: Callable[[str, T], T], relu: Callable[[T], T],
             add: Callable[[T, T], T], upsample: Callable[[T], T]) -> T:
-    """Return what the last convolution makes of pictures; its sigmoid is the result.
+    """Return the output of the last convolution, whose sigmoid is the stylized picture.
 
-    layer(name, x) is a convolution with its normalisation. Keras and OpenVINO both come here.
+    Keras, OpenVINO and export use this function with their own operations.
+
+    Args:
+        image: a picture, or a batch.
+        layer: layer(name, x) returns the convolution of x, normalized except for OUTPUT.
+        relu, add, upsample: operations on tensors.
     """
     x = image
     for name in DOWN:
         x = relu(layer(name, x))
-    for name in RESIDUAL:  # without a ReLU after the sum (Gross & Wilber 2016), as the paper
+    for name in RESIDUAL:  # without a ReLU after the sum (Gross & Wilber 2016), as in the paper
         x = add(x, layer(f"{name}b", relu(layer(f"{name}a", x))))
     for name in UP:
         x = relu(layer(name, upsample(x)))
@@ -81,10 +83,10 @@ def forward(image: T, layer: Callable[[str, T], T], relu: Callable[[T], T],
 
 
 def shapes() -> dict[str, tuple[int, ...]]:
-    """Return the arrays that make a network, in order.
+    """Return the shapes of a network's arrays by name, in the order of its layers.
 
-    A normalised convolution has the mean and the deviation that its channels get, and no bias,
-    which normalisation would remove.
+    A normalized convolution has the mean and the standard deviation that its channels get, and no
+    bias, which normalization would remove.
     """
     sizes: dict[str, tuple[int, ...]] = {}
     for name, (size, inputs, outputs, _) in LAYERS.items():
@@ -97,7 +99,7 @@ def shapes() -> dict[str, tuple[int, ...]]:
 # --- files ---------------------------------------------------------------------------------------
 
 def save(path: str | Path, arrays: Arrays, about: dict[str, Any]) -> None:
-    """Write a network as one .npz file: plain float16 arrays and its settings as text, 3.4 MB."""
+    """Write a network to one .npz file of 3.4 MB: float16 arrays, and its settings as JSON."""
     halves = {name: array.astype(np.float16) for name, array in arrays.items()}
     with images.atomic_file(path, WeightsError) as file:
         write_arrays(file, {"about": json.dumps({"method": METHOD, **about}), **halves},
@@ -105,11 +107,15 @@ def save(path: str | Path, arrays: Arrays, about: dict[str, Any]) -> None:
 
 
 def load(path: str | Path) -> tuple[Arrays, dict[str, Any]]:
-    """Return (arrays in float32, settings) of a file by `save`, or of the newest checkpoint.
+    """Return the arrays, float32, and the settings of a network.
 
-    Raises WeightsError where the path is neither such a file nor a training folder.
+    Args:
+        path: a file written by save(), or a training folder, whose newest checkpoint is read.
+
+    Raises:
+        WeightsError: the path is neither, or the file is damaged.
     """
-    path, kind = Path(path), "a network of one style"
+    path, kind = Path(path), "a network for one style"
     checkpoint.refuse_file(path)
     if path.is_dir():
         saved = checkpoint.load(path, METHOD)
@@ -129,20 +135,20 @@ def load(path: str | Path) -> tuple[Arrays, dict[str, Any]]:
 
 
 def style_name(path: str | Path) -> str:
-    """Return the name of the picture that a network was trained on, without ending."""
+    """Return the name of the picture that a network was trained on, without its suffix."""
     return Path(load(path)[1].get("style_name", "")).stem or "style"
 
 
 def export(folder: str | Path, path: str | Path) -> None:
-    """Write a training folder's newest network as one small file, see save()."""
+    """Write the newest network in a training folder to one small file, see save()."""
     arrays, about = load(folder)
     save(path, arrays, {name: about.get(name) for name in ("step", "style_name", "options")})
 
 
 def is_network(path: str | Path) -> bool:
-    """Return whether a path is such a network: a file, or a training folder of this method.
+    """Return whether a path is an .npz file, or a training folder of this method.
 
-    What is in it may still be refused by `load`.
+    The file itself is not checked: load() may still raise an error.
     """
     path = Path(path)
     checkpoint.refuse_file(path)
@@ -158,11 +164,11 @@ class StyleNetwork:
         path: a folder written by train_style(), or a .npz file written by `adain pack`.
         precision: "auto", "float32" or "bfloat16"; auto is bfloat16 where the CPU is faster with
             it.
-        max_memory: megabytes that a picture may take; None: what this process has left.
+        max_memory: megabytes that a picture may take; None: all memory that is available.
 
     Raises:
-        OptionError: for another precision.
-        WeightsError: the path has no network for one style, or a damaged one.
+        OptionError: the precision is int8 or unknown.
+        WeightsError: there is no network for one style at `path`, or it is damaged.
 
     Source: Johnson, Alahi & Fei-Fei 2016 (arXiv:1603.08155); departures are listed in this
     module's docstring.
@@ -171,8 +177,8 @@ class StyleNetwork:
     def __init__(self, path: str | Path, precision: str = "auto",
                  max_memory: int | None = None) -> None:
         if precision == "int8":
-            raise OptionError("int8 is for the models vgg19 and compact; a network of one style "
-                              "takes auto, float32 or bfloat16.")
+            raise OptionError("`precision=int8` is for the models vgg19 and compact; a network for "
+                              "one style takes auto, float32 or bfloat16.")
         arrays, self.about = load(path)
         self._network = compile_graph(graph(arrays), precision)
         self.device = f"CPU, {self.precision}"
@@ -182,7 +188,7 @@ class StyleNetwork:
 
     @property
     def precision(self) -> str:
-        """What it computes in, "float32" or "bfloat16"."""
+        """The precision of the computation: "float32" or "bfloat16"."""
         return self._network.precision
 
     def release_memory(self) -> None:
@@ -190,13 +196,13 @@ class StyleNetwork:
         self._network.release_memory()
 
     def check_size(self, rows: int, columns: int) -> None:
-        """Raise ImageError for the size of a picture that does not fit the memory."""
+        """Raise ImageError if a picture of this size does not fit into the memory."""
         needed = rows * columns * self.pixel_bytes // 1_000_000
         if self.max_memory is not None and needed > self.max_memory:
             side = math.isqrt(self.max_memory * 1_000_000 // self.pixel_bytes
                               * min(rows, columns) // max(rows, columns))
-            raise ImageError(f"a picture of {columns} x {rows} needs {needed} MB at once, the "
-                             f"limit is {self.max_memory}: instance normalisation forbids tiles. "
+            raise ImageError(f"a picture of {columns} x {rows} needs {needed} MB, as it cannot be "
+                             f"computed in tiles; the limit is {self.max_memory} MB. "
                              f"`content_size={side}` fits.")
 
     def stylize(self, content: ImageLike, dtype: type = np.uint8) -> np.ndarray:
@@ -210,7 +216,7 @@ class StyleNetwork:
             A new array (rows, columns, 3), RGB, exactly as large as the content.
 
         Raises:
-            ImageError: the picture cannot be read, or does not fit the memory.
+            ImageError: the picture cannot be read, or does not fit into the memory.
         """
         image = as_image(content)
         rows, columns = image.shape[:2]
