@@ -1,4 +1,4 @@
-// Regions: strokes of a brush, one layer for each style. What is painted last covers the others.
+// The brush for regions: one layer for each style; later strokes cover earlier ones.
 
 import { element } from "./messages.js";
 
@@ -61,7 +61,7 @@ export function createBrush(change) {
     change();
   }
 
-  /** The brush's width as a share of the picture's longer side. */
+  /** The width of the brush, divided by the longer side of the picture. */
   const width = () => size.value / 1000;
 
   function begin(point) {
@@ -165,7 +165,7 @@ export function createBrush(change) {
     redraw();
   });
 
-  /** Return a PNG of layers, white on black, or the other way round. */
+  /** Return a PNG of layers, white on black, or black on white. */
   function picture(ids, inverted) {
     const canvas = document.createElement("canvas");
     [canvas.width, canvas.height] = shape;
@@ -181,7 +181,7 @@ export function createBrush(change) {
   }
 
   return {
-    /** Begin anew, for a photograph. */
+    /** Remove all strokes, for a new photograph. */
     open({ width: wide, height: high }) {
       const scale = Math.min(1, LONGEST / Math.max(wide, high));
       shape = [wide, high].map((side) => Math.max(1, Math.round(side * scale)));
@@ -190,7 +190,7 @@ export function createBrush(change) {
       strokes = [];
       element("undo").disabled = element("clear").disabled = true;
     },
-    /** Let the user paint with a style's brush, or not. */
+    /** Let the user paint the region of a style, or turn the brush off. */
     show(on, style) {
       active = style ?? null;
       surface.hidden = element("tools").hidden = element("masks").hidden = !on;
@@ -198,7 +198,7 @@ export function createBrush(change) {
       cursor.hidden = true;
       cursor.style.setProperty("--region", active?.color ?? "");
     },
-    /** Forget a style's region. */
+    /** Remove the region of a style. */
     remove(id) {
       strokes = strokes.filter((each) => each.id !== id);
       layers.get(id)?.remove();
@@ -206,7 +206,7 @@ export function createBrush(change) {
       layers.forEach((canvas) => canvas.getContext("2d").clearRect(0, 0, ...shape));
       strokes.forEach((each) => paint(each));
     },
-    /** Tell whether anything of a style's region is left. */
+    /** Return whether any pixel of a style's region is visible. */
     painted(id) {
       if (!layers.has(id)) {
         return false;

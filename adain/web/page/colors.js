@@ -1,5 +1,5 @@
 // Keep the photograph's colours: adain/transfer/color.py in the browser, after Gatys et al. 2016.
-// Pictures are ImageData.
+// All pictures are ImageData.
 
 const LUMINANCE = [0.299, 0.587, 0.114]; // Y of YIQ
 const NOISE_VARIANCE = 1; // of 255, squared: directions that vary less are not amplified
@@ -42,7 +42,7 @@ const dot = (first, second) => first.reduce((sum, value, index) => sum + value *
 const product = (first, second) => first.map((row) => second[0].map(
   (_, column) => dot(row, second.map((line) => line[column]))));
 
-/** Return matrix and offset that take one mean to another. */
+/** Return matrix and offset of the affine map that turns one mean into another. */
 function towards(matrix, from, to) {
   return [matrix, to.map((value, index) => value - dot(matrix[index], from))];
 }
@@ -66,7 +66,7 @@ function moments({ data }) {
       - average[row] * average[column]))) };
 }
 
-/** Return a power of a symmetric 3 x 3 matrix, its eigenvalues limited to `least` (Jacobi). */
+/** Return a power of a symmetric 3 x 3 matrix, with eigenvalues of at least `least` (Jacobi). */
 function power(matrix, exponent, least) {
   let values = matrix;
   let vectors = [[1, 0, 0], [0, 1, 0], [0, 0, 1]];
@@ -114,7 +114,8 @@ function matchHistograms({ width, height, data }, content) {
     });
     const steps = cumulative(wanted);
     const reached = cumulative(counts);
-    // A level becomes the one where the content's distribution reaches the middle of its step.
+    // A level is mapped to the one where the content's cumulative distribution reaches the middle of
+    // the step that the style's distribution makes there.
     const levels = reached.map((sum, level) => {
       const middle = (sum - counts[level] / 2) / reached[255];
       const found = steps.findIndex((share) => share / steps[255] >= middle);

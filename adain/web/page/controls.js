@@ -2,8 +2,8 @@
 
 import { element } from "./messages.js";
 
-// Shorter side, in pixels, at which strokes are made before the picture is enlarged. As large as a
-// preview is "medium": a large picture then looks as its preview does.
+// Shorter side, in pixels, at which a picture is stylized before it is enlarged. "medium" is the size
+// of a preview: a large picture then looks like its preview.
 const strokesFor = (previewSize) => [
   ["finest", null], ["fine", 1024], ["medium", previewSize], ["large", 448], ["broad", 320],
   ["broadest", 224],

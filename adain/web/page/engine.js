@@ -1,3 +1,3 @@
-// Which engine computes the pictures. The static page has another one behind the same interface,
-// which the top of engine_server.js describes.
+// Chooses the engine that computes the pictures. The static page has another engine with the same
+// interface, which the comment at the top of engine_server.js describes.
 export { createEngine } from "./engine_server.js";

@@ -1,5 +1,5 @@
 // The engine that computes in the browser itself, for a page without a server: `adain web --static`.
-// engine_server.js describes what an engine is. Pictures do not leave the browser.
+// engine_server.js describes the interface of an engine. Pictures do not leave the browser.
 
 import { element } from "./messages.js";
 
@@ -26,8 +26,9 @@ export async function createEngine() {
 }
 
 /**
- * Keep the page for use without a network, by a service worker. It also isolates the page, which
- * lets WebAssembly use threads; for that the page is loaded a second time when it is new.
+ * Install a service worker that caches the page for use without a network. It also makes the page
+ * cross-origin isolated, so that WebAssembly can use threads; the first visit therefore loads the
+ * page twice.
  */
 async function prepareOffline() {
   if (!navigator.serviceWorker) {
@@ -50,7 +51,7 @@ async function prepareOffline() {
   }
 }
 
-/** Reject when a service worker cannot be installed, as where the browser keeps no files. */
+/** Reject if the service worker cannot be installed, e.g. if the browser stores no files. */
 function failed(worker) {
   return new Promise((_, reject) => {
     worker?.addEventListener("statechange", () => worker.state === "redundant"
@@ -120,7 +121,7 @@ class BrowserEngine {
     return { ...rest, url: this.made };
   }
 
-  /** Let the worker do something; see worker.js. */
+  /** Call a method of the worker; see worker.js. */
   call(name, parameters, { signal, onProgress } = {}) {
     signal?.throwIfAborted();
     const call = this.count++;

@@ -1,39 +1,39 @@
-// The engine that lets `adain web` compute, through its API (docs/web.md).
+// The engine that uses the API of `adain web` (docs/web.md).
 //
-// An engine is what the page paints with. Another one is a module with the same createEngine():
+// An engine computes the pictures of the page. Every engine is a module with createEngine():
 //
 //   const engine = await createEngine();
-//   engine.capabilities       what it can do; the page hides what it cannot:
-//     where         one phrase that ends the sentence "Pictures are computed ..."
+//   engine.capabilities       what the engine supports; the page hides other controls:
+//     where         a phrase that completes the sentence "Pictures are computed ..."
 //     mixtures      whether several styles can be mixed
-//     regions       whether masks are taken
-//     strokes       whether coarseSize is taken
-//     keepColors    modes of keeping colours, of coral, histogram, luminance; [] for none
+//     regions       whether masks are supported
+//     strokes       whether coarseSize is supported
+//     keepColors    supported modes: coral, histogram, luminance; [] for none
 //     refine        numbers of iterations to offer besides 0; [] for none
 //     formats       of finished pictures: "jpg", "png"
-//     read          endings of picture files that it reads, for the file dialog
+//     read          suffixes of supported picture files, for the file dialog
 //     previewSize   shorter side of a sharp preview, in pixels
 //     maxPixels     of a finished picture
-//   engine.styles()           -> Style[]: the paintings that it brings
+//   engine.styles()           -> Style[]: the paintings that the page offers
 //   engine.samples()          -> Style[]: photographs to try it with; [] for none
 //   engine.openContent(file, {signal})    -> Content; file: a File, or one of samples()
 //   engine.encodeStyle(file, {signal})    -> Style; file: a File with a painting
 //   engine.preview(content, recipe, {size, signal}) -> Blob
-//     size: its shorter side in pixels, previewSize at most; the photograph may be smaller than it
+//     size: shorter side in pixels, at most previewSize; the photograph may be smaller
 //   engine.full(content, recipe, {signal, onProgress}) -> Finished
-//     onProgress({ahead})     so many pictures are computed before it
-//     onProgress({share})     how much of it is done, 0 to 1
+//     onProgress({ahead})     number of pictures that are computed first
+//     onProgress({share})     share of the work that is done, 0 to 1
 //
-//   Style     {id, title, picture}: picture is the address of a small picture
+//   Style     {id, title, picture}: picture is the address of a thumbnail
 //   Content   {id, name, width, height, transparent, previewSize, picture}: picture is the address
-//             of one of a screen's size, upright; width and height are those of the whole photograph,
-//             upright; transparent: whether it is so anywhere; previewSize: of its sharp previews,
-//             smaller than the engine's where it is a panorama
+//             of an upright copy at the size of previews; width and height: of the upright
+//             photograph; transparent: whether any pixel is; previewSize: shorter side of its sharp
+//             previews, smaller than the engine's for a panorama
 //   Recipe    {styles: [{id, weight}], masks: Blob[] | null, alpha, coarseSize, keepColors,
 //              refine, contentSize, format}
-//             weight: of a mixture, 0 or more, not all 0; without meaning where there are masks
-//             masks: one for each style, pictures in the content's shape: white where it applies,
-//             black where the photograph stays; null: the styles are mixed everywhere
+//             weight: 0 or more, not all 0; ignored if there are masks
+//             masks: one for each style, with the content's proportions: white where the style
+//             applies, black where the photograph stays; null: the styles are mixed everywhere
 //             alpha: 0 to 1; coarseSize: pixels of the shorter side, or null; keepColors: a mode,
 //             or null; refine: iterations; contentSize: shorter side of the result in pixels, or
 //             null for the photograph's own size; format: "jpg" or "png". A preview ignores
@@ -44,7 +44,7 @@
 // for the user, or with the AbortError of the signal.
 
 export class EngineError extends Error {
-  /** status: of HTTP, 0 where nothing answered. */
+  /** status: HTTP status, or 0 if there was no answer. */
   constructor(message, status = 0) {
     super(message);
     this.status = status;
@@ -126,7 +126,7 @@ class ServerEngine {
     throw new EngineError(STOPPED);
   }
 
-  /** Post a form; where the server does not have its pictures any more, send them first. */
+  /** Post a form; if the server has removed its pictures, upload them again first. */
   async stylize(form, headers, signal) {
     const post = () => request("api/stylize", { method: "POST", body: form(), headers, signal });
     try {
@@ -189,7 +189,7 @@ async function json(address, options) {
   return (await request(address, options)).json();
 }
 
-/** The server's messages name parameters in backquotes, as its API has them. */
+/** Remove the backquotes around names of parameters in messages of the server. */
 function readable(message) {
   const text = message.replaceAll("`", "");
   return /^[a-z]+ /.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text;

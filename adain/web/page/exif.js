@@ -1,4 +1,4 @@
-// The camera's data of a photograph (EXIF), carried over to the finished picture.
+// EXIF data of a photograph, copied to the finished picture.
 
 import { chunk } from "./png.js";
 
@@ -7,7 +7,7 @@ const ORIENTATION = 0x0112;
 
 /** Return the EXIF data of a JPEG or PNG file, as a TIFF block for an upright picture, or null. */
 export async function readExif(file) {
-  // It stands before the picture in JPEG, which allows 64 kB; a PNG may have it anywhere.
+  // In a JPEG it precedes the picture and has at most 64 kB; in a PNG it can be anywhere.
   const bytes = new Uint8Array(await file.slice(0, 1 << 20).arrayBuffer());
   const found = bytes[0] === 0xff && bytes[1] === 0xd8 ? ofJpeg(bytes)
     : bytes[0] === 0x89 && bytes[1] === 0x50 ? ofPng(bytes) : null;
@@ -38,7 +38,7 @@ function ofPng(bytes) {
   return null;
 }
 
-/** Return EXIF data that say that the picture is upright, as the finished one is; null: damaged. */
+/** Return EXIF data with the orientation upright, as the finished picture is; null: damaged. */
 function upright(exif) {
   const view = new DataView(exif.buffer);
   try {
@@ -59,7 +59,7 @@ function upright(exif) {
   }
 }
 
-/** Return an encoded picture with EXIF data; null: as it is. */
+/** Return an encoded picture with EXIF data added; null: no data. */
 export async function writeExif(blob, type, exif) {
   if (!exif) {
     return blob;

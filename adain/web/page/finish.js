@@ -1,4 +1,4 @@
-// The finished picture: its size, its file, how far it is, and the download.
+// The finished picture: its size, its format, the progress, and the download.
 
 import { element } from "./messages.js";
 
@@ -8,7 +8,7 @@ const QUALITY = { 15: "fine: 15 refinements", 40: "finest: 40 refinements" };
 const FORMATS = { jpg: "JPEG", png: "PNG" };
 const LARGEST_SHOWN = 40e6; // pixels of a finished picture that the page shows, too
 
-/** change: is called when the finished picture would be another one. */
+/** change: called when the settings of the finished picture change. */
 export function createFinish(engine, state, viewer, messages, recipe, change) {
   const can = engine.capabilities;
   const size = element("size");

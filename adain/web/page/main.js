@@ -1,4 +1,4 @@
-// The page: what the user does changes the state, which the preview and the controls follow.
+// The page: actions of the user change the state, and the preview and the controls follow it.
 
 import { createCamera } from "./camera.js";
 import { createControls } from "./controls.js";
@@ -24,7 +24,7 @@ async function start() {
     return { ...controls.recipe(), ...finish.recipe(), ...await styles.recipe() };
   }
 
-  /** Say what the full picture will have that its preview does not show. */
+  /** Describe what the full picture will have that the preview does not show. */
   function hint() {
     const { coarseSize } = controls.recipe();
     const { contentSize, refine, format } = finish.recipe();
@@ -43,7 +43,7 @@ async function start() {
     element("hint").textContent = found.join(" ");
   }
 
-  /** Something was changed: the picture is not what the controls say any more. */
+  /** The controls were changed: the picture that is shown is outdated. */
   function change({ inPreview = true } = {}) {
     finish.forget();
     hint();
@@ -123,7 +123,7 @@ async function showSamples(engine, open) {
   element("samples").hidden = !samples.length;
 }
 
-/** Photographs are dropped anywhere, paintings onto the styles; pictures are pasted, too. */
+/** Photographs can be dropped anywhere, paintings onto the styles; pictures can also be pasted. */
 function dropFiles(open, addStyles) {
   const target = element("drop");
   const holdsFiles = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");

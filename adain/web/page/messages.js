@@ -1,14 +1,14 @@
-// Errors in words, and the page's elements by their names.
+// Show errors; find elements of the page by id.
 
-/** Return an element of the page. */
+/** Return the element of the page with an id. */
 export function element(id) {
   return document.getElementById(id);
 }
 
-/** Return what shows errors in one place, which screen readers read out. */
+/** Return an object that shows errors in one place, which screen readers announce. */
 export function createMessages() {
   let shown = null;
-  /** Show no error any more; only: if it is this one that is shown. */
+  /** Hide the error; only: do so only if this error is shown. */
   const clear = (only = shown) => {
     if (only === shown) {
       shown = null;

@@ -1,8 +1,8 @@
 // The networks in the browser: exported graphs and onnxruntime-web.
 
-/** Load the networks. about: of models/networks.json; threads: of WebAssembly. */
+/** Load the networks. about: models/networks.json; threads: number of WebAssembly threads. */
 export async function loadNetworks(base, about) {
-  // Not one that a processor imitates: WebAssembly is ten times faster then.
+  // Not a software adapter, which is ten times slower than WebAssembly.
   const gpu = await navigator.gpu?.requestAdapter().catch(() => null);
   if (gpu && !gpu.info?.isFallbackAdapter && gpu.info?.architecture !== "swiftshader") {
     try {
@@ -20,7 +20,7 @@ export async function loadNetworks(base, about) {
 async function create(base, about, module, provider) {
   const ort = await import(new URL(`ort/${module}`, base));
   ort.env.wasm.wasmPaths = new URL("ort/", base).href;
-  // Threads need memory that they share, which browsers give to isolated pages only.
+  // Threads need shared memory, which browsers allow only on cross-origin isolated pages.
   ort.env.wasm.numThreads = self.crossOriginIsolated
     ? Math.min(navigator.hardwareConcurrency || 1, 8) : 1;
   const options = { executionProviders: [provider], graphOptimizationLevel: "all" };
@@ -39,7 +39,7 @@ class Networks {
     this.last = Promise.resolve(); // sessions compute one after the other
   }
 
-  /** Return the features of a window {data, rows, columns}: tensors for the next two. */
+  /** Return the features of a window {data, rows, columns}, as tensors for the next two methods. */
   async features({ data, rows, columns }) {
     const found = await this.run("features", { tile: this.tensor(data, 1, rows, columns, 3) });
     return { rows, columns, levels: found };
@@ -52,7 +52,7 @@ class Networks {
     return { mean: found.mean.data, variance: found.variance.data };
   }
 
-  /** Return the picture of features, about 0 to 1; shares, scales, shifts: of each region. */
+  /** Return the picture that features decode to, about 0 to 1; shares, scales, shifts: by region. */
   async paint({ levels, rows, columns }, shares, scales, shifts) {
     const regions = scales.length / this.channels;
     const { stylized } = await this.run("regions", {
@@ -64,14 +64,14 @@ class Networks {
     return stylized.data;
   }
 
-  /** Compute with one of the sessions; return its outputs, tensors, by name. */
+  /** Run one of the sessions; return its output tensors by name. */
   run(name, inputs) {
     const made = this.last.then(() => this.sessions[name].run(inputs));
     this.last = made.catch(() => {});
     return made;
   }
 
-  /** Tell whether the device computes what was computed in Python: {size, tile, stylized}. */
+  /** Return whether the device computes the same as Python did: {size, tile, stylized}. */
   async computes({ size, tile, scale, shift, stylized }) {
     const window = { data: Float32Array.from(tile), rows: size, columns: size };
     const made = await this.paint(await this.features(window), new Float32Array(size * size).fill(1),

@@ -1,11 +1,11 @@
-// Files to pictures (ImageData) and back: colours are not multiplied by opacity, as in Python.
+// Read and write picture files as ImageData; colours are not premultiplied by opacity, as in Python.
 
 import { readExif, writeExif } from "./exif.js";
 import { encodePng } from "./png.js";
 import { resizeSamples, sidesOf } from "./resize.js";
 import { fillTransparent, isTransparent, opaque, putOnWhite } from "./transparency.js";
 
-/** What a user can do about; status: as of HTTP. */
+/** An error that a user can cause; status: as in HTTP. */
 export class UserError extends Error {
   constructor(message, status = 400) {
     super(message);
@@ -42,8 +42,8 @@ export async function decode(file, name, maxPixels) {
 }
 
 /**
- * Return a file's picture with the colours of its partly transparent pixels, which a canvas rounds;
- * null where the browser cannot. drawn: the picture that the canvas gave.
+ * Return a file's picture with exact colours of partly transparent pixels, which a canvas rounds;
+ * null if the browser cannot decode it so. drawn: the picture as drawn on a canvas.
  */
 async function decodeExactly(file, drawn) {
   const { type } = file;
@@ -71,17 +71,17 @@ async function decodeExactly(file, drawn) {
   return isSame ? new ImageData(data, drawn.width, drawn.height) : null;
 }
 
-/** Return a picture in another size. */
+/** Return a picture resized. */
 export function resize({ width, height, data }, sides) {
   return new ImageData(resizeSamples(data, 4, [width, height], sides), ...sides);
 }
 
-/** Return a picture whose shorter side has `size` pixels. */
+/** Return a picture resized to a shorter side of `size` pixels. */
 export function resizeShorter(picture, size) {
   return resize(picture, sidesOf(picture, size));
 }
 
-/** Return a picture whose shorter side has `size` pixels at most. */
+/** Return a picture shrunk to a shorter side of at most `size` pixels. */
 export function shrink(picture, size) {
   return Math.min(picture.width, picture.height) > size ? resizeShorter(picture, size) : picture;
 }
@@ -91,7 +91,7 @@ export function toScreen(picture) {
   return toBlob(opaque(picture), "image/jpeg", 0.9);
 }
 
-/** Return a finished picture as a file, with the EXIF data of its photograph's file. */
+/** Return a finished picture as a file, with the EXIF data of the photograph. */
 export async function toFile(picture, format, photograph) {
   const type = format === "png" ? "image/png" : "image/jpeg";
   const blob = format !== "png" ? await toBlob(putOnWhite(picture), type, 0.95)

@@ -1,4 +1,4 @@
-// PNG files: a canvas multiplies colours by their opacity, which loses those of transparent pixels.
+// Write PNG files: a canvas premultiplies colours, which loses those of transparent pixels.
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 
@@ -13,7 +13,7 @@ export function chunk(name, content) {
   return found;
 }
 
-/** Return an ImageData as a PNG file, a Blob, with exactly its colours and opacity. */
+/** Return an ImageData as a PNG file, a Blob, with exactly the same colours and opacity. */
 export async function encodePng({ width, height, data }) {
   const header = new Uint8Array(13);
   const view = new DataView(header.buffer);
@@ -28,7 +28,7 @@ export async function encodePng({ width, height, data }) {
         controller.close();
         return;
       }
-      // Each sample less that above it, which packs better.
+      // PNG filter Up: the difference to the sample above, which compresses better.
       const line = new Uint8Array(1 + wide);
       line[0] = 2;
       const at = wide * row++;

@@ -1,4 +1,4 @@
-// The preview: always of the newest state. Where a sharp one takes long, a small one comes first.
+// The preview of the current state. If a sharp preview takes long, a small one is shown first.
 
 const SOON = 250; // milliseconds
 const SMALLEST = 256; // pixels
@@ -11,7 +11,7 @@ export function createPreview(engine, state, viewer, messages, recipe) {
   let failure = new Error("none yet"); // the last one
   let duration = 0; // of the last sharp one, in milliseconds
 
-  /** Show a preview of this size, if it is still of the photograph; return how long it took. */
+  /** Show a preview of this size unless the photograph was changed; return the time it took. */
   async function show(content, asked, size, signal) {
     const started = performance.now();
     const blob = await engine.preview(content, asked, { size, signal });
@@ -35,7 +35,7 @@ export function createPreview(engine, state, viewer, messages, recipe) {
         viewer.badge(asked.hint ?? "");
         continue;
       }
-      // As large as the full picture, if that is small: strokes have the size that they get there.
+      // Not larger than the full picture, so that strokes have the same size.
       const { content } = state;
       const size = Math.min(previewSize,
         asked.contentSize ?? Math.min(content.width, content.height));
@@ -58,7 +58,7 @@ export function createPreview(engine, state, viewer, messages, recipe) {
   }
 
   return {
-    /** Show a preview of the state as it is now. */
+    /** Show a preview of the current state. */
     async refresh() {
       wanted += 1;
       if (!state.content) {

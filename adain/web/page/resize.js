@@ -1,24 +1,24 @@
-// Pictures in another size, as adain/files/images.py makes them: area means where a picture shrinks,
-// cubic interpolation (Keys 1981, a = -0.75) where it is enlarged, as OpenCV computes both.
+// Resize pictures as adain/files/images.py does with OpenCV: area means to shrink, cubic
+// interpolation (Keys 1981, a = -0.75) to enlarge.
 
 const CUBIC = -0.75;
 
-/** Return a half as the even neighbour, as Python's round() does. */
+/** Round to the nearest integer, and halves to the even one, as Python's round() does. */
 export function round(value) {
   const whole = Math.floor(value);
   return value - whole === 0.5 ? whole + (whole % 2) : Math.round(value);
 }
 
-/** Return the sides of a picture whose shorter side becomes `size` pixels long. */
+/** Return the sides of a picture after it is resized to a shorter side of `size` pixels. */
 export function sidesOf({ width, height }, size) {
   const scale = size / Math.min(width, height);
   return [width, height].map((side) => Math.max(size, round(side * scale)));
 }
 
 /**
- * Return samples of another size.
+ * Return resized samples.
  *
- * data: 0 to 255, `channels` numbers a pixel, row after row.
+ * data: 0 to 255, `channels` numbers per pixel, row by row.
  */
 export function resizeSamples(data, channels, [width, height], [toWidth, toHeight]) {
   if (width === toWidth && height === toHeight) {
@@ -59,7 +59,7 @@ export function resizeSamples(data, channels, [width, height], [toWidth, toHeigh
   }
 }
 
-/** Return a row of samples in another width. */
+/** Return a row of samples resized to another width. */
 function across(data, start, channels, width, { count, first, weights }) {
   const line = new Float32Array(first.length * channels);
   for (let column = 0; column < first.length; column++) {
@@ -76,13 +76,13 @@ function across(data, start, channels, width, { count, first, weights }) {
   return line;
 }
 
-/** Return what makes means of sums of pixels; OpenCV rounds those of 2 x 2 upwards. */
+/** Return the function from a sum of pixels to their mean; OpenCV rounds means of 2 x 2 up. */
 function meanOf(across, down) {
   const share = Math.fround(1 / (across * down));
   return across === 2 && down === 2 ? (sum) => Math.floor(sum / 4 + 0.5) : (sum) => sum * share;
 }
 
-// For each new place: the first old one that counts, and the weights from there on.
+// For each new pixel: the first old pixel with a weight, and the weights from there on.
 
 function wholeWeights(length, toLength) {
   const count = length / toLength;

@@ -1,4 +1,4 @@
-// The paintings: one of them, a mixture, or one for each part of the picture.
+// The choice of paintings: one, a mixture, or one for each region.
 
 import { createBrush } from "./brush.js";
 import { element } from "./messages.js";
@@ -48,7 +48,7 @@ export function createStyles(engine, viewer, messages, change) {
     return { id, weight: 50, color: COLORS.find((color) => !used.includes(color)) };
   }
 
-  /** Make the page show what is chosen, and the preview follow it. */
+  /** Show the choice on the page, and update the preview. */
   function update() {
     if (!chosen.some((each) => each.id === active)) {
       active = chosen[0]?.id ?? null;
@@ -138,7 +138,7 @@ export function createStyles(engine, viewer, messages, change) {
     grid.insertBefore(button, element("add-style"));
   }
 
-  /** Add paintings that the user brings, and choose the last of them. */
+  /** Add paintings of the user, and choose the last of them. */
   async function add(files) {
     messages.clear();
     for (const file of files) {
@@ -180,7 +180,7 @@ export function createStyles(engine, viewer, messages, change) {
     update();
   }
 
-  /** Return the part of a recipe that is about styles; hint: what is missing for a picture. */
+  /** Return the styles of a recipe; hint: what the user must still do. */
   async function recipeOfStyles() {
     if (!chosen.length) {
       return { styles: [], masks: null, hint: "Add a painting" };

@@ -1,8 +1,9 @@
-// The static page's service worker: keeps the page for use without a network, and isolates it, so
-// that WebAssembly may use threads. `adain web --static` writes VERSION and FILES.
+// The service worker of the static page: caches the page for use without a network, and makes it
+// cross-origin isolated, so that WebAssembly can use threads. `adain web --static` sets VERSION and
+// FILES.
 
 //
-// As it is here it removes itself: `adain web` may answer at an address where a static page was.
+// Without them it removes itself: `adain web` may serve an address where a static page was before.
 
 const VERSION = "";
 const FILES = [];

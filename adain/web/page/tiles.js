@@ -1,4 +1,4 @@
-// Pictures of any size in tiles, exactly: adain/transfer/tiling.py in the browser.
+// Stylize pictures of any size exactly, in tiles: adain/transfer/tiling.py in the browser.
 //
 // A picture is an ImageData, or anything with width, height and data: RGBA, 0 to 255. A style is
 // {mean, std}, Float32Arrays with all channels of the networks.
@@ -10,7 +10,7 @@ const EPSILON = 1e-5; // of adain/networks/stats.py
 const multiple = (length) => Math.ceil(length / STRIDE) * STRIDE;
 const padded = (length) => Math.max(SMALLEST, multiple(length));
 
-/** Return as few tiles as possible along one axis, about equally long, that cover `length`. */
+/** Divide `length` pixels into as few tiles as possible, of about equal length. */
 function spans(length, tileSize, halo) {
   const size = multiple(Math.ceil(length / Math.ceil(length / tileSize)));
   const found = [];
@@ -31,16 +31,16 @@ function tiles({ width, height }, tileSize, halo) {
     (down) => across.map((columns) => ({ down, columns })));
 }
 
-/** Return which pixel of a line a window shows at `place`: beyond the end they are mirrored. */
+/** Return the index of the pixel at `place`; beyond the end, pixels are mirrored. */
 function mirrored(place, length) {
   const index = place % (2 * length);
   return index < length ? index : 2 * length - 1 - index;
 }
 
-/** Return the places of a window's pixels in a picture, along one axis. */
+/** Return the indices of a window's pixels in the picture, along one axis. */
 function places({ from, to }, length) {
   return Int32Array.from({ length: to - from }, (_, index) => {
-    // Only the part of a picture that is within the window is mirrored.
+    // Only the part of the picture inside of the window is mirrored.
     const inside = Math.min(to, length) - from;
     return from + mirrored(index, inside);
   });
@@ -76,7 +76,7 @@ function maskOf({ width, height, data }, { down, columns }) {
 }
 
 /**
- * Return a tile's features. kept: what holds them for the next call, where the picture is one tile.
+ * Return the features of a tile. kept: an object that caches them if the picture is one tile.
  */
 async function featuresOf(networks, picture, tile, window, kept) {
   const whole = tile.down.to >= picture.height && tile.down.from === 0
@@ -102,9 +102,9 @@ function forCore({ down, columns }, use) {
 /**
  * Return the channel statistics of a whole picture, {mean, std}.
  *
- * mask: the weight of each pixel, {width, height, data}; null: all count.
- * step(pixels): is awaited after each tile, with how many pixels its core has.
- * kept: an object in which features stay for other calls with this picture.
+ * mask: the weight of each pixel, {width, height, data}; null: all pixels count equally.
+ * step(pixels): awaited after each tile, with the number of pixels of its core.
+ * kept: an object that caches features for other calls with the same picture.
  */
 export async function measure(networks, picture, tileSize,
   { mask = null, step = async () => {}, kept = null } = {}) {
@@ -147,7 +147,7 @@ export function merge(styles, weights) {
   return { mean: mix("mean"), std: mix("std") };
 }
 
-/** Return scales and shifts that give content's features alpha of the way the style's statistics. */
+/** Return the scales and shifts of AdaIN from the content's to the style's statistics, by alpha. */
 function affine(content, style, alpha) {
   const scale = new Float32Array(content.mean.length);
   const shift = new Float32Array(content.mean.length);
@@ -163,9 +163,9 @@ function affine(content, style, alpha) {
 /**
  * Return the stylized picture, an ImageData.
  *
- * styles: one, or with masks one for each of them.
- * masks: {width, height, data}: as large as the picture, 0 to 255; null: the style is everywhere.
- * kept: an object in which features and statistics stay for other calls with this picture.
+ * styles: one style, or with masks one for each mask.
+ * masks: {width, height, data}: as large as the picture, 0 to 255; null: one style everywhere.
+ * kept: an object that caches features and statistics for other calls with the same picture.
  */
 export async function stylize(networks, picture, styles, alpha, tileSize,
   { masks = null, step = async () => {}, kept = {} } = {}) {
@@ -194,7 +194,7 @@ export async function stylize(networks, picture, styles, alpha, tileSize,
   return result;
 }
 
-/** Return each mask's share of each pixel of a window, 1 in sum, and how much all cover. */
+/** Return the weight of each mask in each pixel of a window, summing to 1, and their coverage. */
 function sharesOf(masks, tile) {
   const windows = masks.map((mask) => maskOf(mask, tile));
   const size = windows[0].length;
@@ -204,7 +204,7 @@ function sharesOf(masks, tile) {
     const total = windows.reduce((sum, window) => sum + window[pixel] / 255, 0);
     coverage[pixel] = Math.min(total, 1);
     windows.forEach((window, index) => {
-      // Where no mask covers, shares do not matter: the content is put there.
+      // Outside of all masks any weights will do, as the content is shown there.
       shares[index * size + pixel] = total > 0 ? window[pixel] / 255 / Math.max(total, 1e-6)
         : 1 / windows.length;
     });
@@ -230,12 +230,12 @@ function put({ width, height, data }, { down, columns }, window, stylized, cover
   }
 }
 
-/** Return how many pixels of tiles a call of stylize() computes at most. */
+/** Return the maximum number of pixels that a call of stylize() computes. */
 export function cost({ width, height }, masks) {
   return padded(width) * padded(height) * (1 + (masks ? masks.length : 1));
 }
 
-/** Return the size of tiles for a picture: one tile, where it is no larger than one with halo. */
+/** Return the tile size for a picture: one tile if it is not larger than a tile with its halo. */
 export function tileSizeFor(networks, { width, height }, tileSize) {
   const whole = padded(width) * padded(height)
     <= (tileSize + 2 * multiple(2 * networks.radius)) ** 2;

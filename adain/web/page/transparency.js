@@ -1,10 +1,10 @@
-// Transparent pictures as Python treats them: adain/files/images.py and writer.py in the browser.
+// Handle transparent pictures like Python: adain/files/images.py and writer.py in the browser.
 //
-// A picture is an ImageData: its colours, not multiplied by its opacity, which is the fourth number.
+// A picture is an ImageData: colours that are not premultiplied, and opacity.
 
 import { round } from "./resize.js";
 
-/** Tell whether a picture is transparent anywhere; partly: also that it is not wholly so there. */
+/** Return whether any pixel is transparent; partly: whether any is only partly transparent. */
 export function isTransparent({ data }, { partly = false } = {}) {
   for (let at = 3; at < data.length; at += 4) {
     if (data[at] < 255 && (!partly || data[at] > 0)) {
@@ -31,7 +31,7 @@ export function copyOpacity({ data }, picture) {
   return picture;
 }
 
-/** Show a picture on white, in place, as formats need that keep no transparency. */
+/** Blend a picture with white, in place, for formats without transparency. */
 export function putOnWhite(picture) {
   const { data } = picture;
   for (let at = 0; at < data.length; at += 4) {
@@ -46,9 +46,9 @@ export function putOnWhite(picture) {
 }
 
 /**
- * Give wholly transparent pixels the colours of visible ones nearby, in place: what is stored there is
- * often black, which the networks would mix into visible edges. Each gets the mean of the visible
- * pixels at the finest of half, quarter ... resolution that has any.
+ * Give fully transparent pixels the colours of visible pixels nearby, in place: their stored colour
+ * is often black, which the networks would mix into visible edges. Each gets the mean of the visible
+ * pixels at the finest resolution, of half, quarter ..., that has any.
  */
 export function fillTransparent(picture) {
   const { width, height, data } = picture;
@@ -94,7 +94,7 @@ function halve({ width, height, data }, value = (at, channel) => data[at + chann
   return { width: wide, height: high, data: found };
 }
 
-/** Make of colours times opacity, in place, colours for every pixel. */
+/** Turn premultiplied colours into colours for every pixel, in place. */
 function fill(picture) {
   const { data } = picture;
   const holes = data.some((value, index) => index % 4 === 3 && value === 0);
@@ -111,10 +111,10 @@ function fill(picture) {
 }
 
 /**
- * Give the wholly transparent pixels of a picture the colours of one of half its size.
+ * Give the fully transparent pixels of a picture the colours of a copy of half its size.
  *
- * mix(a, b, c, d): interpolates linearly between the nearest pixel, that beside it, that above or
- * below it, and the one that is both.
+ * mix(a, b, c, d): interpolates between the nearest pixel, its neighbour in the row, its neighbour in
+ * the column, and the diagonal one.
  */
 function replace({ width, height, data }, half, mix) {
   const other = (place, length) => Math.min(Math.max((place >> 1) + (place % 2 ? 1 : -1), 0),

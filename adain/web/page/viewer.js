@@ -1,4 +1,4 @@
-// The large picture: the photograph beside what was made of it, and one line about it.
+// The large picture: the photograph, the stylized picture beside it, and one line of text.
 
 import { element } from "./messages.js";
 
@@ -22,12 +22,12 @@ export function createViewer() {
     }
   }
 
-  /** Say on the page what the large picture is: photograph, preview or finished. */
+  /** Mark on the page what is shown: the photograph, a preview or the finished picture. */
   function shows(what) {
     element("picture").dataset.shows = what;
   }
 
-  /** Show a line over the picture; kind: busy, note or done. */
+  /** Show a line of text over the picture; kind: busy, note or done. */
   function badge(text, kind = "note") {
     element("badges").hidden = !text;
     element("badge").textContent = text;
@@ -41,7 +41,7 @@ export function createViewer() {
   addEventListener("resize", () => fit());
   new ResizeObserver(() => fit()).observe(element("frame"));
 
-  /** Make the picture as large as its frame allows, or, zoomed, as large as it is. */
+  /** Fit the picture into its frame, or show it at 100 % if zoomed. */
   function fit() {
     const picture = element("picture");
     const ratio = Number(picture.style.getPropertyValue("--ratio")) || 1;
@@ -68,7 +68,7 @@ export function createViewer() {
   after.addEventListener("load", fit);
 
   return {
-    /** Show a photograph, of which nothing was made yet. */
+    /** Show a photograph that has no preview yet. */
     open(content) {
       release();
       before.src = content.picture;
@@ -114,7 +114,7 @@ export function createViewer() {
       after.src = before.src;
       shows("photograph");
     },
-    /** The state was changed: what is shown is not its picture any more. */
+    /** The state was changed: the picture that is shown is outdated. */
     outdate() {
       isFinal = false;
     },

@@ -1,7 +1,7 @@
-// The worker of engine_browser.js: it opens pictures and computes, so that the page stays quick.
+// The worker of engine_browser.js: it opens pictures and computes, so that the page stays responsive.
 //
-// Messages to it: {call, name, parameters} for one of `methods`, {cancel: call}. From it: {call,
-// result}, {call, error: {message, status}}, {call, cancelled}, {call, progress}.
+// Messages to the worker: {call, name, parameters} for one of `methods`, {cancel: call}. From the
+// worker: {call, result}, {call, error: {message, status}}, {call, cancelled}, {call, progress}.
 
 import { keepColors, restoreColors } from "./colors.js";
 import { loadNetworks } from "./networks.js";
@@ -35,7 +35,7 @@ async function openMasks(blobs) {
   return found;
 }
 
-/** Return a mask of a picture's size. */
+/** Return a mask resized to a picture. */
 function resizeMask({ width, height, data }, picture) {
   const resized = resizeSamples(data, 1, [width, height], [picture.width, picture.height]);
   if (!resized.some(Boolean)) {
@@ -44,12 +44,12 @@ function resizeMask({ width, height, data }, picture) {
   return { width: picture.width, height: picture.height, data: resized };
 }
 
-/** Return a painting as large as styles are encoded. */
+/** Return a painting shrunk to the size at which styles are encoded. */
 async function decodeStyle(file, name) {
   return shrink(await decode(file, name, maxPixels), STYLE_SIZE);
 }
 
-/** Return a photograph that was opened; an AbortError if another one was since. */
+/** Return the open photograph; throw an AbortError if another one was opened since. */
 function opened(id) {
   if (!contents.has(id)) {
     throw new DOMException("another photograph was opened", "AbortError");
@@ -57,7 +57,7 @@ function opened(id) {
   return contents.get(id);
 }
 
-/** Return a style's statistics; content: whose colours it takes, where `mode` says so. */
+/** Return the statistics of a style, which takes the colours of `content` if `mode` is set. */
 async function encoded(id, mode, content, key) {
   const style = styles.get(id);
   const name = mode ? `${mode} ${key}` : "";
@@ -72,9 +72,9 @@ async function encoded(id, mode, content, key) {
 }
 
 /**
- * Return the picture that a recipe asks for.
+ * Return the picture of a recipe.
  *
- * kept: a Map that holds what was computed of the content, for the next recipe; key: names it.
+ * kept: a Map that caches what was computed for the content; key: its key there.
  */
 async function paint(content, recipe, key, kept, call, progress = () => {}) {
   const loaded = await networks;
@@ -112,7 +112,7 @@ async function paint(content, recipe, key, kept, call, progress = () => {}) {
   }
 }
 
-/** Return what is kept under a key; only the newest are. */
+/** Return the cache object of a key, a new one if there is none; only the newest ones are kept. */
 function keptOf(kept, key) {
   const found = kept.get(key) ?? {};
   kept.delete(key);
