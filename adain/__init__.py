@@ -23,15 +23,15 @@ _LAZY = {"Stylizer": "adain.transfer.stylizer", "ChannelStats": "adain.networks.
          "StyleNetwork": "adain.methods.johnson.network",
          "GatysConfig": "adain.methods.gatys.config", "optimise": "adain.methods.gatys.method",
          "Dataset": "adain.jobs.dataset.make", "DatasetConfig": "adain.jobs.dataset.config"}
-# Classes of a framework, which help() must not start: not in __all__.
+# Keras classes: not in __all__, because help() would import Keras.
 _LAZY_OF_KERAS = {"RandomStyle": "adain.transfer.random_style"}
 __all__ = ["AdaINError", "ImageError", "OptionError", "WeightsError", "__version__", *_LAZY]
 
 
 def __getattr__(name: str) -> Any:
-    found = _LAZY.get(name) or _LAZY_OF_KERAS.get(name)
-    if found is not None:
-        return getattr(import_module(found), name)
+    module = _LAZY.get(name) or _LAZY_OF_KERAS.get(name)
+    if module is not None:
+        return getattr(import_module(module), name)
     raise AttributeError(f"module 'adain' has no attribute '{name}'")
 
 

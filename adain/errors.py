@@ -12,7 +12,7 @@ from pathlib import Path
 class AdaINError(Exception):
     """Base of every error that this package raises on purpose.
 
-    Its text is for the user: what is wrong, what was expected and received, and the way out.
+    The message is for users: what is wrong, what was expected and received, and what to do.
     """
 
 
@@ -25,7 +25,7 @@ class StyleError(ImageError):
 
     Args:
         path: the file, also the attribute of that name.
-        message: what is wrong; the path is put before it where it does not name it.
+        message: what is wrong; if it does not contain the path, the path is put before it.
     """
 
     def __init__(self, path: Path, message: str) -> None:
@@ -37,15 +37,15 @@ class StyleError(ImageError):
 
 
 class WeightsError(AdaINError):
-    """A file of weights, an encoded style or a checkpoint: missing, damaged or of another network.
+    """A file of weights, a style file, a bank or a checkpoint that cannot be used or written.
 
-    Also where one cannot be written.
+    It is missing, damaged, or of another network; or the disk is full.
     """
 
 
 class OptionError(AdaINError, ValueError):
-    """An argument, or a combination of them, that makes no sense; also a ValueError."""
+    """An invalid argument, or arguments that exclude each other; also a ValueError."""
 
 
 class NetworkMemoryError(MemoryError):
-    """The networks ran out of memory and may compute nonsense: start a new process."""
+    """The networks ran out of memory, and later results may be wrong: start a new process."""

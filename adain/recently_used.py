@@ -1,4 +1,4 @@
-"""Keep the values that were used last, within a limit."""
+"""A cache of the most recently used values, of limited size."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ T = TypeVar("T")
 
 
 class RecentlyUsed(Generic[T]):
-    """Keeps the most recently used values, up to `limit`; threads can share it.
+    """A cache that keeps the most recently used values; several threads may share it.
 
     Args:
-        limit: Maximum sum of the sizes of all values. The last value is kept whatever its size.
-        size: Returns the size of a value. Each counts 1 without it.
+        limit: maximum sum of the sizes of all values; the newest value is always kept.
+        size: returns the size of a value; by default 1.
     """
 
     def __init__(self, limit: int, size: Callable[[T], int] = lambda value: 1) -> None:
@@ -24,7 +24,7 @@ class RecentlyUsed(Generic[T]):
         self._lock, self._making = threading.Lock(), threading.Lock()
 
     def peek(self, key: Hashable) -> T | None:
-        """Return a value if it is kept, else None."""
+        """Return the value of a key if it is cached, else None."""
         with self._lock:
             if key not in self._kept:
                 return None
@@ -32,7 +32,7 @@ class RecentlyUsed(Generic[T]):
             return self._kept[key]
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        """Return a value; make it if it is not kept, one thread at a time."""
+        """Return the value of a key; if it is not cached, call make(), in one thread at a time."""
         value = self.peek(key)
         if value is None:
             with self._making:

@@ -8,8 +8,8 @@ An uncompressed .npz file:
     encoder       text: the fingerprint of the encoder
     style_size    int64: the shorter side that paintings were shrunk to; 0: they were not
 
-79 000 paintings take 250 MB with compact. They are mapped into memory, where the system keeps what
-is used as long as there is room, and which all processes share.
+79 000 paintings take 250 MB with compact. The file is memory-mapped: only the parts that
+are used are read, and all processes share them.
 """
 
 from __future__ import annotations
@@ -82,11 +82,11 @@ class StyleBank:
         return os.fsdecode(self._names[start:end].tobytes())
 
     def style(self, index: int) -> ChannelStats:
-        """Return an encoded style; raise StyleError for one with impossible numbers."""
+        """Return an encoded style; raise StyleError if its numbers are invalid."""
         mean, std = np.array(self._means[index]), np.array(self._stds[index])
         if not (np.isfinite(mean).all() and np.isfinite(std).all() and std.min() >= 0):
             raise StyleError(Path(self.path), f"{self.path} is damaged: the style of "
-                             f"{self.name(index)} has impossible numbers.")
+                             f"{self.name(index)} has invalid numbers.")
         return ChannelStats(mean, std)
 
     def names(self) -> Iterator[str]:
@@ -101,10 +101,10 @@ class StyleBank:
 
 def names_digest(names: Iterable[str], encoder: str) -> str:
     """Return a digest of styles' names and the encoder's fingerprint."""
-    found = hashlib.sha256(encoder.encode())
+    digest = hashlib.sha256(encoder.encode())
     for name in names:
-        found.update(os.fsencode(name) + b"\0")
-    return found.hexdigest()[:16]
+        digest.update(os.fsencode(name) + b"\0")
+    return digest.hexdigest()[:16]
 
 
 def write_bank(path: str | Path, names: Iterable[str], means: np.ndarray, stds: np.ndarray,

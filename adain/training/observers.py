@@ -1,4 +1,4 @@
-"""Observers: see what a run records, while it does; TensorBoard and the trackers are some."""
+"""Observers: objects that get the records of a running training, such as TensorBoard's writer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import numpy as np
 
 
 class Observer:
-    """Sees what a run records. Override what is wanted; what a method raises ends the run.
+    """Base class of objects that get what a run records; all methods do nothing by default.
+
+    An exception in a method ends the run.
 
     >>> class Printer(Observer):
     ...     def scalars(self, step, values):
@@ -19,23 +21,26 @@ class Observer:
     """
 
     def settings(self, step: int, values: dict[str, Any]) -> None:
-        """See the settings of a run that begins, or goes on, at a step."""
+        """Called once at the start, with the first step and all settings by name."""
 
     def scalars(self, step: int, values: dict[str, float]) -> None:
-        """See numbers by their names in TensorBoard, e.g. "loss/content" or "gallery/ssim"."""
+        """Called with numbers by their names in TensorBoard: "loss/content", "gallery/ssim" ..."""
 
     def image(self, step: int, name: str, image: np.ndarray) -> None:
-        """See a picture, uint8 RGB (rows, columns, 3): "content_style_stylized" or "gallery"."""
+        """Called with a picture, uint8 RGB (rows, columns, 3).
+
+        name: "content_style_stylized" or "gallery".
+        """
 
     def saved(self, step: int, path: Path) -> None:
-        """See that a checkpoint is complete."""
+        """Called with the folder of a checkpoint after it was written."""
 
     def close(self) -> None:
-        """See that the run has ended, or was stopped."""
+        """Called at the end of the run, also if it was stopped."""
 
 
 class Observers(Observer):
-    """Several of them, as one."""
+    """Several observers as one."""
 
     def __init__(self, observers: Sequence[Observer]) -> None:
         self._observers = tuple(observers)

@@ -40,44 +40,44 @@ def train(config: TrainConfig, content_path: str | Path, style_path: str | Path,
           profile: tuple[int, int] | None = None, tracker: str | None = None,
           callbacks: Sequence[Any] = (), allow_changes: bool = False,
           command: str | None = None, stop: StopRequest | None = None) -> Path:
-    """Train networks for any style, or go on from the newest checkpoint in `folder`.
+    """Train networks for any style, or resume at the newest checkpoint in `folder`.
 
-    The run writes checkpoints, previews, history.jsonl, args.yaml (its settings as a recipe, see
-    training/recipe_file.py), TensorBoard logs and the list of pictures that cannot be read into
-    `folder`. It logs its progress as INFO with the logger "adain".
-    A run that was stopped saves a checkpoint first; called again with the same arguments it goes
-    on, with the same result as without a stop.
+    The run writes checkpoints, previews, history.jsonl, args.yaml (its settings as a recipe),
+    TensorBoard logs and the list of unreadable pictures to `folder`. It logs its progress as INFO
+    with the logger "adain". A run that is stopped saves a checkpoint; called again with the same
+    arguments, the function continues it, with the same result as without the stop.
 
     Args:
         config: the model, its losses and the optimizer.
-        content_path: folder of photographs; subfolders count.
-        style_path: folder of paintings; subfolders count.
-        folder: where checkpoints go; need not exist.
+        content_path: photographs: a folder (subfolders included), a .zip or .tar file, a pattern
+            such as "shard-{000..146}.tar", or a URL of one.
+        style_path: paintings, in the same ways.
+        folder: folder for checkpoints; created if it does not exist.
         log_path: folder for TensorBoard; None: `folder`/logs.
-        continue_from: a checkpoint folder whose networks a new run begins with, or "compact" or
-            "vgg19" for those that ship. None: fresh weights.
-        device: "auto" (a GPU if there is one), "cpu", or "gpu" (fail without one).
+        continue_from: a checkpoint folder with whose networks a new run starts, or "compact" or
+            "vgg19" for the shipped networks; None: random weights.
+        device: "auto" (a GPU if there is one), "cpu", or "gpu" (an error without one).
         picture_cache: gigabytes of decoded pictures to keep in memory.
-        gallery: a folder with photographs in content/ and paintings in style/, which the run
-            measures and does not train on; the checkpoint with the lowest loss on it is kept.
+        gallery: a folder with photographs in content/ and paintings in style/ on which the run is
+            evaluated but not trained; the checkpoint with the lowest loss on them is kept.
         profile: the first and the last step to trace for TensorBoard, e.g. (100, 110).
-        tracker: "mlflow" or "wandb": log there, too, into `folder` unless MLFLOW_TRACKING_URI or
-            WANDB_MODE=online say otherwise.
-        callbacks: `Observer` objects, which see all that is recorded, and keras.callbacks.Callback
-            objects for fit().
-        allow_changes: go on even where `config` or the pictures are not the checkpoint's.
+        tracker: "mlflow" or "wandb" to log there, too; into `folder`, unless MLFLOW_TRACKING_URI or
+            WANDB_MODE=online is set.
+        callbacks: Observer objects, which get everything that is recorded, and
+            keras.callbacks.Callback objects for fit().
+        allow_changes: resume even if `config` or the pictures differ from those of the checkpoint.
         command: the command line, stored in the checkpoints and logged after a stop.
-        stop: ends the run early when it is asked to; None: SIGINT (Ctrl-C), SIGTERM and SIGHUP
-            do.
+        stop: asks the run to end early; None: SIGINT (Ctrl-C), SIGTERM and SIGHUP do.
 
     Returns:
-        The newest checkpoint, for Stylizer(checkpoint=...); `folder` works there, too. Where the
-        run was stopped before the first step there is none, and this is `folder`.
+        The path of the newest checkpoint, for Stylizer(checkpoint=...), which also accepts
+        `folder`. If the run was stopped before the first step, there is no checkpoint, and this is
+        `folder`.
 
     Raises:
-        OptionError: an argument cannot work, or another run trains in `folder`.
-        ImageError: a folder has no pictures that can be read.
-        AdaINError: the losses became infinite, the disk is full, or a worker was lost.
+        OptionError: an argument is invalid, or another run trains in `folder`.
+        ImageError: there are no photographs or no paintings that can be read.
+        AdaINError: a loss became NaN or infinite, the disk is full, or a worker was lost.
 
     >>> import logging
     >>> logging.basicConfig(level=logging.INFO, format="%(message)s")

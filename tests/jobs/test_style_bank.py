@@ -117,7 +117,7 @@ def test_impossible_numbers_are_refused_where_they_are_used(tmp_path):
         stds[1, 2] = value
         bank = StyleBank(small_bank(tmp_path / f"{index}.npz", means=means, stds=stds))
         bank.style(0)
-        with pytest.raises(StyleError, match="style of b has impossible numbers"):
+        with pytest.raises(StyleError, match="style of b has invalid numbers"):
             bank.style(1)
 
 

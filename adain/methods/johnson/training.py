@@ -1,8 +1,8 @@
-"""Training one network per style: train_style(), by the loop and the settings of adain.train().
+"""Train a network for one style: train_style(), with the loop and the settings of adain.train().
 
-reconstruction_iter and style_weight_ramp raise the style weight gradually: a network that
-starts at the full weight never learns to keep the photograph. A run can also continue a trained
-network at a higher weight, which gives the best pictures.
+reconstruction_iter and style_weight_ramp raise the style weight gradually, because a network that
+is trained with the full weight from the start never learns to preserve the photograph. Training can
+also continue with a higher weight, which gives the best pictures.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-MOST_HELD_OUT = 64  # photographs that are looked at for validation
-# Of TrainConfig, what has no meaning here.
+MOST_HELD_OUT = 64  # maximum number of photographs in the validation batch
+# Fields of TrainConfig that do not apply to this method.
 UNUSED = ("model", "cached_crops", "style_layer_weights", "gram", "content_target",
           "identity_share", "initialization", "hue_rotation", "lightening", "tinting",
           "structure_weight", "style_crop_size", "style_knee", "gallery_size", "evaluate_every")
@@ -58,27 +58,28 @@ def train_style(config: TrainConfig, content_path: str | Path, style_path: str |
                 profile: tuple[int, int] | None = None, tracker: str | None = None,
                 callbacks: Sequence[Any] = (), allow_changes: bool = False,
                 command: str | None = None, stop: StopRequest | None = None) -> Path:
-    """Train a network for the style of one picture, or go on from the newest checkpoint.
+    """Train a network for the style of one picture, or resume at the newest checkpoint in `folder`.
 
-    The style loss is always of Gram matrices. What the run writes, logs, and does on a signal is
-    as in adain.train().
+    The style loss always compares Gram matrices. Files, logging and signals are as in
+    adain.train().
 
     Args:
-        config: the losses and the optimizer. TrainConfig's defaults are those of adain.train();
-            here batch_size=4, style_weight=5e-4, tv_weight=10, learning_rate=1e-3,
-            lr_schedule="cosine" and max_iter=20_000 are usual.
-        content_path: folder of photographs; subfolders count.
-        style_path: one picture; shrunk to config.image_size on its shorter side.
-        folder: where checkpoints go; need not exist.
-        continue_from: a folder or .npz file of a trained network to begin with; its style weight
-            then rises to config.style_weight over config.style_weight_ramp steps.
-        gallery: not supported; `config.validation_split` holds photographs out.
+        config: the losses and the optimizer. The defaults of TrainConfig are for adain.train();
+            for this method use batch_size=4, style_weight=5e-4, tv_weight=10, learning_rate=1e-3,
+            lr_schedule="cosine" and max_iter=20_000.
+        content_path: photographs, as in adain.train().
+        style_path: one picture, which is shrunk to a shorter side of config.image_size.
+        folder: folder for checkpoints; created if it does not exist.
+        continue_from: the folder or .npz file of a trained network with which a new run starts; the
+            style weight rises from that network's to config.style_weight over
+            config.style_weight_ramp steps.
+        gallery: not supported; use config.validation_split.
         log_path, device, picture_cache, profile, tracker, callbacks, allow_changes, command, stop:
             see adain.train().
 
     Returns:
-        The newest checkpoint, for StyleNetwork(); `folder` works there, too. Where the run was
-        stopped before the first step there is none, and this is `folder`.
+        The path of the newest checkpoint, for StyleNetwork(), which also accepts `folder`. If the
+        run was stopped before the first step, there is no checkpoint, and this is `folder`.
 
     Raises:
         OptionError, ImageError, AdaINError: see adain.train().
@@ -129,12 +130,12 @@ def train_style(config: TrainConfig, content_path: str | Path, style_path: str |
 
 
 def _check(config: TrainConfig, style_path: str | Path) -> None:
-    """Raise OptionError for what cannot be trained."""
+    """Raise OptionError for settings that this method does not support."""
     for name in UNUSED:
         if getattr(config, name) != getattr(TrainConfig(), name):
             raise OptionError(f"`method=johnson` has no `{name}`: leave it out.")
     if Path(style_path).is_dir():
-        raise OptionError(f"`method=johnson` learns the style of one picture; "
+        raise OptionError("`method=johnson` learns the style of one picture, but "
                           f"`style_path={style_path}` is a folder: name a picture in it.")
     if distribution.worker_count() > 1:
         raise OptionError("`method=johnson` trains on one machine: leave out TF_CONFIG.")
