@@ -159,7 +159,7 @@ def test_styles_are_found_in_subfolders_and_saved_ones_too(tmp_path, capsys):
     assert "styles: left out 2 .npz files: not encoded styles" in capsys.readouterr().err
     assert stylize(tmp_path, "--concat", out="concat") == 0
     assert files_below(tmp_path / "concat") == ["x__gogh_1.jpg", "x__monet_1.jpg"]
-    assert "styles: left out 3 .npz files, --concat needs pictures" in capsys.readouterr().err
+    assert "styles: left out 3 .npz files: --concat needs pictures" in capsys.readouterr().err
     for path in (tmp_path / "styles").rglob("1.png"):
         path.unlink()
     with pytest.raises(ImageError, match="styles has no styles"):
