@@ -1,4 +1,4 @@
-"""What long runs share: a request to stop, and the time left in words."""
+"""What long runs share: requests to stop, reading of pipes, and durations as texts."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def duration(seconds: float) -> str:
 
 
 class Stopped(BaseException):
-    """Work ended early because a StopRequest asked for it; as KeyboardInterrupt, it is no error."""
+    """Work ended early because a StopRequest asked for it; like KeyboardInterrupt, not an error."""
 
 
 class StopRequest:
-    """Asks long work to end early, from any thread; the work checks it between two steps.
+    """Asks long work to end early, from any thread; the work checks it between its steps.
 
     Attributes:
         reason: why, for example the name of a signal; None until ask() is called.
@@ -50,10 +50,10 @@ class StopRequest:
 
 @contextmanager
 def stop_on_signals(stop: StopRequest | None = None) -> Iterator[StopRequest]:
-    """Give `stop`, or where it is None a new one that SIGINT, SIGTERM and SIGHUP ask.
+    """Yield `stop`; or, if it is None, a new StopRequest that SIGINT, SIGTERM and SIGHUP set.
 
-    A second signal ends the program. SIGHUP tells that the terminal is gone; where it is ignored,
-    under nohup, it stays ignored. Only the main thread receives signals: elsewhere there are none.
+    A second signal ends the program. SIGHUP means that the terminal was closed; if it is ignored,
+    as under nohup, it stays ignored. In other threads than the main one signals are not handled.
     """
     if stop is not None:
         yield stop
@@ -74,18 +74,18 @@ def stop_on_signals(stop: StopRequest | None = None) -> Iterator[StopRequest]:
 
 
 def _stop_signals() -> list[signal.Signals]:
-    found = [signal.SIGINT, signal.SIGTERM]
-    hangup = getattr(signal, "SIGHUP", None)  # Windows has none
+    signals = [signal.SIGINT, signal.SIGTERM]
+    hangup = getattr(signal, "SIGHUP", None)  # not on Windows
     if hangup is not None and signal.getsignal(hangup) is not signal.SIG_IGN:
-        found.append(hangup)
-    return found
+        signals.append(hangup)
+    return signals
 
 
 def checked(steps: Iterable[Step], stop: StopRequest | None) -> Iterator[Step]:
-    """Yield the steps; raise Stopped before one if `stop` asks for it.
+    """Yield the steps; raise Stopped before a step if `stop` asks for it.
 
-    Only between steps: raised anywhere, as by a signal, it could leave a thread pool's lock closed
-    for good, or be lost inside of a library.
+    An exception raised at any place, as by a signal handler, could leave the lock of a thread pool
+    locked, or be lost inside of a library.
     """
     for step in steps:
         if stop is not None:
@@ -94,24 +94,27 @@ def checked(steps: Iterable[Step], stop: StopRequest | None) -> Iterator[Step]:
 
 
 def read_stream(stream: BinaryIO, stop: StopRequest | None = None) -> bytes:
-    """Return all that comes from a pipe; raise Stopped if `stop` asks for it meanwhile.
+    """Return all bytes of a pipe; raise Stopped if `stop` asks for it, also while waiting.
 
-    A plain read() goes on after a signal, for as long as nothing comes. ImageError past the limit.
+    A plain read() continues to wait after a signal.
+
+    Raises:
+        ImageError: the pipe has more than LARGEST_STREAM bytes.
     """
     descriptor, parts = stream.fileno(), []
     while True:
         if stop is not None:
             stop.check()
-        # On Windows, where this is for sockets only, Ctrl-C waits for the next bytes.
+        # On Windows select() supports only sockets, so there Ctrl-C waits for the next bytes.
         if os.name == "posix" and not select.select([descriptor], [], [], 0.1)[0]:
             continue
         parts.append(os.read(descriptor, 1 << 20))
         if not parts[-1]:
             return b"".join(parts)
         if len(parts) * len(parts[0]) > LARGEST_STREAM and sum(map(len, parts)) > LARGEST_STREAM:
-            raise ImageError(f"{stream.name} gives more than {LARGEST_STREAM} bytes.")
+            raise ImageError(f"{stream.name} has more than {LARGEST_STREAM} bytes.")
 
 
 def open_fifo(path: Path) -> BinaryIO:
-    """Open a named pipe for read_stream(), without waiting until something writes to it."""
+    """Open a named pipe for read_stream(), without waiting for a writer."""
     return os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0)

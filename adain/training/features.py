@@ -42,7 +42,7 @@ class FeatureCache:
         self.source, self._stop = source, stop
         self._content_network = compile_graph(activations_graph(vgg, [CONTENT_LAYER]))
         self._style_network = compile_graph(statistics_graph(Networks(vgg, {}, STYLE_LAYERS)))
-        self._found: dict[Place, tuple[np.ndarray, np.ndarray]] = {}
+        self._cached: dict[Place, tuple[np.ndarray, np.ndarray]] = {}
         self._lock = threading.Lock()  # a network computes one picture at a time, on all cores
 
     def pair(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -65,7 +65,7 @@ class FeatureCache:
         for pictures, compute in self._parts():
             for index in range(first, last):
                 place = pictures.place(index)
-                if place not in self._found:
+                if place not in self._cached:
                     missing.setdefault(place, (pictures, index, compute))
         if not missing:
             return
@@ -90,14 +90,14 @@ class FeatureCache:
 
     def _crop(self, pictures: Pictures, index: int,
               compute: Compute) -> tuple[np.ndarray, np.ndarray]:
-        known = self._found.get(pictures.place(index))
+        known = self._cached.get(pictures.place(index))
         if known is not None:
             return known
         place, crop = pictures.draw(index)
-        if place not in self._found:
+        if place not in self._cached:
             with self._lock:
-                self._found[place] = crop.copy(), compute(crop)
-        return self._found[place]
+                self._cached[place] = crop.copy(), compute(crop)
+        return self._cached[place]
 
     def _relu4_1(self, crop: np.ndarray) -> np.ndarray:
         [activations] = self._content_network(to_float(crop)[None])

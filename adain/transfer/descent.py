@@ -1,8 +1,8 @@
-"""L-BFGS that updates a picture in place, for pictures of any size.
+"""L-BFGS that updates a picture in place, with little additional memory.
 
-An array of 27 megapixels takes 0.3 GB in float32, so temporary arrays are parts of it, and the
-history has 16 bits: three digits are enough for steps and changes of the gradient. They are
-integers, which NumPy converts to float32 several times as fast as float16.
+A picture of 27 megapixels takes 0.3 GB in float32. So it is processed in parts, and the history is
+stored in 16 bits, because three digits are enough for steps and changes of the gradient: as int16,
+which NumPy converts to float32 several times as fast as float16.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from adain.files.pixels import to_integers
 
 _PART = 1 << 20  # number of elements computed at a time
-_CURVATURE = 1e-6  # of least cosine between a step and the change of the gradient
+_CURVATURE = 1e-6  # smallest cosine between a step and the change of the gradient for a pair
 
 
 class Descent:
@@ -62,7 +62,7 @@ class Descent:
                 "curvatures": np.array([curvature for _, _, curvature in self._pairs])}
 
     def move(self, x: np.ndarray, gradient: np.ndarray) -> None:
-        """Update x, float32, by one step; the gradient is overwritten."""
+        """Update x, float32, in place by one step; the gradient is overwritten."""
         if self._last is not None:
             self._remember(*self._last, gradient.reshape(-1))
             self._last = None
@@ -81,7 +81,7 @@ class Descent:
         self._last = Kept(x.size, step.__getitem__), before
 
     def undo(self, x: np.ndarray) -> np.ndarray:
-        """Return what x was before the last step, as uint16, which takes half the memory."""
+        """Return the value of x before the last step, as uint16, which takes half the memory."""
         before, pixels = np.empty(x.size, np.uint16), x.reshape(-1)
         for place in parts(x.size):
             step = 0 if self._last is None else self._last[0][place]
@@ -89,7 +89,7 @@ class Descent:
         return before.reshape(x.shape)
 
     def _remember(self, step: Kept, before: Kept, gradient: np.ndarray) -> None:
-        """Store a step and the change of the gradient from `before`, which it replaces."""
+        """Store a step and the change of the gradient; the latter reuses the memory of `before`."""
         curvature = sum((float(np.vdot(step[place], gradient[place] - before[place]))
                          for place in parts(gradient.size)), 0.0)
         change = Kept(gradient.size, lambda place: gradient[place] - before[place], before.values)
@@ -134,7 +134,7 @@ class Kept:
 
     @classmethod
     def stored(cls, values: np.ndarray, scale: float, square: float, size: int) -> Self:
-        """Return a vector from its attributes; ValueError for those of another size or type."""
+        """Return a vector from stored attributes; raise ValueError if size or type is wrong."""
         if values.shape != (size,) or values.dtype != np.int16:
             raise ValueError(f"expected int16 ({size},), received {values.dtype} {values.shape}")
         vector = cls.__new__(cls)

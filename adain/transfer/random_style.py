@@ -1,9 +1,8 @@
-"""RandomStyle: a Keras layer that stylizes training pictures, as augmentation.
+"""RandomStyle: a Keras layer that augments training pictures by stylizing them.
 
-Pictures in random styles keep their shapes and lose their textures, so that a network learns from
+Pictures in random styles keep their shapes and lose their textures, so that a network learns
 shapes (Geirhos et al. 2019, "ImageNet-trained CNNs are biased towards texture",
-arXiv:1811.12231; as a layer inside the training, Jackson et al. 2019, "Style augmentation",
-arXiv:1809.05375).
+arXiv:1811.12231; during training, Jackson et al. 2019, "Style augmentation", arXiv:1809.05375).
 """
 
 from __future__ import annotations
@@ -32,27 +31,34 @@ Bank = str | Path | StyleBank | ChannelStats
 
 @keras.saving.register_keras_serializable("adain")
 class RandomStyle(keras.layers.Layer):
-    """Stylizes training pictures, each in a style drawn from a bank.
+    """Stylizes training pictures, each in a random style of a bank.
 
     Args:
-        bank: a file written by `adain styles`, a StyleBank, or ChannelStats of many styles,
-            (styles, channels). All of it is in memory: 3 MB for 1000 styles of compact.
-        probability: share of the pictures that are stylized; the others stay as they are.
-        alpha: strength, from 0 to 1; a pair: drawn between the two for each picture.
-        model: whose styles these are, "compact" or "vgg19".
+        bank: a file written by `adain styles`, a StyleBank, or ChannelStats of many styles, each
+            array (styles, channels). It is loaded into memory: 3 MB for 1000 styles of compact.
+        probability: share of the pictures that are stylized, from 0 to 1.
+        alpha: strength, from 0 to 1; or a pair, between which each picture gets a random strength.
+        model: the model that the bank is for, "compact" or "vgg19".
         value_range: lowest and highest value of pixels.
-        seed: of the draws; None: another one each time.
-        options: as of any Keras layer. With dtype="mixed_bfloat16" the networks compute in
-            bfloat16, which is faster on GPUs since 2020.
+        seed: seed of the random numbers; None: a random one.
+        styles: used by Keras to restore a saved layer: the number of styles.
+        options: other arguments of keras.layers.Layer. With dtype="mixed_bfloat16" the networks
+            compute in bfloat16, which is faster on GPUs since 2020.
 
     Raises:
-        OptionError: for arguments that make no sense, or a bank of another model.
-        WeightsError: for a bank that is missing or damaged.
+        OptionError: an argument is invalid.
+        WeightsError: the bank is missing, damaged, or of another model.
 
-    Called with pictures (batch, rows, columns, 3), or one (rows, columns, 3), of any size and
-    type, it returns floats of the same shape, in value_range. Without training=True it changes
-    nothing. It has no weights to train, and gradients pass through it. A model that contains it
-    is saved with its bank. Inside tf.data.Dataset.map() it needs KERAS_BACKEND=tensorflow.
+    Call arguments:
+        images: pictures (batch, rows, columns, 3), or one picture (rows, columns, 3), of any size
+            and type.
+        training: whether to stylize; without it, only the type is changed.
+
+    Returns:
+        float32 of the same shape, in value_range.
+
+    The layer has no trainable weights, and gradients pass through it. A model that contains it
+    is saved with its bank. In tf.data.Dataset.map() it needs KERAS_BACKEND=tensorflow.
 
     >>> augment = adain.RandomStyle("bank.npz", probability=0.5, alpha=(0.3, 1.0))
     >>> batches = batches.map(lambda x, y: (augment(x, training=True), y))
@@ -77,7 +83,7 @@ class RandomStyle(keras.layers.Layer):
         self.probability, self.alpha, self.model = probability, strengths, model
         self.value_range, self.seed = (low, high), seed
         networks = weights.load(model)
-        # Of a layer that is read from a file: how many styles its bank has.
+        # A saved layer is restored without a bank; its styles are loaded later, as weights.
         means, stds = (np.zeros((2, styles or 0, networks.channels), np.float32)
                        if bank is None else _read(bank, networks))
         self._has_bank = bank is not None
@@ -97,8 +103,8 @@ class RandomStyle(keras.layers.Layer):
 
     def call(self, images: Tensor, training: bool = False) -> Tensor:
         if not self._has_bank:
-            raise OptionError("this RandomStyle was made from its configuration alone, which has "
-                              "no styles: load the model with its weights, or give a `bank`.")
+            raise OptionError("this RandomStyle was created from its configuration only, without "
+                              "styles: load the model with its weights, or give a `bank`.")
         images = ops.cast(images, "float32")
         if not training or not self.probability:
             return images
@@ -111,7 +117,7 @@ class RandomStyle(keras.layers.Layer):
         chosen = keras.random.uniform((count,), seed=self.generator) < self.probability
         rows = keras.random.randint((count,), 0, self.styles, seed=self.generator)
         alphas = keras.random.uniform((count,), *self.alpha, seed=self.generator)
-        # Where no picture is chosen, as often for a single one, nothing is computed.
+        # Nothing is computed if no picture is chosen, which is frequent for single pictures.
         return ops.cond(ops.any(chosen),
                         lambda: ops.where(chosen[:, None, None, None],
                                           self._stylize(images, rows, alphas), images),
@@ -156,7 +162,7 @@ def _read(bank: Bank, networks: Networks) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _padded(images: Tensor) -> Tensor:
-    """Return pictures, mirrored at the bottom and right to sizes that the networks take."""
+    """Pad pictures at the bottom and right by mirroring, to sizes that the networks accept."""
     for axis in (1, 2):
         length = ops.shape(images)[axis]
         if isinstance(length, int):

@@ -27,7 +27,7 @@ from adain.video.reader import Source
 from adain.video.steady import SMOOTHING, SteadyStylizer
 from adain.video.writer import Sink, check_writable_format
 
-# Maximum number of items decoded ahead, and waiting for the encoder.
+# Maximum number of items that are decoded ahead, and that wait for the encoder.
 AHEAD = 4
 
 
@@ -59,7 +59,7 @@ def stylize_video(stylizer: Stylizer, source: str | Path, target: str | Path, st
         progress: called with the number of finished frames and the total (None if unknown), after
             each frame and before each tile of large frames.
         max_pixels: clips with larger frames are refused.
-        stop: ends the clip early when it is asked to.
+        stop: asks the work to end early.
 
     Returns:
         What was written, and which streams and packets are missing in it.
@@ -71,7 +71,7 @@ def stylize_video(stylizer: Stylizer, source: str | Path, target: str | Path, st
     """
     check_writable_format(target)
     if Path(target).resolve() == Path(source).resolve():
-        raise OptionError(f"{target} is the clip itself; name another file for the result.")
+        raise OptionError(f"{target} is the source itself: name another file for the result.")
     started, frames = time.perf_counter(), 0
 
     def before_each(tiles: Sequence[Any]) -> Iterator[Any]:

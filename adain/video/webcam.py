@@ -46,10 +46,15 @@ def stylize_webcam(stylizer: Stylizer, camera: int | VideoCapture, style: Channe
     """Show stylized pictures of a camera until the window is closed, or Esc or q is pressed.
 
     Args:
-        camera: its number, 0 for the first; or an open cv2.VideoCapture, which is released at the
-            end.
+        stylizer: the networks.
+        camera: number of the camera, 0 for the first; or an open cv2.VideoCapture, which is
+            released at the end.
         style: returned by stylizer.encode_style().
         alpha, smoothing: see SteadyStylizer.
+        open_window: returns the window; None: TkWindow.
+
+    Returns:
+        The number of frames and the elapsed time in seconds.
 
     Raises:
         OptionError: there is no such camera, or no screen.

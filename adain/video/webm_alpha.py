@@ -29,7 +29,7 @@ class AlphaDecoder:
         self._context = import_av().CodecContext.create(codec, "r")
         self._context.options = options
         self._context.thread_type = "SLICE"  # frame threads would delay frames
-        self._found: dict[int | None, np.ndarray] = {}
+        self._decoded: dict[int | None, np.ndarray] = {}
 
     def add(self, packet: av.Packet[Any]) -> int:
         """Decode the side data of a packet; return 1 if they are damaged, else 0.
@@ -42,19 +42,19 @@ class AlphaDecoder:
                 grey = av.Packet(bytes(data)[_ID_BYTES:])
                 grey.pts, grey.time_base = packet.pts, packet.time_base
                 try:
-                    self._found.update((frame.pts, _luma(frame))
-                                       for frame in self._context.decode(grey))
+                    self._decoded.update((frame.pts, _luma(frame))
+                                         for frame in self._context.decode(grey))
                 except av.FFmpegError:
                     damaged = 1
         return damaged
 
     def take(self, pts: int | None) -> np.ndarray | None:
         """Return the opacity, uint8 (rows, columns), of the frame at `pts`; None if opaque."""
-        found = self._found.pop(pts, None)
+        opacity = self._decoded.pop(pts, None)
         # Drop the opacity of frames that were never decoded.
-        self._found = {time: one for time, one in self._found.items()
-                       if pts is None or time is None or time > pts}
-        return found
+        self._decoded = {time: other for time, other in self._decoded.items()
+                         if pts is None or time is None or time > pts}
+        return opacity
 
 
 def _luma(frame: av.VideoFrame) -> np.ndarray:

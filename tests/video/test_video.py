@@ -92,7 +92,7 @@ def test_what_cannot_work_is_said_before_any_work(tmp_path, stylizer, style):
             ("b.mp4", {"smoothing": float("nan")}, "`smoothing` must be a number of seconds")]:
         with pytest.raises(OptionError, match=message):
             video.stylize_video(stylizer, source, tmp_path / target, style, **options)
-    with pytest.raises(OptionError, match="is the clip itself"):
+    with pytest.raises(OptionError, match="is the source itself"):
         video.stylize_video(stylizer, source, source, style)
     other = style._replace(mean=style.mean[:5])
     with pytest.raises(OptionError, match="5 channels, the model compact has 384"):

@@ -75,8 +75,8 @@ def kind_of(source: str) -> str:
 
 
 @dataclass(frozen=True)
-class Heard:
-    """What was reported while pictures were listed elsewhere, and which of it are problems."""
+class Reports:
+    """The lines that another process reported while it listed pictures, and its problems."""
 
     lines: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -127,16 +127,16 @@ class Pictures:
             raise ImageError(f"{', '.join(self.sources[:1])}{more} has no pictures; looked for "
                              f"{' '.join(sorted(self._suffixes or ['any file']))}.")
 
-    def hear(self) -> Heard:
-        """Return what gets all reports from now on, instead of what got them before."""
-        heard = Heard()
-        self.problems, self._report = heard.problems, heard.lines.append
-        return heard
+    def collect_reports(self) -> Reports:
+        """Collect all further reports in the returned object, instead of reporting them."""
+        reports = Reports()
+        self.problems, self._report = reports.problems, reports.lines.append
+        return reports
 
-    def repeat(self, heard: Heard) -> None:
-        """Report what was found elsewhere."""
-        self.problems += heard.problems
-        for line in heard.lines:
+    def add_reports(self, reports: Reports) -> None:
+        """Report what another process has collected."""
+        self.problems += reports.problems
+        for line in reports.lines:
             self._report(line)
 
     def of(self, source: str) -> Iterator[Entry]:

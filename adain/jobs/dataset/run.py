@@ -18,7 +18,7 @@ from adain.files.storage import (
     read,
     write_tar,
 )
-from adain.files.storage.listing import Heard, kind_of
+from adain.files.storage.listing import Reports, kind_of
 from adain.files.storage.remote import is_url, local
 from adain.jobs.dataset.cluster import Cluster
 from adain.jobs.dataset.manifest import (
@@ -175,8 +175,8 @@ def into_tars(listing: Pictures, job: Job, pictures: int = SHARD_PICTURES) -> No
         return
     sent = replace(job, report=_ignore, advance=_ignore, stop=None, max_bad=1.0, cluster=None)
     results = job.cluster.map(_TarProcessor(shards, sent), shards)
-    for counts, errors, heard in checked(results, job.stop):
-        listing.repeat(heard)
+    for counts, errors, reports in checked(results, job.stop):
+        listing.add_reports(reports)
         job.summary.done += counts.done
         job.summary.existing += counts.existing
         job.summary.failed += counts.failed
@@ -218,13 +218,13 @@ class _TarProcessor:
     job: Job
 
     def __call__(self, shard: tuple[str, str | list[Entry]]
-                 ) -> tuple[Summary, list[AdaINError], Heard]:
+                 ) -> tuple[Summary, list[AdaINError], Reports]:
         name, contents = shard
         errors: list[AdaINError] = []
         job = replace(self.job, report=errors.append, summary=Summary())
-        heard = self.shards.listing.hear()
+        reports = self.shards.listing.collect_reports()
         _into_tar(FolderWriter(job.out_path), name, self.shards.entries(contents), job)
-        return job.summary, errors, heard
+        return job.summary, errors, reports
 
 
 def _ignore(_: object) -> None:
