@@ -21,7 +21,7 @@ def parser() -> argparse.ArgumentParser:
         description="Write networks to a file for other programs, and compare a picture that it "
                     "computes with that of adain stylize.")
     root.add_argument("model", help=f"{', '.join(PRESETS)}, a folder of checkpoints, or a network "
-                                    "of one style")
+                                    "for one style")
     root.add_argument("file", help="file to write; .onnx, .tflite (LiteRT) or .xml (OpenVINO) "
                                    "choose the format; without a suffix, it is the folder of a "
                                    "SavedModel")

@@ -55,8 +55,9 @@ class StyleBank:
         small = read_arrays(path, KIND, {"encoder": TEXT, "style_size": ()}, limit=_MOST_BYTES)
         self.encoder, self.style_size = str(small["encoder"]), int(small["style_size"])
         if encoder is not None and self.encoder != encoder:
-            raise WeightsError(f"{path} was made by another network ({self.encoder[:32]!r}, this "
-                               f"one is {encoder}): run adain styles with this `model`.")
+            raise WeightsError(f"{path} was made by another network: its encoder is "
+                               f"{self.encoder[:32]!r}, expected {encoder}. Run adain styles with "
+                               "the same `model`.")
         arrays = map_arrays(path, KIND, ("means", "stds", "names", "ends"))
         self._means, self._stds = arrays["means"], arrays["stds"]
         self._names, self._ends = arrays["names"], arrays["ends"]

@@ -52,8 +52,9 @@ def load(path: str | Path, encoder: str, channels: int, more: int = 0) -> Channe
     kind = "an encoded style"
     stored = str(read_arrays(path, kind, {"encoder": TEXT})["encoder"])
     if stored != encoder:
-        raise WeightsError(f"{path} was encoded by another network ({stored[:32]!r}, this one is "
-                           f"{encoder}): encode the painting again with this `model`.")
+        raise WeightsError(f"{path} was encoded by another network: its encoder is "
+                           f"{stored[:32]!r}, expected {encoder}. Encode the painting again with "
+                           "the same `model`.")
     if read_arrays(path, kind, {"mean": None})["mean"].shape == (channels + more,):
         channels += more
     arrays = read_arrays(path, kind, {"mean": (channels,), "std": (channels,)})

@@ -93,7 +93,7 @@ def test_bad_paintings_are_named_and_the_rest_is_used(paintings, tmp_path, capsy
 
 def test_a_bank_of_another_model_is_refused(tmp_path):
     path = small_bank(tmp_path / "bank.npz")
-    with pytest.raises(WeightsError, match="was made by another network.*this one is def"):
+    with pytest.raises(WeightsError, match="was made by another network.*expected def"):
         StyleBank(path, "def")
 
 
