@@ -47,7 +47,7 @@ def test_a_content_is_read_once_for_all_its_styles():
     assert read == [Path("a"), Path("b"), Path("c")]
 
 
-def test_contents_of_one_shape_follow_each_other_with_all_their_styles():
+def test_contents_of_equal_shape_are_consecutive_with_all_their_styles():
     shapes, read, prepared = {"a": (8, 16), "b": (8, 8), "c": (8, 16)}, [], []
     outcomes, written = run(JOBS, read=lambda path, claim: read.append(path.stem) or path.stem,
                             shape=lambda path: shapes[path.stem],
@@ -56,7 +56,7 @@ def test_contents_of_one_shape_follow_each_other_with_all_their_styles():
     assert [f"{job.content}{job.style}" for job in prepared] == ["bx", "by", "ax", "ay", "cx", "cy"]
 
 
-def test_only_regular_files_are_opened_to_know_their_shape(tmp_path):
+def test_only_regular_files_are_opened_to_read_their_shape(tmp_path):
     images.write(tmp_path / "a.png", np.zeros((3, 5, 3), np.uint8))
     (tmp_path / "b.png").write_bytes(b"\x89PNG\r\n\x1a\nno")
     os.mkfifo(tmp_path / "c.png")
@@ -107,7 +107,7 @@ def test_a_bad_style_fails_the_results_that_need_it():
     assert sorted(map(str, written)) == ["ay", "by", "cy"]
 
 
-def test_styles_of_results_that_exist_are_not_prepared():
+def test_styles_of_existing_results_are_not_prepared():
     prepared = []
     run(JOBS, prepare=prepared.append,
         existing=lambda path: path if path.name.endswith("x") else None)
@@ -125,7 +125,7 @@ def test_a_batch_that_is_stopped_reads_no_more():
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError, BrokenPipeError])
-def test_anything_else_ends_the_batch(error):
+def test_other_errors_end_the_batch(error):
     def write(path, word):
         raise error
 
@@ -133,13 +133,13 @@ def test_anything_else_ends_the_batch(error):
         run(JOBS, write=write)
 
 
-def test_what_exists_is_not_made_again():
+def test_existing_results_are_not_made_again():
     outcomes, written = run(JOBS, existing=lambda path: path if path == Path("ay") else None)
     assert [outcome.status for outcome in outcomes].count(batch.EXISTS) == 1
     assert Path("ay") not in written and len(written) == 5
 
 
-def test_pictures_in_memory_never_exceed_the_room():
+def test_pictures_in_memory_never_exceed_the_limit():
     """What is read ahead and written behind counts; a picture larger than the room is alone."""
     now, most, sizes = Counter(), [], {"a": 30, "b": 30, "c": 200, "d": 30}
     jobs = [batch.Job(Path(content), style, Path(f"{content}{style}"))
@@ -175,7 +175,7 @@ def test_pictures_in_memory_never_exceed_the_room():
     assert all(sum(held.values()) <= 100 or {name[0] for name in held} == {"c"} for held in most)
 
 
-def test_a_picture_that_fails_gives_its_memory_back():
+def test_a_picture_that_fails_releases_its_memory():
     def read(path, claim):
         claim(Size(100, 0))
         if path.name == "a":
@@ -191,7 +191,7 @@ def test_a_picture_that_fails_gives_its_memory_back():
     assert sorted(map(str, written)) == ["cx", "cy"] and len(outcomes) == 6
 
 
-def test_a_batch_that_is_stopped_does_not_wait_for_room():
+def test_a_batch_that_is_stopped_does_not_wait_for_memory():
     def read(path, claim):
         claim(Size(100, 0))
         return "word"
@@ -203,7 +203,7 @@ def test_a_batch_that_is_stopped_does_not_wait_for_room():
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
-def test_the_memory_of_a_picture_is_given_back_whichever_thread_had_it(tmp_path):
+def test_memory_is_released_by_whichever_thread_used_it(tmp_path):
     images.write(tmp_path / "a.bmp", np.zeros((3000, 4000, 3), np.uint8))
     program = """if True:
         import sys

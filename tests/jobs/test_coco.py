@@ -53,7 +53,7 @@ def test_annotations_get_names_and_styles_and_nothing_else_changes(coco, make): 
     assert before == after and list(before) == list(after)
 
 
-def test_several_results_have_ids_and_annotations_of_their_own(coco, make):  # noqa: F811
+def test_each_of_several_results_has_new_ids_and_annotations(coco, make):  # noqa: F811
     make(coco / "photos", coco / "out", "--annotations", coco / "instances.json",
          "--styles-per-picture", 2)
     found = json.loads((coco / "out" / "instances.json").read_text())
@@ -64,7 +64,7 @@ def test_several_results_have_ids_and_annotations_of_their_own(coco, make):  # n
         (140, 20), (141, 21), (142, 22), (143, 23), (144, 24), (145, 25)]
 
 
-def test_pictures_that_are_missing_are_named_and_have_no_records(coco, make, capsys):  # noqa: F811
+def test_missing_pictures_are_reported_and_have_no_records(coco, make, capsys):  # noqa: F811
     (coco / "photos" / "1.png").unlink()
     assert make(coco / "photos", coco / "out", "--annotations", coco / "instances.json") == 1
     said = capsys.readouterr().err
@@ -87,7 +87,7 @@ def test_only_the_region_is_stylized(coco, make, region):  # noqa: F811
     assert not changed[kept].any() and changed[stylized].mean() > 0.9
 
 
-def test_jobs_leave_the_annotations_to_a_last_run(coco, make, capsys):  # noqa: F811
+def test_annotations_of_shards_are_written_by_a_run_without_shard(coco, make, capsys):  # noqa: F811
     options = ("--annotations", coco / "instances.json")
     for index in range(2):
         make(coco / "photos", coco / "out", *options, "--shard", f"{index}/2")
@@ -98,7 +98,7 @@ def test_jobs_leave_the_annotations_to_a_last_run(coco, make, capsys):  # noqa: 
     assert len(json.loads((coco / "out" / "instances.json").read_text())["images"]) == 3
 
 
-def test_what_does_not_go_with_annotations_is_refused(coco, make):  # noqa: F811
+def test_options_that_exclude_annotations_are_refused(coco, make):  # noqa: F811
     options = ("--annotations", coco / "instances.json")
     with pytest.raises(OptionError, match="would invalidate"):
         make(coco / "photos", coco / "out", *options, "--content-size", 32)
@@ -111,7 +111,7 @@ def test_what_does_not_go_with_annotations_is_refused(coco, make):  # noqa: F811
 @pytest.mark.parametrize("text", [
     "", "[]", "{}", '{"images": [', '{"images": [{"id": 1}]}', '{"annotations": []}',
     '{"images": [{"id": 1, "file_name": "../a.jpg"}]}', '{"images": [1]}', '{"images": [{},]}'])
-def test_other_files_are_refused(tmp_path, text):
+def test_files_that_are_not_annotations_are_refused(tmp_path, text):
     (tmp_path / "a.json").write_text(text)
     with pytest.raises(OptionError, match=r"a\.json (is not a COCO annotation file|has a picture)"):
         len(Coco(tmp_path / "a.json", "photos"))
@@ -179,6 +179,6 @@ def test_run_lengths_of_the_coco_api():
     {"size": [40, 48], "counts": [-1, 1921]}, {"size": [40, 48], "counts": "~"},
     {"size": [10**6, 10**6], "counts": [10**12]}, [[1, 2, 3]], [["a", "b"]], [[1e300, 0, 1, 1]],
     "nonsense"])
-def test_segmentations_that_make_no_sense_are_refused(one):
+def test_invalid_segmentations_are_refused(one):
     with pytest.raises(ImageError, match="segmentation is invalid"):
         region_mask([one], png(), (40, 48), background=False)

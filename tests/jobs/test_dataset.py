@@ -84,7 +84,7 @@ def make_tar(path, files):
 
 # --- what a result gets ---------------------------------------------------------------------------
 
-def test_a_draw_depends_on_seed_and_name_alone():
+def test_a_draw_depends_only_on_seed_and_name():
     config = DatasetConfig(styles_per_picture=2, mix=3, alpha=(0.3, 1.0), seed=4)
     names = [f"{index}.jpg" for index in range(200)]
     found = {name: draw(config, name, 50) for name in names}
@@ -110,19 +110,19 @@ def test_draws_are_uniform():
     assert abs(alphas.mean() - 0.4) < 0.01 and alphas.min() < 0.21 and alphas.max() > 0.59
 
 
-def test_more_styles_than_there_are_are_drawn_twice_but_never_in_one_mixture():
+def test_few_styles_are_drawn_again_but_never_twice_in_one_mixture():
     config = DatasetConfig(styles_per_picture=4, mix=2)
     assert all(len(set(one.styles)) == 2 for one in draw(config, "a", 3))
 
 
-def test_impossible_settings_are_refused():
+def test_invalid_settings_are_refused():
     for settings in ({"alpha": (0.5, 0.2)}, {"alpha": (0.5, 1.2)}, {"mix": 0},
                      {"styles_per_picture": 0}, {"content_size": 0}, {"region": "sky"}):
         with pytest.raises(OptionError):
             DatasetConfig(**settings)
 
 
-def test_a_set_of_texts_knows_what_was_added():
+def test_a_hash_set_contains_the_added_texts():
     found = HashSet()
     texts = [str(index) for index in range(5000)]
     assert all(found.add(text) for text in texts) and not any(map(found.add, texts))
@@ -131,8 +131,8 @@ def test_a_set_of_texts_knows_what_was_added():
 
 # --- results --------------------------------------------------------------------------------------
 
-def test_results_keep_names_folders_and_formats_and_are_those_of_stylize(photos, tmp_path, make,
-                                                                         bank, stylizer):
+def test_results_keep_names_folders_and_formats_and_equal_stylize(photos, tmp_path, make,
+                                                                  bank, stylizer):
     assert make(photos, tmp_path / "out") == 0
     found = results(tmp_path / "out")
     assert sorted(found) == sorted(NAMES)
@@ -165,14 +165,14 @@ def test_several_results_of_a_picture_are_numbered(photos, tmp_path, make):
     assert Image.open(io.BytesIO(found["a__0.png"])).size == (29, 24)
 
 
-def test_pictures_whose_results_would_have_one_name_get_two(photos, tmp_path, make):
+def test_results_that_would_have_the_same_name_get_different_ones(photos, tmp_path, make):
     Image.fromarray(picture(40, 48, 7)).save(photos / "a.gif")
     make(photos, tmp_path / "out", "--format", "jpg")
     assert sorted(results(tmp_path / "out")) == ["a.jpg", "a_png.jpg", "dogs/rex.jpg",
                                                  "dogs/tom.jpg"]
 
 
-def test_a_worker_makes_bytes_of_bytes_in_another_process_too(photos, bank, stylizer):
+def test_a_pickled_worker_makes_the_same_bytes(photos, bank, stylizer):
     config = DatasetConfig(styles_per_picture=2)
     worker = Worker(config, stylizer, StyleBank(bank, stylizer.fingerprint))
     [task, *_] = tasks_of(Pictures(photos), partial(draw, config, styles=5), Namer(config, str))
@@ -185,7 +185,7 @@ def test_a_worker_makes_bytes_of_bytes_in_another_process_too(photos, bank, styl
 
 # --- resuming, shards, repeating ------------------------------------------------------------------
 
-def test_a_run_that_was_stopped_makes_only_what_is_missing(photos, tmp_path, make, capsys):
+def test_a_run_after_a_stop_makes_only_missing_results(photos, tmp_path, make, capsys):
     make(photos, tmp_path / "whole")
     make(photos, tmp_path / "out")
     whole = (tmp_path / "out" / "manifest.jsonl").read_bytes()
@@ -222,7 +222,7 @@ def test_shards_are_disjoint_and_complete(photos, tmp_path, make):
 
 
 @pytest.mark.parametrize("text", ["3/3", "0/0", "1", "a/b", "-1/2", "1/2/3"])
-def test_impossible_shards_are_refused(text):
+def test_invalid_shards_are_refused(text):
     with pytest.raises(OptionError, match="I/N with I from 0 to N - 1"):
         dataset.main(["--content-path", ".", "--style-path", ".", "--out-path", "out",
                       f"--shard={text}"])
@@ -254,7 +254,7 @@ def test_results_do_not_depend_on_order_threads_or_neighbours(photos, tmp_path, 
 
 # --- what goes wrong ------------------------------------------------------------------------------
 
-def test_a_bad_picture_is_named_counted_and_in_the_manifest(photos, tmp_path, make, capsys):
+def test_a_bad_picture_is_reported_counted_and_in_the_manifest(photos, tmp_path, make, capsys):
     (photos / "bad.jpg").write_text("nonsense")
     assert make(photos, tmp_path / "out") == 1
     said = capsys.readouterr()
@@ -309,7 +309,7 @@ def test_a_full_disk_ends_the_run_with_one_line(photos, tmp_path, make, monkeypa
         make(photos, tmp_path / "out")
 
 
-def test_nothing_to_read_is_one_line(photos, tmp_path, make):
+def test_missing_contents_and_styles_are_errors_of_one_line(photos, tmp_path, make):
     with pytest.raises(ImageError, match="does not exist"):
         make(tmp_path / "none", tmp_path / "out")
     (tmp_path / "empty").mkdir()
@@ -367,7 +367,7 @@ def test_folders_become_tar_files(photos, tmp_path, make):
     assert found[0] | found[1] == results(tmp_path / "folder")
 
 
-def test_a_cut_tar_is_named_and_what_is_whole_is_used(photos, tmp_path, make, capsys):
+def test_the_complete_files_of_a_truncated_tar_are_used(photos, tmp_path, make, capsys):
     path = make_tar(tmp_path / "c.tar", {name: (photos / name).read_bytes() for name in NAMES})
     os.truncate(path, list(Pictures(path))[-1].offset + 10)
     assert make(path, tmp_path / "out") == 1
@@ -376,7 +376,7 @@ def test_a_cut_tar_is_named_and_what_is_whole_is_used(photos, tmp_path, make, ca
 
 
 @pytest.mark.parametrize("kind", ["folder", "tar"])
-def test_behind_urls_the_results_are_the_same(photos, tmp_path, make, kind):
+def test_results_behind_urls_are_the_same(photos, tmp_path, make, kind):
     system = pytest.importorskip("fsspec").filesystem("memory")
     try:
         system.put(str(photos), "/set/photos", recursive=True)
@@ -392,7 +392,7 @@ def test_behind_urls_the_results_are_the_same(photos, tmp_path, make, kind):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["folder", "tar"])
-def test_a_run_that_is_killed_goes_on_where_it_was(photos, tmp_path, make, bank, kind):
+def test_a_killed_run_continues(photos, tmp_path, make, bank, kind):
     for seed in range(300):
         Image.fromarray(picture(96, 96, 100 + seed)).save(photos / f"{seed:03d}.jpg")
     settings = ("--out-kind", kind, "--shard-pictures", "20")
@@ -413,7 +413,7 @@ def test_a_run_that_is_killed_goes_on_where_it_was(photos, tmp_path, make, bank,
 
 # --- progress -------------------------------------------------------------------------------------
 
-def test_a_line_of_progress_has_speed_and_time_left(monkeypatch, capsys):
+def test_a_line_of_progress_has_speed_and_remaining_time(monkeypatch, capsys):
     meter = Meter("pictures")
     meter.total = 1000
     meter.advance(100, 50)

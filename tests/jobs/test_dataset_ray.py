@@ -61,7 +61,7 @@ def cluster():
             yield
 
 
-def test_a_folder_on_a_cluster_gets_the_bytes_of_one_process(cluster, styles, tmp_path, capsys):
+def test_a_cluster_writes_the_same_bytes_as_one_process(cluster, styles, tmp_path, capsys):
     """The manifest, too: lines are in the order of the contents."""
     content = photos(tmp_path / "photos", 40)  # two batches
     assert dataset.main(arguments(content, styles, tmp_path / "serial")) == 1
@@ -78,7 +78,7 @@ def test_a_folder_on_a_cluster_gets_the_bytes_of_one_process(cluster, styles, tm
         name: data for name, data in found.items() if name != "manifest.jsonl"}
 
 
-def test_tar_files_on_a_cluster_get_the_bytes_of_one_process(cluster, styles, tmp_path, capsys):
+def test_a_cluster_writes_the_same_tar_files_as_one_process(cluster, styles, tmp_path, capsys):
     content = photos(tmp_path / "photos", 6)
     (content / "cut.tar").write_bytes(b"\0" * 100)
     for number in range(2):
@@ -97,8 +97,8 @@ def test_tar_files_on_a_cluster_get_the_bytes_of_one_process(cluster, styles, tm
     assert files(tmp_path / "ray") == files(tmp_path / "serial")
 
 
-def test_annotations_and_regions_on_a_cluster_are_those_of_one_process(cluster, styles, tmp_path,
-                                                                         capsys):
+def test_a_cluster_writes_the_same_annotations_as_one_process(cluster, styles, tmp_path,
+                                                              capsys):
     """Pictures that are missing or damaged are left out of both."""
     content = photos(tmp_path / "photos", 5)  # the first one is damaged
     names = [str(path.relative_to(content)) for path in sorted(content.rglob("*.jpg"))]
@@ -122,7 +122,7 @@ def test_annotations_and_regions_on_a_cluster_are_those_of_one_process(cluster, 
     assert "without 2 pictures" in told[1]
 
 
-def test_errors_of_listing_and_of_writing_end_the_run_with_their_message(cluster, styles, tmp_path):
+def test_errors_of_listing_and_writing_end_the_run_with_their_message(cluster, styles, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(ImageError, match="has no pictures"):
         dataset.main(arguments(tmp_path / "empty", styles, tmp_path / "out", "--ray"))
@@ -133,7 +133,7 @@ def test_errors_of_listing_and_of_writing_end_the_run_with_their_message(cluster
         dataset.main(arguments(content, styles, tmp_path / "out2", "--ray"))
 
 
-def test_a_cluster_that_lacks_what_a_worker_takes_is_refused(cluster, styles, tmp_path):
+def test_a_cluster_with_too_few_resources_is_refused(cluster, styles, tmp_path):
     content = photos(tmp_path / "photos", 3)
     for more, message in (("--ray --ray-cpus 999", "ray_cpus=999`: the cluster has"),
                           ("--ray --ray-cpus 0", "ray_cpus` must be at least 1"),
@@ -174,7 +174,7 @@ def test_an_address_that_does_not_answer_is_refused_at_once(styles, tmp_path):
 
 
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n"])
-def test_a_server_that_is_no_ray_is_refused_at_once(answer, monkeypatch):
+def test_a_server_that_is_not_ray_is_refused_at_once(answer, monkeypatch):
     monkeypatch.setattr("adain.jobs.dataset.cluster._TIMEOUT", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as server:
         def serve():
@@ -219,7 +219,7 @@ def test_all_results_exist_once_when_a_machine_of_the_cluster_is_killed(styles, 
 
 
 @pytest.mark.slow
-def test_processes_keep_what_they_loaded_on_a_gpu_and_stay_on_it(tmp_path):
+def test_processes_keep_their_networks_and_their_gpu(tmp_path):
     """Ray would end a process after each task on a GPU. The GPUs here are only names."""
     (tmp_path / "work.py").write_text("""if True:
         import logging, os, time

@@ -84,7 +84,7 @@ def test_a_style_or_strength_that_is_named_twice_is_used_once(tmp_path, capsys):
     assert "1 picture in" in capsys.readouterr().out
 
 
-def test_strengths_that_differ_late_are_told_apart(tmp_path):
+def test_strengths_that_differ_after_six_digits_have_different_names(tmp_path):
     write(tmp_path / "in", "x.png")
     write(tmp_path / "styles", "s.png")
     assert stylize(tmp_path, "--alpha", 0.50000001, 0.5) == 0
@@ -99,7 +99,7 @@ def test_a_folder_for_results_may_have_a_dot(tmp_path, out):
     assert files_below(tmp_path / out) == ["x__s.jpg"]
 
 
-def test_an_ending_that_no_format_has_is_refused_and_the_way_out_named(tmp_path):
+def test_an_unknown_suffix_is_refused_with_a_way_out(tmp_path):
     write(tmp_path / "in", "x.png")
     write(tmp_path / "styles", "s.png")
     with pytest.raises(ImageError, match=r"cannot write '.jgp'.* folder of that name, .*x.jgp/"):
@@ -115,7 +115,7 @@ def test_several_contents_from_the_shell(tmp_path):
                                              "y__s.jpg"]
 
 
-def test_results_below_the_contents_are_no_contents(tmp_path, capsys):
+def test_results_below_the_contents_are_not_contents(tmp_path, capsys):
     write(tmp_path, "in/x.png", "styles/s.png")
     for out in ("in/out", "in/made"):
         for _ in range(2):
@@ -135,7 +135,7 @@ def test_a_folder_that_is_read_is_not_written_to(tmp_path, folder):
         stylize(tmp_path, out=folder)
 
 
-def test_results_beside_contents_that_are_named_are_no_contents(tmp_path, capsys):
+def test_results_beside_named_contents_are_not_contents(tmp_path, capsys):
     write(tmp_path, "in/x.png", "styles/s.png")
     for _ in range(2):
         files = [f"{tmp_path}/in/{name}" for name in files_below(tmp_path / "in")]
@@ -183,7 +183,7 @@ def test_a_saved_style_that_is_written_is_not_read(tmp_path, capsys):
     (["--out-path", "s3://bucket/out"], "--out-path s3://bucket/out is a URL"),
     (["--content-path", "a.jpg", "b.mp4"], "received b.mp4 among 3 contents"),
     (["--content-path", "0"], "received 0 among 2 contents")])
-def test_paths_that_cannot_be_meant_are_refused(tmp_path, options, message):
+def test_empty_paths_and_urls_are_refused(tmp_path, options, message):
     write(tmp_path, "in/x.png", "styles/s.png")
     with pytest.raises(OptionError, match=message):
         stylize(tmp_path, *options)
@@ -191,7 +191,7 @@ def test_paths_that_cannot_be_meant_are_refused(tmp_path, options, message):
 
 
 @pytest.mark.parametrize("name", ["\u00b2", "\u0663", "9" * 5000])
-def test_what_only_looks_like_a_camera_s_number_is_a_path(tmp_path, name):
+def test_a_path_that_looks_like_a_camera_s_number_is_a_path(tmp_path, name):
     write(tmp_path, "in/x.png", "styles/s.png")
     with pytest.raises(ImageError, match="does not exist|File name too long"):
         main(["--model", "compact", "--content-path", name, "--style-path",
@@ -199,8 +199,8 @@ def test_what_only_looks_like_a_camera_s_number_is_a_path(tmp_path, name):
 
 
 @pytest.mark.parametrize("folder", ["in", "styles"])
-def test_a_folder_that_may_not_be_entered_makes_the_exit_code_1(tmp_path, folder, monkeypatch,
-                                                                capsys):
+def test_a_folder_without_permission_makes_the_exit_code_1(tmp_path, folder, monkeypatch,
+                                                           capsys):
     write(tmp_path, "in/x.png", "styles/s.png", f"{folder}/private/y.png")
     scandir = os.scandir
 
@@ -218,7 +218,7 @@ def test_a_folder_that_may_not_be_entered_makes_the_exit_code_1(tmp_path, folder
     assert f"skipped 1: {private}\n" in said
 
 
-def test_a_folder_with_the_name_of_a_result_is_not_taken_for_it(tmp_path, capsys):
+def test_a_folder_with_the_name_of_a_result_is_not_an_existing_result(tmp_path, capsys):
     write(tmp_path, "in/x.png", "in/y.png", "styles/s.png")
     (tmp_path / "out" / "x__s.jpg").mkdir(parents=True)
     assert stylize(tmp_path) == 1

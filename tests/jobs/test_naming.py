@@ -41,7 +41,7 @@ def name_all(contents, styles, suffix="jpg"):
     return results, naming.name_results(results, Path("out"), suffix)
 
 
-def test_as_many_results_as_jobs_whatever_files_are_called():
+def test_every_job_has_a_different_result_for_any_file_names():
     """Two thousand random folders; no two results meet on any file system, none is too long."""
     for seed in range(2000):
         generator = random.Random(seed)
@@ -76,7 +76,7 @@ def test_names_do_not_depend_on_the_order_of_the_files():
         assert dict(first) == dict(second), seed
 
 
-def test_a_name_is_content_and_style_where_nothing_else_has_it():
+def test_a_unique_name_is_content_and_style():
     plain = 0
     for seed in range(500):
         generator = random.Random(seed)
@@ -109,11 +109,11 @@ def test_a_name_is_content_and_style_where_nothing_else_has_it():
      ["a_jpg", "a_png", "a_jpg_jpg", "a_png_webp"]),
     (["-", "in/a.jpg"], ["stdin", "a"]),
     (["in/a.jpg", "in/../in/a.jpg"], ["a", "a"])])
-def test_files_are_told_apart_by_ending_then_by_folder(files, names):
+def test_equal_names_get_their_suffix_then_their_folder(files, names):
     assert naming.unique_names([Path(file) for file in files]) == names
 
 
-def test_a_content_and_a_style_that_read_the_same_get_a_hash():
+def test_results_with_equal_names_get_a_hash():
     contents = [(Path("in/a.jpg"), Path()), (Path("in/a__b.jpg"), Path())]
     _, targets = name_all(contents, [Path("s/b__c.jpg"), Path("s/c.jpg")])
     first, second, third, fourth = (target.stem for target in targets)
@@ -121,7 +121,7 @@ def test_a_content_and_a_style_that_read_the_same_get_a_hash():
     assert first != fourth and {first[:-8], fourth[:-8]} == {"a__b__c_"}
 
 
-def test_results_have_names_of_their_own():
+def test_results_have_different_names():
     results = [(Path("in/a.jpg"), Path(), "s"), (Path("in/a.png"), Path(), "s"),
                (Path("in/sub/a.jpg"), Path("sub"), "s")]
     assert naming.name_results(results, Path("out"), "png") == [
@@ -154,7 +154,7 @@ def test_a_folder_that_exists_is_a_folder(tmp_path):
     assert not naming.is_file_name(tmp_path / "x.jpg")
 
 
-def test_a_file_that_is_written_beside_a_result_fits_too():
+def test_the_name_of_a_file_beside_a_result_is_short_enough_too():
     contents = [(Path(f"in/{'y' * 240}.jpg"), Path(), "mosaic")]
     [target] = naming.name_results(contents, "out", "jpg", [".png", ".state.npz"])
     assert len(target.with_suffix(".state.npz").name) == 255

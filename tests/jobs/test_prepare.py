@@ -31,7 +31,7 @@ def run(*arguments):
                           cwd=ROOT, capture_output=True, text=True)
 
 
-def test_a_tree_is_shrunk_and_what_was_dropped_is_named(source, tmp_path):
+def test_a_tree_is_shrunk_and_dropped_files_are_listed(source, tmp_path):
     target = tmp_path / "target"
     done = run(source, target, "--size", 32, "--workers", 2)
     assert done.returncode == 0, done.stderr
@@ -47,7 +47,7 @@ def test_a_tree_is_shrunk_and_what_was_dropped_is_named(source, tmp_path):
         source / "monet/late/small.jpg").read_bytes()
 
 
-def test_a_second_run_does_only_what_is_missing(source, tmp_path):
+def test_a_second_run_makes_only_missing_copies(source, tmp_path):
     target = tmp_path / "target"
     run(source, target, "--size", 32)
     (target / "small.png.jpg").unlink()
@@ -99,6 +99,6 @@ def test_a_target_that_cannot_be_written_is_an_error_not_a_bad_picture(source, t
 @pytest.mark.parametrize("arguments, message", [
     (["{0}", "{0}/small"], "name a folder outside"),
     (["{0}", "{0}2", "--size", "0"], "at least 16")])
-def test_impossible_options_are_refused(source, arguments, message):
+def test_invalid_options_are_refused(source, arguments, message):
     with pytest.raises(OptionError, match=message):
         command.main([text.format(source) for text in arguments])

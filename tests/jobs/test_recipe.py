@@ -157,7 +157,7 @@ def test_only_styles_of_results_still_to_do_are_read(place, capsys):
 
 
 @pytest.mark.parametrize("options", [[], ["--keep-colors"], ["--concat"]])
-def test_a_style_that_cannot_be_read_is_named_once_and_the_rest_is_done(place, capsys, options):
+def test_an_unreadable_style_is_reported_once_and_the_rest_is_made(place, capsys, options):
     images.write(place / "photos" / "x.png", CONTENT)
     images.write(place / "photos" / "y.png", CONTENT)
     (place / "styles" / "a.png").write_bytes(b"no picture")
@@ -175,7 +175,7 @@ def test_an_encoded_style_of_another_network_fails_alone(place, capsys):
     assert "other.npz was encoded by another network" in capsys.readouterr().err
 
 
-def test_what_does_not_fit_the_memory_is_refused_from_its_header_and_the_rest_is_done(
+def test_a_picture_too_large_for_the_memory_is_refused_by_its_header(
         place, capsys):
     file = io.BytesIO()
     Image.new("RGB", (4000, 3000)).save(file, "JPEG")
@@ -197,7 +197,7 @@ def test_concat_puts_content_and_style_beside_the_result(place, stylizer):
     np.testing.assert_array_equal(row[:, 96:], stylizer.stylize(CONTENT, STYLES[0]))
 
 
-def test_a_row_of_pictures_without_bounds_fails_alone(place, capsys):
+def test_a_row_of_pictures_that_is_too_large_fails_alone(place, capsys):
     images.write(place / "photos" / "high.png", np.zeros((60_000, 1, 3), np.uint8))
     images.write(place / "photos" / "photo.png", CONTENT)
     images.write(place / "styles" / "wide.png", np.zeros((1, 60_000, 3), np.uint8))
@@ -208,7 +208,7 @@ def test_a_row_of_pictures_without_bounds_fails_alone(place, capsys):
     assert "photo.png: --concat makes a row of 2400112 x 40 pixels" in said
 
 
-def test_what_a_format_cannot_hold_fails_before_it_is_made(place, capsys, monkeypatch):
+def test_a_result_too_large_for_its_format_fails_before_it_is_made(place, capsys, monkeypatch):
     images.write(place / "photos" / "a.png", CONTENT)
     images.write(place / "photos" / "long.png", np.zeros((1, 20_000, 3), np.uint8))
     monkeypatch.setattr(Stylizer, "stylize", lambda self, image, *rest, **options: image)
@@ -227,7 +227,7 @@ def test_a_transparent_picture_longer_than_a_jpeg_becomes_a_png(place, monkeypat
     assert names(place) == ["long__a.png"]
 
 
-def test_a_sheet_that_its_format_cannot_hold_is_refused_first(place):
+def test_a_sheet_too_large_for_its_format_is_refused_first(place):
     for index in range(63):
         images.write(place / "photos" / f"{index}.png", CONTENT[:1, :1])
     with pytest.raises(OptionError, match="of 516 x 16636 .* 16383 pixels a side .WEBP"):
@@ -283,7 +283,7 @@ def test_folders_keep_their_tree(place):
     assert names(place) == ["2024/may/photo__a.png", "photo__a.png"]
 
 
-def test_what_exists_is_left_alone_unless_asked(place, capsys):
+def test_existing_results_are_kept_unless_overwritten(place, capsys):
     assert stylize(place) == 0
     (place / "out" / "photo__a.png").unlink()
     (place / "out" / "photo__b.png").write_bytes(b"mine")
@@ -342,7 +342,7 @@ def test_16_bits_have_more_than_256_levels(place):
     assert made.dtype == np.uint16 and len(np.unique(made)) > 256
 
 
-def test_a_strip_is_not_enlarged_without_bounds(place, capsys):
+def test_a_narrow_picture_is_not_enlarged_beyond_the_limit(place, capsys):
     Image.fromarray(np.zeros((2, 1000, 3), np.uint8)).save(place / "photo.png")
     code = stylize(place, "--content-size", 60, "--max-pixels", 10_000, style=("styles/a.png",))
     assert code == 1
@@ -386,7 +386,7 @@ def test_standard_input_and_output(place, stylizer, monkeypatch):
      "received JPEG"),
     (["--style-weights", "inf", "1"], OptionError, "their sum finite; received inf 1.0"),
 ])
-def test_impossible_options_are_refused_before_anything_is_written(place, options, error, message):
+def test_invalid_options_are_refused_before_anything_is_written(place, options, error, message):
     with pytest.raises(error, match=message):
         stylize(place, *options)
     assert not list(place.glob("out/*"))
@@ -408,7 +408,7 @@ def test_max_memory_sets_the_tile_size_and_changes_nothing(place):
     assert abs(difference).max() <= 1
 
 
-def test_options_that_are_given_again_add_up(place):
+def test_repeated_options_add_up(place):
     assert stylize(place, "--style-path", place / "styles" / "b.png", "--style-weights", 3,
                    "--style-weights", 1, style=("styles/a.png",)) == 0
     assert names(place) == ["photo__a+b.png"]

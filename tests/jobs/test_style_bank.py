@@ -42,12 +42,12 @@ def test_a_style_of_a_bank_is_that_of_its_picture(paintings, tmp_path, stylizer)
         np.testing.assert_array_equal(bank.style(index), expected)
 
 
-def test_values_are_mapped_not_read(tmp_path):
+def test_values_are_memory_mapped(tmp_path):
     bank = StyleBank(small_bank(tmp_path / "bank.npz"))
     assert all(isinstance(array, np.memmap) for array in (bank._means, bank._stds, bank._names))
 
 
-def test_a_run_that_was_stopped_goes_on_where_it_was(paintings, tmp_path, stylizer):
+def test_a_stopped_run_continues(paintings, tmp_path, stylizer):
     path = tmp_path / "bank.npz"
 
     class AfterOne(StopRequest):
@@ -71,7 +71,7 @@ def test_a_run_that_was_stopped_goes_on_where_it_was(paintings, tmp_path, styliz
     assert path.read_bytes() == (tmp_path / "again.npz").read_bytes()
 
 
-def test_a_bank_is_brought_up_to_date(paintings, tmp_path, stylizer):
+def test_a_second_run_updates_the_bank(paintings, tmp_path, stylizer):
     path = tmp_path / "bank.npz"
     make_bank(Pictures(paintings), path, stylizer)
     Image.fromarray(picture(40, 56, 9)).save(paintings / "aa.png")
@@ -83,7 +83,7 @@ def test_a_bank_is_brought_up_to_date(paintings, tmp_path, stylizer):
         np.testing.assert_array_equal(bank.style(index), stylizer.encode_style(paintings / name))
 
 
-def test_bad_paintings_are_named_and_the_rest_is_used(paintings, tmp_path, capsys):
+def test_bad_paintings_are_reported_and_the_rest_is_used(paintings, tmp_path, capsys):
     (paintings / "bad.jpg").write_text("nonsense")
     assert styles.main([str(paintings), str(tmp_path / "bank.npz"), "--model", "compact"]) == 1
     printed = capsys.readouterr()
@@ -97,7 +97,7 @@ def test_a_bank_of_another_model_is_refused(tmp_path):
         StyleBank(path, "def")
 
 
-def test_files_that_are_no_bank_are_not_overwritten(paintings, tmp_path, stylizer):
+def test_files_that_are_not_banks_are_not_overwritten(paintings, tmp_path, stylizer):
     stylizer.save_style(tmp_path / "style.npz", picture(32, 32))
     assert not is_bank(tmp_path / "style.npz")
     with pytest.raises(WeightsError, match="is not a bank"):
@@ -110,7 +110,7 @@ def test_files_that_are_no_bank_are_not_overwritten(paintings, tmp_path, stylize
         styles.main([str(paintings), str(tmp_path / "bank.npy")])
 
 
-def test_impossible_numbers_are_refused_where_they_are_used(tmp_path):
+def test_invalid_numbers_are_refused_when_they_are_used(tmp_path):
     means = np.zeros((2, 3), np.float32)
     for index, value in enumerate((np.nan, -1.0, np.inf)):
         stds = means + 1
@@ -121,7 +121,7 @@ def test_impossible_numbers_are_refused_where_they_are_used(tmp_path):
             bank.style(1)
 
 
-def test_damaged_banks_are_one_line(tmp_path):
+def test_damaged_banks_are_errors_of_one_line(tmp_path):
     path = small_bank(tmp_path / "bank.npz")
     whole = path.read_bytes()
     for cut in (0, 10, len(whole) // 2, len(whole) - 1):

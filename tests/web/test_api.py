@@ -64,14 +64,14 @@ def events(answer):
             for name, data in parts]
 
 
-def test_a_result_is_what_stylizer_makes(client, stylizer, styles):
+def test_a_result_equals_that_of_stylizer(client, stylizer, styles):
     answer = stylize(client, alpha="0.7")
     expected = stylizer.stylize(picture(), stylizer.encode_style(styles / "mosaic.png"), 0.7)
     assert (decoded(answer) == expected).all()
     assert 'filename="photo_mosaic.png"' in answer.headers["content-disposition"]
 
 
-def test_a_mixture_has_the_shares_that_are_asked_for(client, stylizer, styles):
+def test_a_mixture_has_the_weights_of_the_request(client, stylizer, styles):
     answer = stylize(client, style=["mosaic", "flow_field"], style_weights="0.7, 0.3")
     mixed = merge([stylizer.encode_style(styles / f"{name}.png")
                    for name in ("mosaic", "flow_field")], (0.7, 0.3))
@@ -117,7 +117,7 @@ def test_a_result_is_upright_and_keeps_its_exif(client, format):
     assert decoded(client.get(sent["picture"])).shape == (64, 48, 3)
 
 
-def test_a_picture_is_sent_once_and_used_by_its_id(client):
+def test_an_uploaded_picture_is_used_by_its_id(client):
     sent = [client.post(f"/api/pictures?name={name}.png", content=PHOTO["content"][1]).json()
             for name in "ab"]
     assert sent[0] == sent[1]
@@ -160,7 +160,7 @@ def test_styles_and_samples_are_listed_with_their_pictures(client):
         assert client.get(sample["picture"]).status_code == 200
 
 
-def test_paintings_of_one_name_and_of_no_text_are_listed(tmp_path):
+def test_paintings_with_equal_or_invalid_names_are_listed(tmp_path):
     for folder, name in (("a", b"sea.png"), ("b", b"sea.png"), ("b", b"\xff.png")):
         (tmp_path / folder).mkdir(exist_ok=True)
         (tmp_path / folder / os.fsdecode(name)).write_bytes(encoded())
@@ -265,12 +265,12 @@ def test_links_of_other_sites_to_the_page_work(client):
     assert answer.status_code == 200
 
 
-def test_only_this_machine_reaches_the_server(client):
+def test_only_this_machine_can_connect_to_the_server(client):
     with socket.socket() as other, pytest.raises(OSError):
         other.connect(("127.0.0.2", client.base_url.port))  # as any address but 127.0.0.1
 
 
-def test_a_port_that_is_used_is_refused_with_a_way_out(client, styles):
+def test_a_port_in_use_is_refused_with_a_way_out(client, styles):
     port = client.base_url.port
     with pytest.raises(OptionError, match=f"port {port} is used by another program.*`port=0`"):
         serve(port, style_path=[styles])
@@ -278,7 +278,7 @@ def test_a_port_that_is_used_is_refused_with_a_way_out(client, styles):
         serve(70000, style_path=[styles])
 
 
-def test_two_hundred_malformed_requests_leave_it_answering(client, capfd):
+def test_the_server_still_answers_after_two_hundred_malformed_requests(client, capfd):
     generator = random.Random(0)
     body = client.build_request("POST", "/api/stylize", data={"style": "mosaic"}, files=PHOTO)
     body.read()
@@ -307,13 +307,13 @@ def test_a_closed_request_ends_its_work(client):
     assert decoded(stylize(client)).shape == (48, 64, 3)
 
 
-def test_what_goes_wrong_while_it_is_computed_ends_the_stream_of_events(client):
+def test_an_error_of_the_computation_ends_the_stream_of_events(client):
     files = {**PHOTO, "mask": ("m.png", BLACK.getvalue())}
     (name, data), = events(stylize(client, files, STREAM))[-1:]
     assert name == "error" and data["status"] == 400 and "all black" in data["error"]
 
 
-def test_a_body_that_stops_is_given_up():
+def test_a_body_that_does_not_arrive_is_an_error():
     async def silent():
         await asyncio.Event().wait()
 
@@ -325,7 +325,7 @@ def test_a_body_that_stops_is_given_up():
     asyncio.run(Guard(read, 80, Limits(pause=0.01))(scope, silent, None))
 
 
-def test_networks_without_memory_stop_the_server():
+def test_networks_that_ran_out_of_memory_stop_the_server():
     errors = []
     api = Api("compact", None, Gallery([], "style", 1), Gallery([], "sample", 1), Limits(),
               errors.append)

@@ -36,7 +36,7 @@ main()
 
 @pytest.mark.skipif(os.name == "nt", reason="Ctrl-C is sent in another way on Windows")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_stopped_in_mid_picture_it_leaves_nothing_and_had_connected_to_nothing(tmp_path, number):
+def test_a_stop_during_a_picture_leaves_no_files_and_there_were_no_connections(tmp_path, number):
     styles, temporary = tmp_path / "styles", tmp_path / "tmp"
     styles.mkdir()
     temporary.mkdir()
@@ -80,7 +80,7 @@ def test_a_folder_without_paintings_is_refused(tmp_path):
         web.main(["--port", "0", "--style-path", str(tmp_path)])
 
 
-def test_without_its_packages_it_names_them(monkeypatch):
+def test_missing_packages_are_named(monkeypatch):
     monkeypatch.setattr(web, "find_spec", lambda name: None if name == "uvicorn" else name)
     with pytest.raises(OptionError, match=r"adain web needs uvicorn: pip install -e '.\[web\]'"):
         web.main([])

@@ -109,7 +109,7 @@ def page(browser, client):
     context.close()
 
 
-def test_the_downloaded_picture_is_what_stylizer_makes(page, stylizer, styles):
+def test_the_downloaded_picture_equals_that_of_stylizer(page, stylizer, styles):
     page.open()
     page.slide("Strength", 60)
     page.page.get_by_role("button", name="Mosaic").click()
@@ -150,7 +150,7 @@ def test_painted_regions_equal_masks_of_stylizer(page, stylizer, styles):
     page.shows("photograph")
 
 
-def test_the_brush_works_by_keys(page):
+def test_the_brush_works_by_keyboard(page):
     page.open()
     page.mode("Regions")
     page.page.locator("#surface").focus()
@@ -175,7 +175,7 @@ def test_a_transparent_photograph_stays_so_as_png_and_the_page_says_what_jpeg_do
     assert (result[..., :3] == expected).all()
 
 
-def test_size_format_and_exif_are_those_asked_for(page):
+def test_the_result_has_the_chosen_size_and_format_and_the_exif_data(page):
     exif = Image.Exif()
     exif[ExifTags.Base.Artist] = "Ada"
     page.open(encoded(format="JPEG", exif=exif), "ada.jpg")
@@ -186,7 +186,7 @@ def test_size_format_and_exif_are_those_asked_for(page):
     assert result.getexif()[ExifTags.Base.Artist] == "Ada"
 
 
-def test_what_is_wrong_is_said_and_the_page_goes_on(page):
+def test_errors_are_shown_and_the_page_still_works(page):
     page.drop("#stage", "notes.txt", b"no picture")
     message = page.page.get_by_role("alert").filter(has_text="is not a readable image")
     message.wait_for()
@@ -210,7 +210,7 @@ def test_a_long_picture_is_cancelled(page):
     assert page.page.locator("#badge").inner_text() == "Cancelled"
 
 
-def test_a_picture_that_the_server_forgot_is_sent_again(page, client):
+def test_a_picture_that_the_server_removed_is_uploaded_again(page, client):
     page.open()
     content = encoded()
     sent = client.post("/api/pictures?name=photo.png", content=content).json()
@@ -234,7 +234,7 @@ def test_two_tabs_make_their_pictures_at_once(page, browser, client):
     context.close()
 
 
-def test_a_server_that_was_stopped_is_said(browser, stylizer, styles):
+def test_a_stopped_server_is_reported(browser, stylizer, styles):
     context = browser.new_context()
     with running(stylizer, styles) as client:
         page = Page(context.new_page(), str(client.base_url))
@@ -251,7 +251,7 @@ def test_the_camera_s_picture_is_opened(page):
     page.shows("preview")
 
 
-def test_everything_is_named_and_reached_by_tab(page):
+def test_all_controls_have_names_and_are_reached_by_tab(page):
     page.open()
     unnamed = page.page.evaluate("""() => [...document.querySelectorAll(
         "button, input:not([type=file]), select, [tabindex]")].filter((one) => one.checkVisibility()
@@ -276,7 +276,7 @@ def test_the_main_job_needs_no_scrolling(page):
     assert box["y"] + box["height"] <= 844
 
 
-def test_the_page_brings_everything_itself(client):
+def test_the_page_loads_nothing_from_other_servers(client):
     texts = [client.get("/").text]
     names = set(re.findall(r'(?:src|href)="([\w.]+)"', texts[0]))
     while names:

@@ -220,7 +220,7 @@ def test_sizes_and_strokes_are_those_of_stylizer(tab, page, stylizer, tmp_path, 
 
 
 def test_a_transparent_photograph_stays_so_and_is_painted_as_in_python(tab, page, stylizer,
-                                                                     tmp_path):
+                                                                       tmp_path):
     photograph = tmp_path / "cutout.png"
     Image.fromarray(cutout()).save(photograph)
     opened(tab, photograph)
@@ -306,7 +306,7 @@ def test_the_page_works_without_its_host_once_loaded(browser, page, tmp_path):
     context.close()
 
 
-def test_the_page_works_where_the_browser_cannot_keep_it(browser, page, tmp_path):
+def test_the_page_works_if_its_service_worker_cannot_be_installed(browser, page, tmp_path):
     shutil.copytree(page[0], tmp_path / "page", copy_function=os.link)
     (tmp_path / "page" / "icon.svg").unlink()  # which the service worker wants to keep
     context = browser.new_context()
@@ -321,7 +321,7 @@ def test_the_page_works_where_the_browser_cannot_keep_it(browser, page, tmp_path
 
 
 @pytest.mark.slow
-def test_a_server_at_its_address_takes_its_place(browser, page):
+def test_a_server_at_the_address_of_a_static_page_replaces_it(browser, page):
     """As when `adain web` starts at a port where a static page was looked at before."""
     context = browser.new_context()
     tab = context.new_page()
@@ -352,25 +352,25 @@ def test_a_picture_is_cancelled_in_the_middle(tab, tmp_path):
     assert make(tab, format="jpg").startswith(b"\xff\xd8")
 
 
-def test_what_is_no_picture_is_refused_in_words(tab, tmp_path):
+def test_a_file_that_is_not_a_picture_is_refused_with_a_message(tab, tmp_path):
     (tmp_path / "song.mp3").write_bytes(b"ID3")
     tab.set_input_files("#photo-file", tmp_path / "song.mp3")
     tab.wait_for_selector("#message-text:text('song.mp3 is not a picture')")
 
 
-def test_a_picture_beyond_the_limit_is_refused_in_words(tab, tmp_path):
+def test_a_picture_beyond_the_limit_is_refused_with_a_message(tab, tmp_path):
     Image.new("L", (9000, 6000)).save(tmp_path / "huge.png")
     tab.set_input_files("#photo-file", tmp_path / "huge.png")
     tab.wait_for_selector("#message-text:text('huge.png has 9000 × 6000 pixels; the limit')")
 
 
-def test_what_a_browser_cannot_do_is_hidden(tab, page, tmp_path):
+def test_controls_that_need_the_server_are_hidden(tab, page, tmp_path):
     opened(tab, save(tmp_path / "photo.png", 40, 56, 1))
     assert not tab.is_visible("#quality") and tab.is_visible("#strokes")
     assert not (page[0] / "engine_server.js").exists()
 
 
-def test_its_policy_allows_nothing_from_elsewhere(page):
+def test_the_security_policy_allows_no_other_sites(page):
     index = (page[0] / "index.html").read_text()
     assert "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'" in index
 
@@ -396,7 +396,7 @@ def test_without_its_runtime_the_page_is_not_written(tmp_path, monkeypatch, chec
     assert not (tmp_path / "page").exists()
 
 
-def test_an_installation_without_paintings_says_so(tmp_path, monkeypatch, capsys):
+def test_an_installation_without_paintings_reports_it(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(gallery, "ROOT", tmp_path)
     monkeypatch.setattr(static, "NODE", tmp_path)
     monkeypatch.chdir(tmp_path)
@@ -419,6 +419,6 @@ def test_its_runtime_is_found_from_a_folder_below_as_node_does(tmp_path, monkeyp
     assert wanted["onnxruntime-web"] == static.RUNTIME_VERSION
 
 
-def test_the_lock_of_packages_names_no_registry():
+def test_the_package_lock_names_no_registry():
     lock = json.loads((ROOT / "web" / "package-lock.json").read_text())
     assert not [name for name, about in lock["packages"].items() if "resolved" in about]
