@@ -30,9 +30,9 @@ def profile_conversion(image: Image.Image) -> Callable[[Image.Image], Image.Imag
         else:
             profile = ImageCms.ImageCmsProfile(io.BytesIO(image.info["icc_profile"]))
             space = profile.profile.xcolor_space.strip()
-        own = image.mode if image.mode in ("CMYK", "LAB") else "L" if is_grey(image) else "RGB"
+        native = image.mode if image.mode in ("CMYK", "LAB") else "L" if is_grey(image) else "RGB"
         mode = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK", "LAB": "LAB"}[space]
-        if mode != own and (own, mode) != ("L", "RGB"):
+        if mode != native and (native, mode) != ("L", "RGB"):
             raise ValueError("a profile for other colours than the picture's")
         transform = ImageCms.buildTransform(profile, _SRGB, mode, "RGB")
     except (ImageCms.PyCMSError, OSError, KeyError, ValueError, TypeError):

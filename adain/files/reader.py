@@ -198,9 +198,9 @@ def _deep_range(image: Image.Image) -> tuple[float | None, bool]:
     signed = tags.get(TiffImagePlugin.SAMPLEFORMAT, (1,))[0] == 2
     white = 2 ** (bits - signed) - 1
     if image.mode == "F" or signed or bits == 32:
-        found = sample_range.measure(_samples(band, white) for _, band in _bands(image))
-        white = (sample_range.float_white(found) if image.mode == "F" else
-                 sample_range.integer_white(found, white))
+        measured = sample_range.measure(_samples(band, white) for _, band in _bands(image))
+        white = (sample_range.float_white(measured) if image.mode == "F" else
+                 sample_range.integer_white(measured, white))
     return white, tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0
 
 

@@ -60,10 +60,10 @@ def ranges_graph(networks: Networks) -> tuple[openvino.Model, list[str]]:
 
     parts = _Observed(networks.encoder, "encoder"), _Observed(networks.decoder, "decoder")
     inputs, _, _ = graphs.transfer(networks, *parts)
-    found = parts[0].inputs | parts[1].inputs
-    names = list(found)[1:]
+    tensors = parts[0].inputs | parts[1].inputs
+    names = list(tensors)[1:]
     everything = np.array([0, 1, 2, 3])
-    return openvino.Model([limit(found[name], everything, keep_dims=False) for name in names
+    return openvino.Model([limit(tensors[name], everything, keep_dims=False) for name in names
                            for limit in (op.reduce_min, op.reduce_max)], inputs), names
 
 

@@ -75,15 +75,15 @@ def run(command: Sequence[str]) -> Use:
 
 def read_counters(folder: Path = RAPL) -> dict[str, tuple[int, int]]:
     """Return {package: (energy counter, where it wraps around)} in microjoules."""
-    found = {}
+    counters = {}
     for package in sorted(folder.glob("intel-rapl:[0-9]*")):
         if package.name.count(":") == 1:  # those with two are parts of a package
             try:
-                found[package.name] = (int((package / "energy_uj").read_text()),
-                                       int((package / "max_energy_range_uj").read_text()))
+                counters[package.name] = (int((package / "energy_uj").read_text()),
+                                          int((package / "max_energy_range_uj").read_text()))
             except (OSError, ValueError):
                 continue
-    return found
+    return counters
 
 
 def joules(before: dict[str, tuple[int, int]], after: dict[str, tuple[int, int]]) -> float | None:

@@ -47,7 +47,7 @@ def measure(rounds: int) -> dict[str, float]:
         actions[f"multiplications, {precision}"] = _convolution(precision)
         if _has_tensorflow():
             actions[f"keras, {precision}"] = _keras_gradient(precision, SIZE)
-    found: dict[str, float] = {}
+    numbers: dict[str, float] = {}
     loads: dict[str, list[Load]] = {name: [] for name in actions}
     for _ in range(rounds):
         for name, action in actions.items():
@@ -57,13 +57,14 @@ def measure(rounds: int) -> dict[str, float]:
     for name, of_it in loads.items():
         factor = share if name.startswith("multiplications") else 1.0
         for kind, seconds in zip(("", ", of all cores"), zip(*of_it)):
-            found[name + kind] = factor * statistics.median(seconds)
+            numbers[name + kind] = factor * statistics.median(seconds)
     for precision in [name.rpartition(" ")[2] for name in actions if name.startswith("openvino")]:
-        ours = found[f"openvino, {precision}"]
-        found[f"share of the limit, {precision}"] = found[f"multiplications, {precision}"] / ours
+        ours = numbers[f"openvino, {precision}"]
+        limit = numbers[f"multiplications, {precision}"]
+        numbers[f"share of the limit, {precision}"] = limit / ours
         for other in [name for name in actions if name.startswith("keras")]:
-            found[f"times as fast, {precision} as {other}"] = found[other] / ours
-    return found
+            numbers[f"times as fast, {precision} as {other}"] = numbers[other] / ours
+    return numbers
 
 
 def iteration(precision: str, size: int) -> Callable[[], object]:
@@ -99,12 +100,12 @@ def _convolution(precision: str) -> Callable[[], object]:
     generator = np.random.default_rng(0)
     kernel = generator.normal(0, 0.02, (_CHANNELS, _CHANNELS, 3, 3)).astype(np.float32)
     x = op.parameter([1, _CHANNELS, _SIDE, _SIDE], np.float32)
-    found = x
+    y = x
     for _ in range(_CHAIN):
-        found = op.convolution(found, op.constant(kernel), [1, 1], [1, 1], [1, 1], [1, 1])
+        y = op.convolution(y, op.constant(kernel), [1, 1], [1, 1], [1, 1], [1, 1])
     # One pixel comes out: to copy all would take a share of the time.
     graph = compile_graph(openvino.Model([op.slice(
-        found, *(np.array([each, each]) for each in (0, 1, 1)), np.array([2, 3]))], [x]), precision)
+        y, *(np.array([each, each]) for each in (0, 1, 1)), np.array([2, 3]))], [x]), precision)
     data = generator.random((1, _CHANNELS, _SIDE, _SIDE), dtype=np.float32)
     return partial(graph, data)
 

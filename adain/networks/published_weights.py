@@ -49,7 +49,7 @@ def read_keras_h5(path: Path) -> dict[str, Convolution]:
 
 def read_t7(path: Path) -> list[Convolution]:
     """Return every convolution of a Torch nn.Sequential, in order; each counts once."""
-    found: list[Convolution] = []
+    convolutions: list[Convolution] = []
     visited: set[int] = set()
     waiting = [torch7.load(path)]
     try:
@@ -59,12 +59,12 @@ def read_t7(path: Path) -> list[Convolution]:
                 continue
             visited.add(id(module))
             if module.typename.startswith("nn.SpatialConvolution"):
-                found.append(_torch_convolution(module.fields))
+                convolutions.append(_torch_convolution(module.fields))
             elif module.typename == "nn.Sequential":
                 waiting += torch7.as_list(module.fields.get("modules"))[::-1]
     except ValueError as error:
         raise WeightsError(f"{path} is not a Torch network that can be read: {error}.") from None
-    return found
+    return convolutions
 
 
 def _torch_convolution(fields: dict[str, object]) -> Convolution:

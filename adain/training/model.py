@@ -208,9 +208,9 @@ class TrainingModel(RecordedModel):
         else:
             pairs = zip(map(channel_stats, stylized), y_pred["style_stats"])
             loss = losses.style_loss
-        found = {name: loss(*pair) for name, pair in zip(STYLE_LAYERS, pairs)}
-        return found if identity is None else {name: ops.where(identity, 0.0, values)
-                                          for name, values in found.items()}
+        style_losses = {name: loss(*pair) for name, pair in zip(STYLE_LAYERS, pairs)}
+        return style_losses if identity is None else {
+            name: ops.where(identity, 0.0, values) for name, values in style_losses.items()}
 
     def networks(self) -> dict[str, np.ndarray]:
         encoder = self.transfer.encoder

@@ -65,8 +65,8 @@ def size(file: File) -> int | None:
     """Return the bytes of a file; None if it is unknown before the file is read."""
     if isinstance(file, Path):
         return file.stat().st_size
-    found = file.unpacked if file.method >= 0 else file.size
-    return found if found >= 0 else None
+    size = file.unpacked if file.method >= 0 else file.size
+    return size if size >= 0 else None
 
 
 def read_bytes(file: File) -> bytes:

@@ -93,8 +93,8 @@ def _phase(given: Any, shared: dict[str, Any], before: list[Phase], where: str) 
     """Return a phase, whose settings come before those that all phases share."""
     if not isinstance(given, dict):
         raise OptionError(f"{where} must have keys and values, such as `name: first`.")
-    own = {key: given.pop(key) for key in _OF_PHASE if key in given}
-    name = own.get("name")
+    options = {key: given.pop(key) for key in _OF_PHASE if key in given}
+    name = options.get("name")
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise OptionError(f"{where} needs a name of letters, digits, - and _, which its folder "
                           f"gets; received {name}.")
@@ -107,12 +107,12 @@ def _phase(given: Any, shared: dict[str, Any], before: list[Phase], where: str) 
             raise OptionError(f"{where} ({name}) continues from the phase before it: leave out "
                               "continue_from.")
         shared = {key: value for key, value in shared.items() if key != "continue_from"}
-    if "average" not in own:
+    if "average" not in options:
         return Phase(name, {**shared, **ours})
     if ours:
         raise OptionError(f"{where} ({name}) averages weights, for which {min(ours)} has no "
                           "meaning: leave it out.")
-    return Phase(name, shared, _shares(own["average"], names, f"{where} ({name})"))
+    return Phase(name, shared, _shares(options["average"], names, f"{where} ({name})"))
 
 
 def _shares(given: Any, names: list[str], where: str) -> dict[str, float]:

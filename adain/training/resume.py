@@ -42,11 +42,11 @@ def check_changes(resumed: Checkpoint, config: TrainConfig, data: dict[str, dict
     changed = {name: f"`{name}={stored[name]}` (now {value})" for name, value in now.items()
                if name != "model" and name in stored and stored[name] != value}
     before = resumed.config.get("data", {})
-    for name, found in data.items():
+    for name, current in data.items():
         old = before.get(name)
-        if isinstance(old, dict) and old.get("names") != found["names"]:
+        if isinstance(old, dict) and old.get("names") != current["names"]:
             changed[name] = (f"{old.get('pictures')} pictures in `{name}` (now "
-                             f"{found['pictures']}, or others)")
+                             f"{current['pictures']}, or others)")
     if "max_iter" in changed and config.lr_schedule == "cosine":
         logger.info("%s: with `lr_schedule=cosine` this changes the learning rates",
                     changed["max_iter"])

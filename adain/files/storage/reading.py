@@ -40,12 +40,12 @@ def _bytes(path: str, name: str, start: int, count: int | None) -> bytes:
         system, inner = file_system(path)
         with url_errors(name):
             end = None if count is None else start + count
-            found: bytes = (system.cat_file(inner) if count is None else
-                            system.cat_file(inner, start=start, end=end) if count else b"")
-        if count is not None and len(found) > count:  # by https, from servers such as Python's own
+            data: bytes = (system.cat_file(inner) if count is None else
+                           system.cat_file(inner, start=start, end=end) if count else b"")
+        if count is not None and len(data) > count:  # by https, from servers such as Python's own
             raise ImageError(f"{name} cannot be read: the server gives whole files only, no ranges "
                              f"of bytes. Download {path} first.")
-        return found
+        return data
     try:
         with open(path, "rb", buffering=0) as file:
             if count is None:

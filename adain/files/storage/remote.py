@@ -39,14 +39,14 @@ def file_system(url: str) -> tuple[Any, str]:
     except ModuleNotFoundError:
         raise OptionError(f"{url} needs fsspec: pip install -e '.[cloud]'") from None
     try:
-        found: tuple[Any, str] = fsspec.core.url_to_fs(url)
+        opened: tuple[Any, str] = fsspec.core.url_to_fs(url)
     except ImportError as error:
         raise OptionError(f"{url} needs another package: pip install -e '.[cloud]' "
                           f"({' '.join(str(error).split())}).") from None
     except ValueError:
         raise OptionError(f"{url}: unknown scheme {url.partition(':')[0]}; use a path, or one of "
-                          "s3://, gs://, https:// and what else fsspec knows.") from None
-    return found
+                          "s3://, gs://, https:// and the others of fsspec.") from None
+    return opened
 
 
 @contextmanager

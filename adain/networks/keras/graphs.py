@@ -74,8 +74,8 @@ class Graphs:
         """
         features = self._encode(images)
         mean, variance = self._join([_moments(level) for level in features])
-        found = ChannelStats(mean, ops.sqrt(variance + EPSILON))
-        content = interpolate(given, found, own_weights[:, None])
+        measured = ChannelStats(mean, ops.sqrt(variance + EPSILON))
+        content = interpolate(given, measured, own_weights[:, None])
         target = interpolate(content, style, alphas[:, None])
         restyled = [adain(level, ChannelStats(*ours), ChannelStats(*theirs))
                     for level, ours, theirs in zip(features, self._each(content),
