@@ -391,7 +391,7 @@ def test_without_its_runtime_the_page_is_not_written(tmp_path, monkeypatch, chec
         (tmp_path / "node" / "package.json").touch()
     monkeypatch.setattr(static, "NODE", tmp_path / "node")
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(OptionError, match=f"needs onnxruntime-web 1.30.0, .*run `{command}`"):
+    with pytest.raises(OptionError, match=f"onnxruntime-web 1.30.0 .*install it with `{command}`"):
         static.write(tmp_path / "page")
     assert not (tmp_path / "page").exists()
 
