@@ -53,6 +53,9 @@ def unique_names(paths: Sequence[Path]) -> list[str]:
 
     The name is that of the file. If several files share it, the first of these that makes names
     unique is added: the suffix, the folders, both, a hash of the path.
+
+    >>> unique_names([Path("a/x.jpg"), Path("a/x.png"), Path("y.jpg")])
+    ['x_jpg', 'x_png', 'y']
     """
     files = {os.path.abspath(path): path for path in paths}
     names = {file: _stem(path) for file, path in files.items()}

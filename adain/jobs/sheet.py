@@ -18,7 +18,15 @@ from adain.methods.recipe import Style
 
 
 def check_size(path: Path, jobs: Sequence[Job], max_pixels: int) -> None:
-    """Raise OptionError if the sheet of these jobs exceeds the limit of its format or max_pixels.
+    """Check that the contact sheet of some jobs is not too large.
+
+    Args:
+        path: file of the sheet, whose suffix is its format.
+        jobs: their contents are the rows, their styles the columns.
+        max_pixels: maximum number of pixels.
+
+    Raises:
+        OptionError: the sheet exceeds the limit of its format, or max_pixels.
     """
     kind = images.writable_format(path)
     rows, columns = (count * (SIZE + GAP) - GAP for count in (

@@ -21,15 +21,28 @@ class Observer:
     """
 
     def settings(self, step: int, values: dict[str, Any]) -> None:
-        """Called once at the start, with the first step and all settings by name."""
+        """Called once at the start of a run.
+
+        Args:
+            step: the number of steps so far: 0, or that of the resumed checkpoint.
+            values: all settings of the run by name.
+        """
 
     def scalars(self, step: int, values: dict[str, float]) -> None:
-        """Called with numbers by their names in TensorBoard: "loss/content", "gallery/ssim" ..."""
+        """Called with the numbers of a summary or of a measurement.
+
+        Args:
+            step: the step they belong to, from 1.
+            values: by their names in TensorBoard, such as "loss/content" or "gallery/ssim".
+        """
 
     def image(self, step: int, name: str, image: np.ndarray) -> None:
-        """Called with a picture, uint8 RGB (rows, columns, 3).
+        """Called with a picture.
 
-        name: "content_style_stylized" or "gallery".
+        Args:
+            step: the step it belongs to.
+            name: "content_style_stylized" or "gallery".
+            image: uint8 RGB (rows, columns, 3).
         """
 
     def saved(self, step: int, path: Path) -> None:

@@ -129,7 +129,14 @@ def check_out_path(out_path: str, sources: Iterable[str]) -> None:
 def into_folder(job: Job, tasks: Iterable[Task]) -> None:
     """Run the tasks of a job; write their results and the manifest to a folder.
 
-    tasks: their targets are named by one job.namer().
+    Args:
+        job: what to do with results.
+        tasks: their targets are named by one job.namer().
+
+    Raises:
+        OptionError: the folder has results with other settings.
+        AdaINError: too many results failed, or a file could not be written.
+        Stopped: job.stop asked for it.
     """
     folder = FolderWriter(job.out_path)
     manifest = Manifest(folder, f"manifest{job.shard.suffix}.jsonl", job.settings, job.overwrite)
@@ -165,7 +172,14 @@ def into_tars(listing: Pictures, job: Job, pictures: int = SHARD_PICTURES) -> No
 
     Args:
         listing: the contents; of tar files all files, not only the pictures.
+        job: what to do with results.
         pictures: number of contents for each tar file, if they are not in tar files.
+
+    Raises:
+        OptionError: a tar file of results exists that was made with other settings, or several tar
+            files of contents have the same name.
+        AdaINError: too many results failed, or a file could not be written.
+        Stopped: job.stop asked for it.
     """
     shards = _Shards(listing, pictures, job.shard)
     if job.cluster is None:
