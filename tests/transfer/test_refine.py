@@ -183,7 +183,7 @@ def test_tiles_are_smaller_where_memory_is_short():
     assert tile_size(512, 512, True) == 512  # at once
     assert 200 < tile_size(4500, 6000, True) < 800
     assert tile_size(1500, 2000, True, 1_200_000_000) < tile_size(1500, 2000, True)
-    with pytest.raises(ImageError, match="6000 x 4500 takes .* MB, the limit is 1000"):
+    with pytest.raises(ImageError, match="6000 x 4500 needs .* MB; the limit is 1000"):
         tile_size(4500, 6000, True, 1_000_000_000)
 
 
