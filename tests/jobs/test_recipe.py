@@ -272,7 +272,7 @@ def test_a_saved_style_gives_the_same_result(place):
     np.testing.assert_array_equal(result(place, "photo__mixed"), result(place, "photo__a+b"))
     with pytest.raises(WeightsError, match="encoded by another network"):
         Stylizer("vgg19").encode_style(place / "mixed.npz")
-    with pytest.raises(OptionError, match="without the picture"):
+    with pytest.raises(OptionError, match="need the picture of a style"):
         stylize(place, "--concat", style=("mixed.npz",))
 
 
