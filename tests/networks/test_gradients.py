@@ -1,4 +1,4 @@
-"""The loss and its slope in OpenVINO, against float64 in NumPy and against Keras."""
+"""The loss and its gradient in OpenVINO, against float64 in NumPy and against Keras."""
 
 import numpy as np
 import pytest
@@ -62,7 +62,7 @@ def smooth(rows=32, columns=48, seed=0):
 
 
 def whole(image, content, target, precision="float32", weights=WEIGHTS):
-    """Return (content loss, style loss, slope) of the graph for a whole picture."""
+    """Return (content loss, style loss, gradient) of the graph for a whole picture."""
     graph = compile_graph(gradients.picture_graph(weights), precision)
     mean, std = (vector.astype(np.float32) for vector in target)
     found = graph(image[None], content[None].astype(np.float32), mean, std,
@@ -83,29 +83,29 @@ def test_losses_are_those_of_float64(problem):
 
 # Corners, where padding mirrors twice; what padding mirrors; an edge; the middle.
 @pytest.mark.parametrize("place", [(0, 0), (1, 1), (0, 20), (30, 46), (31, 47), (31, 1), (16, 24)])
-def test_the_slope_at_a_pixel_is_the_quotient_of_differences(problem, place):
+def test_the_gradient_at_a_pixel_is_the_quotient_of_differences(problem, place):
     image, *wanted = problem
-    slope = whole(*problem)[2]
+    gradient = whole(*problem)[2]
     for channel in range(3):
         moved = np.zeros(image.shape)
         moved[(*place, channel)] = 1e-6
         quotient = (loss(image + moved, *wanted) - loss(image - moved, *wanted)) / 2e-6
-        assert slope[(*place, channel)] == pytest.approx(quotient, rel=1e-3,
-                                                         abs=1e-4 * float(np.abs(slope).max()))
+        assert gradient[(*place, channel)] == pytest.approx(
+            quotient, rel=1e-3, abs=1e-4 * float(np.abs(gradient).max()))
 
 
 @pytest.mark.parametrize("rows, columns", [(32, 32), (32, 40), (40, 32)])
-def test_the_slope_in_any_direction_is_the_quotient_of_differences(rows, columns):
+def test_the_gradient_in_any_direction_is_the_quotient_of_differences(rows, columns):
     image, target = smooth(rows, columns), statistics(smooth(64, 32, 2))
     content = activations(smooth(rows, columns, 1))[CONTENT_LAYER]
-    slope = whole(image, content, target)[2]
+    gradient = whole(image, content, target)[2]
     for seed in range(3):
         moved = 1e-6 * np.random.default_rng(seed).normal(size=image.shape)
         quotient = loss(image + moved, content, target) - loss(image - moved, content, target)
-        assert np.vdot(slope, moved) == pytest.approx(quotient / 2, rel=1e-3)
+        assert np.vdot(gradient, moved) == pytest.approx(quotient / 2, rel=1e-3)
 
 
-def test_the_slopes_of_tiles_add_up_to_that_of_the_picture():
+def test_the_gradients_of_tiles_add_up_to_that_of_the_picture():
     image, target = smooth(104, 136), statistics(smooth(64, 32, 2))
     content = activations(smooth(104, 136, 1))[CONTENT_LAYER].astype(np.float32)
     content_loss, _, expected = whole(image, content, target)
@@ -116,7 +116,7 @@ def test_the_slopes_of_tiles_add_up_to_that_of_the_picture():
     shifts = 2 * STYLE_WEIGHT * (mean - target[0]) / pixels - mean * scales
     tables = [np.float32([each]) for each in (scales, shifts)]
     graph = compile_graph(gradients.tile_graph(WEIGHTS), "float32")
-    slope, squares = np.zeros_like(image), 0.0
+    gradient, squares = np.zeros_like(image), 0.0
     for down, across in tiles(*image.shape[:2], 40, 32):
         place = down.window(), across.window()
         core = np.zeros(image[place].shape[:2], np.float32)
@@ -125,9 +125,9 @@ def test_the_slopes_of_tiles_add_up_to_that_of_the_picture():
         found = graph(image[place][None], content[eighth][None], core, core[None], *tables,
                       np.float32(2 * CONTENT_WEIGHT / content.size))
         squares += float(found[0])
-        slope[place] += found[1][0]
+        gradient[place] += found[1][0]
     assert squares / content.size == pytest.approx(content_loss, rel=1e-5)
-    np.testing.assert_allclose(slope, expected, atol=1e-4 * np.abs(expected).max())
+    np.testing.assert_allclose(gradient, expected, atol=1e-4 * np.abs(expected).max())
 
 
 def test_equal_maxima_take_equal_parts():
@@ -135,10 +135,10 @@ def test_equal_maxima_take_equal_parts():
     content = activations(flat)[CONTENT_LAYER]
     symmetric = {layer: (kernel + kernel[::-1] + kernel[:, ::-1] + kernel[::-1, ::-1], bias)
                  for layer, (kernel, bias) in WEIGHTS.items()}
-    slope = whole(flat, content, statistics(smooth(seed=2)), weights=symmetric)[2]
-    assert np.abs(slope).max() > 0
-    for turned in (slope[::-1], slope[:, ::-1]):
-        np.testing.assert_allclose(slope, turned, atol=1e-3 * np.abs(slope).max())
+    gradient = whole(flat, content, statistics(smooth(seed=2)), weights=symmetric)[2]
+    assert np.abs(gradient).max() > 0
+    for turned in (gradient[::-1], gradient[:, ::-1]):
+        np.testing.assert_allclose(gradient, turned, atol=1e-3 * np.abs(gradient).max())
 
 
 def test_bfloat16_points_the_same_way(problem):
@@ -147,7 +147,7 @@ def test_bfloat16_points_the_same_way(problem):
     assert np.vdot(exact, rounded) > 0.95 * np.linalg.norm(exact) * np.linalg.norm(rounded)
 
 
-def test_the_slope_is_that_of_keras(problem):
+def test_the_gradient_is_that_of_keras(problem):
     pytest.importorskip("tensorflow")
     import keras
     import tensorflow as tf

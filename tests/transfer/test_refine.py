@@ -52,20 +52,20 @@ def test_no_iterations_change_nothing_and_encoded_styles_are_as_good_as_pictures
                                   stylizer.stylize(CONTENT, encoded, refine=2))
 
 
-def test_the_slopes_of_a_picture_in_tiles_with_regions_are_exact(vgg):
+def test_the_gradients_of_a_picture_in_tiles_with_regions_are_exact(vgg):
     content, made = (to_float(picture(104, 136, seed)) for seed in (0, 3))
     mask = np.float32(np.tile(np.linspace(0, 1, 136), (104, 1)))
     everywhere = Region(tiling.measure(vgg, STYLE, 512), None)
     halves = [Region(everywhere.target, mask), Region(everywhere.target, 1 - mask)]
     for regions in ([everywhere], halves):
-        found = []
+        results = []
         for size in (136, 48):
-            slope = np.empty_like(made)
-            found.append((Objective(vgg, content, regions, LossWeights(), size)(made, slope),
-                          slope))
-        (whole, expected), (tiles, slope) = found
+            gradient = np.empty_like(made)
+            results.append((Objective(vgg, content, regions, LossWeights(), size)(made, gradient),
+                          gradient))
+        (whole, expected), (tiles, gradient) = results
         assert tiles == pytest.approx(whole, rel=1e-3)  # the content's activations are float16
-        np.testing.assert_allclose(slope, expected, atol=2e-3 * np.abs(expected).max())
+        np.testing.assert_allclose(gradient, expected, atol=2e-3 * np.abs(expected).max())
 
 
 def test_alpha_moves_the_statistics_wanted(stylizer, encoded, vgg):
@@ -187,15 +187,15 @@ def test_tiles_are_smaller_where_memory_is_short():
         tile_size(4500, 6000, True, 1_000_000_000)
 
 
-def test_total_variation_is_that_of_losses_and_its_slope_the_quotient():
-    made, slope = to_float(picture(300, 20)), np.empty((300, 20, 3), np.float32)
-    loss = total_variation(made, slope, 2.0)
+def test_total_variation_is_that_of_losses_and_its_gradient_the_quotient():
+    made, gradient = to_float(picture(300, 20)), np.empty((300, 20, 3), np.float32)
+    loss = total_variation(made, gradient, 2.0)
     expected = sum(np.mean(np.diff(made.astype(np.float64), axis=axis)**2) for axis in (0, 1))
     assert loss == pytest.approx(expected, rel=1e-5)
     moved = np.random.default_rng(0).normal(size=made.shape).astype(np.float32) * 1e-2
-    ahead, behind = (total_variation(made + sign * moved, np.empty_like(slope), 1.0)
+    ahead, behind = (total_variation(made + sign * moved, np.empty_like(gradient), 1.0)
                      for sign in (1, -1))
-    assert np.vdot(slope, moved) == pytest.approx(ahead - behind, rel=1e-3)
+    assert np.vdot(gradient, moved) == pytest.approx(ahead - behind, rel=1e-3)
 
 
 def test_descent_reaches_the_minimum_inside_the_range_of_pixels():
