@@ -78,9 +78,12 @@ KEEP_MASKS = """(() => {
 
 
 def masks(tab, count):
-    """Return the masks that a page with KEEP_MASKS has made last, as pictures."""
-    files = [base64.b64decode(each.partition(",")[2])
-             for each in tab.evaluate("count => masks.slice(-count)", count)]
+    """Return the masks that a page with KEEP_MASKS has made last, as pictures.
+
+    A preview may make the same ones between those of the finished picture.
+    """
+    last = [*dict.fromkeys(reversed(tab.evaluate("masks")))][:count][::-1]
+    files = [base64.b64decode(each.partition(",")[2]) for each in last]
     return [np.asarray(Image.open(io.BytesIO(file)).convert("RGB")) for file in files]
 
 
