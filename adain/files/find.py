@@ -133,14 +133,15 @@ class _Search:
         self.unreadable: dict[Path, str] = {}
         self._suffixes = suffixes
         self._left: Counter[str] = Counter()  # skipped files by kind; {s}: plural s
-        own = [Path(path) for path in leave_out if os.path.exists(path)]
-        self._own, self._own_names = set(map(_identity, own)), {path.name for path in own}
+        excluded = [Path(path) for path in leave_out if os.path.exists(path)]
+        self._excluded = set(map(_identity, excluded))
+        self._excluded_names = {path.name for path in excluded}
         self._written: list[Path] = []
         self._read: set[tuple[int, int]] = set()
         # Linked folders are read last, so that a file with several paths gets one without links.
         self._waiting = deque([root])
         self._linked: deque[Path] = deque()
-        if _identity(root) in self._own:
+        if _identity(root) in self._excluded:
             raise OptionError(f"{root} is read and written to: the next run would take its results "
                               f"for pictures. Write to another folder, e.g. {root / 'output'}")
         while self._waiting or self._linked:
@@ -154,7 +155,7 @@ class _Search:
 
     def _look_into(self, folder: Path) -> None:
         identity = _identity(folder)
-        if identity in self._own:
+        if identity in self._excluded:
             self._written.append(folder)
         elif identity in self._read:
             self._left["link{s} to folders that are read already"] += 1
@@ -181,7 +182,7 @@ class _Search:
             self._left["hidden file{s}"] += counts
         elif not is_file:
             self._left["broken link{s} or special file{s}"] += counts or entry.is_symlink()
-        elif counts and entry.name in self._own_names and _identity(path) in self._own:
+        elif counts and entry.name in self._excluded_names and _identity(path) in self._excluded:
             self._written.append(path)
         elif counts:
             self.files.append(path)
