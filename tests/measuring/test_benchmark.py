@@ -73,6 +73,8 @@ def test_batches_are_measured_by_each_engine(monkeypatch, tmp_path, capsys):
 def test_refinement_is_measured_beside_keras_and_the_limit_of_the_arithmetic(
         tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(refinement, "SIZE", 32)
+    # bfloat16 would take as long again.
+    monkeypatch.setattr(refinement.cpu, "bfloat16", lambda: refinement.cpu.ABSENT)
     command.main(["--refine", "--repeat", "1", "--json", str(tmp_path / "numbers.json")])
     found = json.loads((tmp_path / "numbers.json").read_text())
     for name in ("openvino, float32", "multiplications, float32", "share of the limit, float32"):

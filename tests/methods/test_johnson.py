@@ -98,6 +98,7 @@ def test_a_run_is_validated_and_has_history_and_a_report(runs):
     assert "# Training of `johnson`, 3 iterations" in text and "| 3 |" in text
 
 
+@pytest.mark.slow  # the loop is that of all methods, tested in training/test_recorder.py
 def test_a_loss_that_is_not_a_number_keeps_its_batch(runs):
     with pytest.raises(AdaINError, match="its batch is in .*failed_step_"):
         train(dataclasses.replace(CONFIG, learning_rate=1e30), runs, "failed")

@@ -124,6 +124,7 @@ def assert_same(left, right):
             assert value == pytest.approx(right.config[part][name], rel=2e-2), name
 
 
+@pytest.mark.slow
 def test_two_devices_train_as_one(folders):
     two = start(folders, "two", devices=2)
     source = data.PairSource(folders / "content", folders / "style", 0, 16, 16,

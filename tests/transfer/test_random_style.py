@@ -96,7 +96,7 @@ def test_a_model_that_contains_it_is_saved_with_its_bank_and_loads_in_safe_mode(
                      for each in (model, loaded))
     np.testing.assert_allclose(before, after, atol=0.01)
     alone = RandomStyle.from_config(layer.get_config())
-    with pytest.raises(OptionError, match="has no styles"):
+    with pytest.raises(OptionError, match="without styles"):
         alone(images, training=True)
 
 
