@@ -135,10 +135,9 @@ class Kept:
     @classmethod
     def stored(cls, values: np.ndarray, scale: float, square: float, size: int) -> Self:
         """Return a vector from stored attributes; raise ValueError if size or type is wrong."""
-        if values.shape != (size,) or values.dtype != np.int16:
-            raise ValueError(f"expected int16 ({size},), received {values.dtype} {values.shape}")
         vector = cls.__new__(cls)
-        vector.values, vector.scale, vector.square = values.copy(), np.float32(scale), float(square)
+        vector.values = checked_copy(values, (size,), np.int16)
+        vector.scale, vector.square = np.float32(scale), float(square)
         return vector
 
     def __getitem__(self, place: slice) -> np.ndarray:
@@ -154,6 +153,13 @@ class Kept:
         """Return the scalar product with an array."""
         flat = array.reshape(-1)
         return sum(float(np.vdot(self[place], flat[place])) for place in parts(array.size))
+
+
+def checked_copy(array: np.ndarray, shape: tuple[int, ...], dtype: type) -> np.ndarray:
+    """Return a copy of a stored array; raise ValueError if shape or type is wrong."""
+    if array.shape != shape or array.dtype != dtype:
+        raise ValueError(f"expected {dtype} {shape}, received {array.dtype} {array.shape}")
+    return array.copy()
 
 
 def dot(left: np.ndarray, right: np.ndarray) -> float:

@@ -14,7 +14,7 @@ import numpy as np
 from adain.errors import OptionError, WeightsError
 from adain.files.pixels import to_integers
 from adain.transfer import run_state
-from adain.transfer.descent import Descent
+from adain.transfer.descent import Descent, checked_copy
 from adain.transfer.evolution import Evolution
 
 logger = logging.getLogger(__name__)
@@ -99,11 +99,12 @@ class RefineRun:
             return None
         stored, self._stored = self._stored, None
         try:  # arrays are removed from `stored` as they are copied, to save memory
-            picture = _copy(stored.pop("picture"), shape, np.float32)
-            best = _copy(stored.pop("best"), shape, np.uint16) if "best" in stored else None
+            picture = checked_copy(stored.pop("picture"), shape, np.float32)
+            best = None
+            if "best" in stored:
+                best = checked_copy(stored.pop("best"), shape, np.uint16)
             step, least = int(stored["step"]), float(stored["least"])
-            arrays = {name.removeprefix(_PREFIX): stored.pop(name) for name in [*stored]
-                      if name.startswith(_PREFIX)}
+            arrays = run_state.pop_prefixed(stored, _PREFIX)
             descent = Descent(history, state=arrays, size=math.prod(shape))
         except (KeyError, TypeError, ValueError):
             raise self._damaged() from None
@@ -149,9 +150,3 @@ class RefineRun:
     def _damaged(self) -> WeightsError:
         return WeightsError(f"{self._state_path} is not {run_state.KIND}: its arrays do not belong "
                             "together.")
-
-
-def _copy(array: np.ndarray, shape: tuple[int, ...], kind: type) -> np.ndarray:
-    if array.shape != shape or array.dtype != kind:
-        raise ValueError(f"expected {kind} {shape}, received {array.dtype} {array.shape}")
-    return array.copy()

@@ -83,6 +83,12 @@ def load(path: Path, fingerprint: Mapping[str, Any]) -> Arrays:
     return read_arrays(path, KIND, dict.fromkeys(names), limit=_LARGEST)
 
 
+def pop_prefixed(arrays: Arrays, prefix: str) -> Arrays:
+    """Remove the arrays whose names start with a prefix; return them by their names without it."""
+    return {name.removeprefix(prefix): arrays.pop(name) for name in [*arrays]
+            if name.startswith(prefix)}
+
+
 def _difference(name: str, stored: Any, now: Any) -> str:
     if name in ("content", "style", "masks", "start picture"):
         return f"another {name}"

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_PREFIX = "optimizer/"  # before the names of the optimizer's arrays in a state
+
 
 @dataclass
 class State:
@@ -254,7 +256,7 @@ def _precision(config: GatysConfig) -> str:
 
 def save(path: Path, state: State, fingerprint: dict[str, Any]) -> None:
     """Write the state."""
-    arrays = {f"optimizer/{name}": array for name, array in state.optimizer.state().items()}
+    arrays = {_PREFIX + name: array for name, array in state.optimizer.state().items()}
     if math.isfinite(state.best_loss):  # not before the first iteration of a level
         arrays["best_loss"] = np.array(state.best_loss)
     run_state.save(path, fingerprint, {"step": state.step, "picture": state.picture,
@@ -269,8 +271,7 @@ def load(path: Path, fingerprint: dict[str, Any]) -> State:
         WeightsError: it is damaged.
     """
     stored = run_state.load(path, fingerprint)
-    optimizer = {name.removeprefix("optimizer/"): array for name, array in stored.items()
-                 if name.startswith("optimizer/")}
+    optimizer = run_state.pop_prefixed(stored, _PREFIX)
     expected = {"adam": {"mean", "square", "step"},
                 "lbfgs": {"x", "gradient", "steps", "changes"}}[fingerprint["optimizer"]]
     numbers = [stored.get("step"), stored.get("best_loss", np.array(np.inf)),
