@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 # The options that are supported for videos and cameras.
 OPTIONS = frozenset({
-    "content_path", "style_path", "alpha", "style_weights", "style_size", "smoothing", "seed",
-    "max_pixels", "out_path", "overwrite", "model", "checkpoint", "vgg_path", "decoder_path",
-    "engine", "precision", "tile_size", "max_memory"})
+    "content_path", "style_path", "alpha", "style_weights", "style_size", "tune", "smoothing",
+    "seed", "max_pixels", "out_path", "overwrite", "model", "checkpoint", "vgg_path",
+    "decoder_path", "engine", "precision", "tile_size", "max_memory"})
 REASONS = {"refine": "each frame would be optimized by itself, so that its strokes flicker"}
 
 Clip = tuple[Path, Path]  # a video, and its subfolder below the content path

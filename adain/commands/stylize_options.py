@@ -46,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
     style.add_argument("--style-size", type=int, default=512, metavar="PIXELS",
                        help="shrink styles to this shorter side; smaller styles give smaller "
                             "strokes (default 512; 0: never shrink)")
-    add(style, Recipe, "coarse_size", "passes", "refine")
+    add(style, Recipe, "coarse_size", "passes", "refine", "tune")
     style.add_argument("--smoothing", type=float, default=SMOOTHING, metavar="SECONDS",
                        help="video: average content statistics over this many seconds; 0 disables "
                             "(default %(default)s)")

@@ -29,8 +29,8 @@ class AdaIN(Method):
     kind = "is a network for any style"
     options = frozenset({
         "style_path", "alpha", "style_weights", "masks", "keep_colors", "style_size", "coarse_size",
-        "passes", "refine", "smoothing", "random", "save_style", "bits", "concat", "sheet", "model",
-        "checkpoint", "vgg_path", "decoder_path", "engine", "tile_size", "max_memory"})
+        "passes", "refine", "tune", "smoothing", "random", "save_style", "bits", "concat", "sheet",
+        "model", "checkpoint", "vgg_path", "decoder_path", "engine", "tile_size", "max_memory"})
 
     beside = (run_state.SUFFIX,)
 
@@ -42,7 +42,8 @@ class AdaIN(Method):
         free = stylizer.picture_memory
         for_styles = STYLE_BYTES if free is None else min(
             STYLE_BYTES, max(LEAST_STYLE_BYTES, free // 8))
-        self._styles = StyleReader(stylizer, self._read_style, for_styles, recipe.refine > 0)
+        self._styles = StyleReader(stylizer, self._read_style, for_styles, recipe.refine > 0,
+                                   recipe.tune)
         self.memory_limit = None if free is None else max(0, free - 2 * for_styles)
         self._resized: set[Path] = set()  # masks whose resizing was logged
 
@@ -82,6 +83,7 @@ class AdaIN(Method):
         return images.fill_transparent(picture.rgb, picture.opacity)
 
     def prepare(self, style: Style) -> None:
+        self._styles.stop = self.stop
         for path in style.paths:
             if self._recipe.needs_pictures:
                 self._styles.picture(path)
@@ -105,7 +107,8 @@ class AdaIN(Method):
         if self._recipe.keep_colors is None:
             return self._styles.encoded(path)
         return self.stylizer.encode_style(self._styles.picture(path), content,
-                                          self._recipe.keep_colors, self._recipe.refine > 0)
+                                          self._recipe.keep_colors, self._recipe.refine > 0,
+                                          self._recipe.tune, self.stop)
 
     def paint(self, content: np.ndarray, style: Style, path: Path) -> np.ndarray:
         recipe = self._recipe

@@ -7,6 +7,7 @@ them.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -15,9 +16,12 @@ import numpy as np
 
 from adain.errors import ImageError, StyleError, WeightsError
 from adain.networks.stats import ChannelStats
+from adain.progress import StopRequest
 from adain.recently_used import RecentlyUsed
 from adain.transfer import style_file as stylefile
 from adain.transfer.stylizer import Stylizer
+
+logger = logging.getLogger(__name__)
 
 STYLE_BYTES = 256_000_000  # of encoded styles; enough for all of WikiArt with compact
 LEAST_STYLE_BYTES = 4_000_000  # a thousand styles; used if memory is short
@@ -37,12 +41,18 @@ class StyleReader:
         limit: maximum number of bytes of encoded styles to keep, and likewise of pictures; the
             least recently used ones are dropped.
         refine: whether styles get the statistics that refinement needs.
+        tune: iterations that tune the statistics of pictures; see Stylizer.encode_style().
+
+    Attributes:
+        stop: asks tuning to end early.
     """
 
+    stop: StopRequest | None = None
+
     def __init__(self, stylizer: Stylizer, read: Callable[[Path], np.ndarray],
-                 limit: int = STYLE_BYTES, refine: bool = False) -> None:
+                 limit: int = STYLE_BYTES, refine: bool = False, tune: int = 0) -> None:
         self._stylizer, self._read = stylizer, read
-        self._refine = refine
+        self._refine, self._tune = refine, tune
         self._vectors = RecentlyUsed[ChannelStats](
             limit, lambda style: style.mean.nbytes + style.std.nbytes + _ENTRY_BYTES)
         self._pictures = RecentlyUsed[np.ndarray](
@@ -61,10 +71,13 @@ class StyleReader:
         if path.suffix == stylefile.SUFFIX:
             return self._checked(path, self._encode)
         cached = self._pictures.peek(path)
-        return self._encode(self._shrunk(path) if cached is None else cached)
+        picture = self._shrunk(path) if cached is None else cached
+        if self._tune:
+            logger.info("tunes the style %s in %d iterations", path.name, self._tune)
+        return self._encode(picture, self._tune)
 
-    def _encode(self, style: Path | np.ndarray) -> ChannelStats:
-        return self._stylizer.encode_style(style, refine=self._refine)
+    def _encode(self, style: Path | np.ndarray, tune: int = 0) -> ChannelStats:
+        return self._stylizer.encode_style(style, refine=self._refine, tune=tune, stop=self.stop)
 
     def _shrunk(self, path: Path) -> np.ndarray:
         return self._checked(path, lambda path: self._stylizer.shrink_style(self._read(path)))

@@ -52,9 +52,9 @@ class Perception:
     radius = radius(VGG19_DEPTHS)
 
     def __init__(self, precision: str = "auto", vgg_path: str | None = None) -> None:
-        self._weights = load_encoder("vgg19", vgg_path)
+        self.weights = load_encoder("vgg19", vgg_path)
         self._options = compile_options("auto" if precision == "int8" else precision)
-        self.widths = gradients.widths(self._weights)
+        self.widths = gradients.widths(self.weights)
         self.channels = sum(self.widths)
         self._lock = threading.RLock()
         self._turns = Turns()
@@ -70,20 +70,20 @@ class Perception:
 
     @cached_property
     def _statistics(self) -> CompiledGraph:
-        networks = Networks(self._weights, {}, STYLE_LAYERS)
+        networks = Networks(self.weights, {}, STYLE_LAYERS)
         return self._compiled(partial(graphs.statistics_graph, networks))
 
     @cached_property
     def _content(self) -> CompiledGraph:
-        return self._compiled(partial(graphs.activations_graph, self._weights, [CONTENT_LAYER]))
+        return self._compiled(partial(graphs.activations_graph, self.weights, [CONTENT_LAYER]))
 
     @cached_property
     def _picture(self) -> CompiledGraph:
-        return self._compiled(partial(gradients.picture_graph, self._weights))
+        return self._compiled(partial(gradients.picture_graph, self.weights))
 
     @cached_property
     def _tile(self) -> CompiledGraph:
-        return self._compiled(partial(gradients.tile_graph, self._weights))
+        return self._compiled(partial(gradients.tile_graph, self.weights))
 
     def _compiled(self, make: Callable[[], openvino.Model]) -> CompiledGraph:
         return CompiledGraph(make, self._options)

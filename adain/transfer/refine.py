@@ -47,16 +47,19 @@ class Refiner:
         tile_size: pixels, a multiple of 8, which does not change results; None: depends on the size
             of the picture and the limit.
         limit: maximum number of bytes; None: no limit.
+
+    Attributes:
+        vgg: compares pictures.
     """
 
     def __init__(self, precision: str = "auto", tile_size: int | None = None,
                  limit: int | None = None) -> None:
-        self._vgg, self._tile_size, self._limit = Perception(precision), tile_size, limit
+        self.vgg, self._tile_size, self._limit = Perception(precision), tile_size, limit
 
     def measure(self, image: np.ndarray) -> ChannelStats:
         """Return the statistics of a style, uint8 RGB (rows, columns, 3), for refine()."""
-        with self._vgg.session():
-            return tiling.measure(self._vgg, image, self._tile_size_for(image))
+        with self.vgg.session():
+            return tiling.measure(self.vgg, image, self._tile_size_for(image))
 
     def refine(self, picture: np.ndarray | None, content: np.ndarray,
                style: ChannelStats | tiling.Regions, alpha: float, iterations: int,
@@ -86,7 +89,7 @@ class Refiner:
         if picture is not None:
             picture = pad(picture)
             np.clip(picture, 0, 1, out=picture)
-        x = _optimise(self._vgg, picture, content, style, alpha, iterations,
+        x = _optimise(self.vgg, picture, content, style, alpha, iterations,
                       self._tile_size_for(content), progress, stop, run or RefineRun())
         x = x[:content.shape[0], :content.shape[1]]
         if isinstance(style, tiling.Regions):
@@ -101,7 +104,7 @@ class Refiner:
 
     def _tile_size_for(self, image: np.ndarray) -> int:
         rows, columns = image.shape[:2]
-        return self._tile_size or tile_size(rows, columns, self._vgg.bfloat16, self._limit)
+        return self._tile_size or tile_size(rows, columns, self.vgg.bfloat16, self._limit)
 
 
 def _optimise(vgg: Perception, picture: np.ndarray | None, content: np.ndarray,

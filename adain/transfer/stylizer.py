@@ -16,6 +16,7 @@ from adain.files import images
 from adain.files.pixels import to_float, to_integers
 from adain.networks import engine as engines
 from adain.networks.architecture import DEFAULT_PRESET, STRIDE
+from adain.networks.networks import Networks
 from adain.networks.stats import ChannelStats, join
 from adain.progress import StopRequest, checked
 from adain.transfer import color, load, tiling
@@ -26,6 +27,7 @@ from adain.transfer.memory_plan import MemoryPlan
 if TYPE_CHECKING:
     from adain.transfer.refine import Refiner
     from adain.transfer.refine_run import RefineRun
+    from adain.transfer.tuning import StyleTuner
 
 REFINE_CHANNELS = 960  # of VGG19's style layers: what encode_style(refine=True) adds
 STYLE_SIZE = 512  # pixels of a style's shorter side, by default
@@ -88,10 +90,7 @@ class Stylizer:
             "decoder_path": decoder_path, "engine": engine, "precision": precision,
             "tile_size": tile_size, "max_memory": max_memory, "style_size": style_size,
             "threads": threads}
-        if checkpoint is not None:
-            networks = load.from_checkpoint(checkpoint, model, vgg_path, decoder_path)
-        else:
-            networks = load.from_files(model or DEFAULT_PRESET, vgg_path, decoder_path)
+        networks = self._load_networks()
         self.model = networks.name
         self.style_size, self.tile_size, self.max_memory = style_size, tile_size, max_memory
         self.threads = threads
@@ -119,6 +118,23 @@ class Stylizer:
         """
         return stylefile.fingerprint(self._encoder)
 
+    def _load_networks(self) -> Networks:
+        model, checkpoint, *published = (self._arguments[name] for name in (
+            "model", "checkpoint", "vgg_path", "decoder_path"))
+        if checkpoint is not None:
+            return load.from_checkpoint(checkpoint, model, *published)
+        return load.from_files(model or DEFAULT_PRESET, *published)
+
+    @cached_property
+    def _tuner(self) -> StyleTuner:
+        from adain.transfer import tuning
+
+        limit = self._memory.limit
+        if limit is not None and limit < tuning.BYTES:
+            raise OptionError(f"tuning a style needs about {tuning.BYTES // 1_000_000} MB, the "
+                              f"limit is {limit // 1_000_000} MB: leave `tune` out.")
+        return tuning.StyleTuner(self._load_networks(), self._refiner.vgg, self._precision)
+
     @cached_property
     def _refiner(self) -> Refiner:
         from adain.transfer.refine import Refiner  # loads VGG19, so only if something is refined
@@ -126,7 +142,8 @@ class Stylizer:
         return Refiner(self._precision, self.tile_size, self._memory.limit)
 
     def encode_style(self, style: ImageLike, content: ImageLike | None = None,
-                     keep_colors: str | None = None, refine: bool = False) -> ChannelStats:
+                     keep_colors: str | None = None, refine: bool = False, tune: int = 0,
+                     stop: StopRequest | None = None) -> ChannelStats:
         """Encode a style: measure the channel means and standard deviations of its features.
 
         Args:
@@ -136,6 +153,10 @@ class Stylizer:
             keep_colors: "coral", "histogram" or "luminance", see adain.transfer.color. None:
                 the colours of the style do not change.
             refine: also measure the statistics that stylize(..., refine=N) needs.
+            tune: number of iterations that then optimize the statistics, so that pictures painted
+                with them come nearer to the style, at the same cost; 30 take some seconds; see
+                adain.transfer.tuning.
+            stop: asks tuning to end early, by raising Stopped.
 
         Returns:
             Means and standard deviations, float32 (channels,): of relu4_1 for vgg19; of all AdaIN
@@ -143,12 +164,18 @@ class Stylizer:
 
         Raises:
             ImageError: the picture cannot be read or used.
-            OptionError: keep_colors is unknown, or given without content or with a .npz file.
+            OptionError: keep_colors is unknown, or given without content or with a .npz file; tune
+                is negative, or given with a .npz file.
             WeightsError: the .npz file is damaged, or of another encoder.
         """
         color.check_color_mode(keep_colors)
+        if tune < 0:
+            raise OptionError(f"`tune` must be at least 0; received {tune}.")
         if isinstance(style, (str, Path)) and Path(style).suffix == stylefile.SUFFIX:
             _check_has_colors(style, keep_colors)
+            if tune:
+                raise OptionError(f"`tune` is for the picture of a style, but {style} is encoded "
+                                  "already: give its picture, or tune it when you save it.")
             encoded = stylefile.load(style, self.fingerprint, self.channels, REFINE_CHANNELS)
             if refine and encoded.mean.size == self.channels:
                 raise WeightsError(f"{style} was encoded without the statistics for `refine`: "
@@ -161,7 +188,15 @@ class Stylizer:
         if content is not None and keep_colors is not None:
             image = color.recolor_style(image, as_image(content), keep_colors)
         encoded = tiling.measure(self.engine, image, self.tile_size_for(image))
-        return join(encoded, self._refiner.measure(image)) if refine else encoded
+        if not (refine or tune):
+            return encoded
+        target = self._refiner.measure(image)
+        if tune:
+            tuner = self._tuner
+            with self.engine.session():
+                self.engine.release_memory()
+            encoded = tuner.tune(encoded, target, tune, stop=stop)
+        return join(encoded, target) if refine else encoded
 
     def shrink_style(self, image: np.ndarray) -> np.ndarray:
         """Return a picture, uint8 (rows, columns, 3), with a shorter side of at most style_size."""

@@ -141,6 +141,7 @@ def test_a_result_that_cannot_be_written_fails_alone(place, capsys):
     (["--alpha", "0.5"],
      "--alpha is not supported, because --model gatys optimizes pixels: leave it out"),
     (["--mask", "m.png"], "--mask is not supported"),
+    (["--tune"], "--tune is not supported"),
     (["--bits", "16"], "--bits is not supported"),
     (["--tile-size", "64"], "--tile-size is not supported")])
 def test_options_that_mean_nothing_to_it_are_refused(place, options, message):

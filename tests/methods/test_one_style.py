@@ -107,6 +107,7 @@ def test_by_default_a_picture_may_take_what_this_process_has_left(place, monkeyp
     (["--style-path", "red.png"], OptionError, "--style-path is not supported.*: leave it out"),
     (["--alpha", "0.5"], OptionError, "--alpha is not supported"),
     (["--mask", "m.png"], OptionError, "--mask is not supported"),
+    (["--tune"], OptionError, "--tune is not supported"),
     (["--tile-size", "64"], OptionError, "--tile-size is not supported"),
     (["--keep-colors"], OptionError, "must be luminance .*; received coral")])
 def test_what_the_network_cannot_do_is_refused(place, options, error, message):

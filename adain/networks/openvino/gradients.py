@@ -64,14 +64,32 @@ def picture_graph(weights: Weights) -> openvino.Model:
         style loss (): sum of the squared differences of means and standard deviations
         gradient (1, rows, columns, 3): of the weighted sum of both losses
     """
-    from adain.networks.openvino.runtime import op
 
     image, activations = _forward(weights)
+    targets, content_loss, style_loss, gradients = compare(weights, activations)
+    return model([content_loss, style_loss, _backward(weights, activations, gradients)],
+                  [image, *targets])
+
+
+def compare(weights: Weights, activations: Mapping[str, Tensor],
+            layer_weights: Sequence[float] = (1, 1, 1, 1)
+            ) -> tuple[list[Tensor], Tensor, Tensor, dict[str, Tensor]]:
+    """Return the losses of a whole picture and their gradients with respect to its activations.
+
+    layer_weights: factors of the style losses of STYLE_LAYERS.
+
+    Returns:
+        The inputs content, mean, std, content_weight and style_weight of picture_graph(); the
+        content loss and the style loss; {activation: gradient of their weighted sum}.
+    """
+    from adain.networks.openvino.runtime import op
+
     content = op.parameter([1, -1, -1, *widths(weights, [CONTENT_LAYER])], np.float32)
     statistics = [op.parameter([sum(widths(weights))], np.float32) for _ in range(2)]
     content_weight, style_weight = (op.parameter([], np.float32) for _ in range(2))
-    gradients, errors = {}, []
-    for name, *targets in zip(STYLE_LAYERS, *(_split(vector, weights) for vector in statistics)):
+    gradients, losses = {}, []
+    for name, layer_weight, *targets in zip(STYLE_LAYERS, layer_weights,
+                                            *(_split(vector, weights) for vector in statistics)):
         x = activations[name]
         mean = op.reduce_mean(x, _ROWS_AND_COLUMNS, keep_dims=True)
         variance = op.reduce_mean(_square(op.subtract(x, mean)), _ROWS_AND_COLUMNS, keep_dims=True)
@@ -79,9 +97,11 @@ def picture_graph(weights: Weights) -> openvino.Model:
         mean_error, std_error = (
             op.subtract(value, op.reshape(target, np.array([1, -1, 1, 1]), False))
             for value, target in zip((mean, std), targets))
-        errors += [mean_error, std_error]
+        losses.append(op.multiply(op.add(_sum(_square(mean_error)), _sum(_square(std_error))),
+                                  np.float32(layer_weight)))
         # d mean / d x = 1 / pixels, and d std / d x = (x - mean) / (std * pixels).
-        share = op.divide(op.multiply(style_weight, np.float32(2)), _size(x, _ROWS_AND_COLUMNS))
+        share = op.divide(op.multiply(style_weight, np.float32(2 * layer_weight)),
+                          _size(x, _ROWS_AND_COLUMNS))
         factor = op.divide(op.multiply(std_error, share), std)
         offset = op.subtract(op.multiply(mean_error, share), op.multiply(mean, factor))
         gradients[name] = op.add(op.multiply(x, factor), offset)
@@ -89,9 +109,8 @@ def picture_graph(weights: Weights) -> openvino.Model:
     count = _size(difference, np.array([1, 2, 3]))
     share = op.divide(op.multiply(content_weight, np.float32(2)), count)
     gradients[CONTENT_LAYER] = op.add(gradients[CONTENT_LAYER], op.multiply(difference, share))
-    return _model([op.divide(_sum(_square(difference)), count),
-                   _sum(_square(op.concat(errors, 1))), _backward(weights, activations, gradients)],
-                  [image, content, *statistics, content_weight, style_weight])
+    return ([content, *statistics, content_weight, style_weight],
+            op.divide(_sum(_square(difference)), count), _add_up(losses), gradients)
 
 
 def tile_graph(weights: Weights) -> openvino.Model:
@@ -128,7 +147,7 @@ def tile_graph(weights: Weights) -> openvino.Model:
         op.subtract(activations[CONTENT_LAYER], _transpose(content, (0, 3, 1, 2))), inside)
     gradients[CONTENT_LAYER] = op.add(gradients[CONTENT_LAYER],
                                       op.multiply(difference, content_scale))
-    return _model([_sum(_square(difference)), _backward(weights, activations, gradients)],
+    return model([_sum(_square(difference)), _backward(weights, activations, gradients)],
                   [image, content, core, regions, *tables, content_scale])
 
 
@@ -143,7 +162,7 @@ def gram_graph(weights: Weights, style_layers: Sequence[str]) -> openvino.Model:
 
     image, activations = _forward(weights)
     core = op.parameter([-1, -1], np.float32)
-    return _model([_gram(activations[name], core, name)[0] for name in style_layers], [image, core])
+    return model([_gram(activations[name], core, name)[0] for name in style_layers], [image, core])
 
 
 def gram_gradient_graph(weights: Weights, content_layers: Sequence[str],
@@ -194,7 +213,7 @@ def gram_gradient_graph(weights: Weights, content_layers: Sequence[str],
         gradient = op.reshape(op.matmul(op.multiply(error, factor), flat, False, False),
                            op.shape_of(activations[name]), False)
         gradients[name] = op.add(gradients[name], gradient) if name in gradients else gradient
-    return _model([_add_up(content_losses), _add_up(style_losses),
+    return model([_add_up(content_losses), _add_up(style_losses),
                    _backward(weights, activations, gradients)],
                   [image, core, *scalars, *contents, *grams])
 
@@ -228,23 +247,39 @@ def _add_up(terms: Sequence[Tensor]) -> Tensor:
 
 
 def _forward(weights: Weights) -> tuple[Tensor, dict[str, Tensor]]:
-    """Return the input and all activations by name; a pooled one is called _pool(name)."""
+    """Return an input for a picture (1, rows, columns, 3), and its activations."""
+    from adain.networks.openvino.runtime import op
+
+    image = op.parameter([1, -1, -1, 3], np.float32)
+    return image, encode(weights, _transpose(image, (0, 3, 1, 2)))
+
+
+def encode(weights: Weights, picture: Tensor) -> dict[str, Tensor]:
+    """Return the activations of a picture (1, 3, rows, columns) by name, as backpropagate() needs.
+
+    A pooled one is called _pool(name).
+    """
     from adain.networks.openvino.runtime import op
 
     convolutions, last = Convolutions(weights, "encoder"), ""
     activations: dict[str, Tensor] = {}
-    image = op.parameter([1, -1, -1, 3], np.float32)
-    for step, x in forward(encoder_plan(depths_of(weights)), _transpose(image, (0, 3, 1, 2)),
+    for step, x in forward(encoder_plan(depths_of(weights)), picture,
                            lambda x, layer: op.relu(convolutions(x, layer)),
                            lambda x, _: max_pool(x)):
         last, name = (last, _pool(last)) if step == "pool" else (relu(step), relu(step))
         activations[name] = x
-    return image, activations
+    return activations
 
 
 def _backward(weights: Weights, activations: Mapping[str, Tensor],
               gradients: Mapping[str, Tensor]) -> Tensor:
     """Return the gradient (1, rows, columns, 3) of the pixels, given those of activations."""
+    return _transpose(backpropagate(weights, activations, gradients), (0, 2, 3, 1))
+
+
+def backpropagate(weights: Weights, activations: Mapping[str, Tensor],
+                  gradients: Mapping[str, Tensor]) -> Tensor:
+    """Return the gradient (1, 3, rows, columns) of the pixels, given those of activations."""
     from adain.networks.openvino.runtime import op
 
     gradient = None
@@ -258,8 +293,8 @@ def _backward(weights: Weights, activations: Mapping[str, Tensor],
         if gradient is None:  # no loss depends on this layer or a deeper one
             continue
         gradient = op.select(op.greater(activations[name], np.float32(0)), gradient, np.float32(0))
-        gradient = _through_convolution(gradient, weights[step][0])
-    return _transpose(gradient, (0, 2, 3, 1))
+        gradient = through_convolution(gradient, weights[step][0])
+    return gradient
 
 
 def _through_pool(gradient: Tensor, x: Tensor, pooled: Tensor) -> Tensor:
@@ -274,7 +309,7 @@ def _through_pool(gradient: Tensor, x: Tensor, pooled: Tensor) -> Tensor:
     return op.multiply(largest, upsample(op.divide(gradient, op.multiply(share, np.float32(4)))))
 
 
-def _through_convolution(gradient: Tensor, kernel: np.ndarray) -> Tensor:
+def through_convolution(gradient: Tensor, kernel: np.ndarray) -> Tensor:
     """Return the gradient with respect to the input of a reflect-padded convolution.
 
     kernel: (3, 3, inputs, outputs).
@@ -344,7 +379,7 @@ def _transpose(x: Tensor, order: tuple[int, ...]) -> Tensor:
     return op.transpose(x, np.array(order))
 
 
-def _model(outputs: list[Tensor], inputs: list[Tensor]) -> openvino.Model:
+def model(outputs: list[Tensor], inputs: list[Tensor]) -> openvino.Model:
     from adain.networks.openvino.runtime import openvino
 
     return openvino.Model(outputs, inputs)

@@ -30,13 +30,13 @@ if TYPE_CHECKING:
     from adain.networks.openvino.runtime import Tensor
 
 
-def activations_graph(encoder: Weights, names: Sequence[str]) -> openvino.Model:
+def activations_graph(encoder: Weights, names: Sequence[str],
+                      negative_slope: float = 0.0) -> openvino.Model:
     """Return an openvino.Model: float32 pictures (1, rows, columns, 3) -> the named activations.
 
-    encoder: one with plain ReLUs, as VGG19; names: relu names in the order wanted; each comes out
-    as (1, rows, columns, channels).
+    names: relu names in the order wanted; each comes out as (1, rows, columns, channels).
     """
-    image, activations = _encode(Convolutions(encoder, "encoder"), names)
+    image, activations = _encode(Convolutions(encoder, "encoder"), names, negative_slope)
     return _model([_transpose(activations[name], (0, 2, 3, 1)) for name in names], [image])
 
 
