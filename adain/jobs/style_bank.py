@@ -50,7 +50,7 @@ class BankSummary(NamedTuple):
 def make_bank(listing: Pictures, path: str | Path, stylizer: Stylizer,
               progress: Callable[[list[Entry]], Iterable[Entry]] = iter,
               report: Callable[[ImageError], None] = lambda error: None,
-              stop: StopRequest | None = None) -> BankSummary:
+              stop: StopRequest | None = None, tune: int = 0) -> BankSummary:
     """Write the bank of all pictures in a listing.
 
     A style has the name of its picture: its path below the folder that is listed.
@@ -62,6 +62,7 @@ def make_bank(listing: Pictures, path: str | Path, stylizer: Stylizer,
         progress: called with the pictures that will be encoded; yields them, like tqdm.
         report: called with the error of each picture that cannot be used.
         stop: asks the run to end between two pictures; what is encoded is kept for the next run.
+        tune: number of iterations that tune each style, see Stylizer.encode_style().
 
     Returns:
         The numbers of styles, and the errors of pictures that are not in the bank.
@@ -76,9 +77,9 @@ def make_bank(listing: Pictures, path: str | Path, stylizer: Stylizer,
         paintings.setdefault(entry.name, entry)
     names = sorted(paintings, key=os.fsencode)
     part = Path(f"{path}.part")
-    bank = _existing(path, stylizer)
+    bank = _existing(path, stylizer, tune)
     in_bank = {} if bank is None else {name: row for row, name in enumerate(bank.names())}
-    encoded = _Part(part, stylizer)
+    encoded = _Part(part, stylizer, tune)
     todo = [paintings[name] for name in names
             if name not in in_bank and name not in encoded.offsets]
     bad: list[ImageError] = []
@@ -88,7 +89,8 @@ def make_bank(listing: Pictures, path: str | Path, stylizer: Stylizer,
         for entry, picture in checked(work, stop):
             try:
                 with picture_errors(Path(entry.place)):
-                    encoded.add(entry.name, stylizer.encode_style(picture.result()))
+                    encoded.add(entry.name, stylizer.encode_style(picture.result(), tune=tune,
+                                                                  stop=stop))
             except ImageError as error:
                 bad.append(error)
                 report(error)
@@ -103,25 +105,28 @@ def make_bank(listing: Pictures, path: str | Path, stylizer: Stylizer,
                 table[0, row], table[1, row] = (
                     encoded.style(name) if name in encoded.offsets
                     else bank.style(in_bank[name]) if bank else (0, 0))
-            write_bank(path, usable, table[0], table[1], stylizer.fingerprint, stylizer.style_size)
+            write_bank(path, usable, table[0], table[1], stylizer.fingerprint, stylizer.style_size,
+                       tune)
     part.unlink(missing_ok=True)
     return BankSummary(len(usable), len(encoded.offsets), bad)
 
 
-def _existing(path: str | Path, stylizer: Stylizer) -> StyleBank | None:
+def _existing(path: str | Path, stylizer: Stylizer, tune: int) -> StyleBank | None:
     """Return the bank at `path`, or None if there is no file.
 
     Raises:
-        WeightsError: the file is not a bank, or was made with another encoder or style size.
+        WeightsError: the file is not a bank, or was made with another encoder, style size or tuning.
     """
     if not Path(path).exists():
         return None
     if not is_bank(path):
         raise WeightsError(f"{path} exists and is not a bank of styles: name another file.")
     bank = StyleBank(path, stylizer.fingerprint)
-    if bank.style_size != (stylizer.style_size or 0):
-        raise WeightsError(f"{path} was made with `style_size={bank.style_size}`; received "
-                           f"{stylizer.style_size or 0}: name another file.")
+    for name, before, now in (("style_size", bank.style_size, stylizer.style_size or 0),
+                              ("tune", bank.tune, tune)):
+        if before != now:
+            raise WeightsError(f"{path} was made with `{name}={before}`; received {now}: name "
+                               "another file.")
     return bank
 
 
@@ -140,11 +145,12 @@ class _Part:
         offsets: by name, the number of bytes before a style's means.
     """
 
-    def __init__(self, path: Path, stylizer: Stylizer) -> None:
+    def __init__(self, path: Path, stylizer: Stylizer, tune: int) -> None:
         self._path, self._channels = path, stylizer.channels
         self.offsets: dict[str, int] = {}
         settings = json.dumps({"encoder": stylizer.fingerprint, "channels": stylizer.channels,
-                               "style_size": stylizer.style_size}).encode() + b"\n"
+                               "style_size": stylizer.style_size,
+                               "tune": tune}).encode() + b"\n"
         self._size = len(settings)
         if path.is_file() and path.stat().st_size:
             with open(path, "rb") as file:

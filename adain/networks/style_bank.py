@@ -7,6 +7,7 @@ An uncompressed .npz file:
     ends          int64 (paintings,): where each name ends
     encoder       text: the fingerprint of the encoder
     style_size    int64: the shorter side that paintings were shrunk to; 0: they were not
+    tune          int64: the iterations that tuned each style; absent: 0
 
 79 000 paintings take 250 MB with compact. The file is memory-mapped: only the parts that
 are used are read, and all processes share them.
@@ -52,8 +53,11 @@ class StyleBank:
 
     def __init__(self, path: str | Path, encoder: str | None = None) -> None:
         self.path = path
-        small = read_arrays(path, KIND, {"encoder": TEXT, "style_size": ()}, limit=_MOST_BYTES)
+        numbers = {"style_size", "tune"} & array_names(path, _MOST_BYTES) | {"style_size"}
+        small = read_arrays(path, KIND, {"encoder": TEXT, **dict.fromkeys(numbers, ())},
+                            limit=_MOST_BYTES)
         self.encoder, self.style_size = str(small["encoder"]), int(small["style_size"])
+        self.tune = int(small.get("tune", 0))
         if encoder is not None and self.encoder != encoder:
             raise WeightsError(f"{path} was made by another network: its encoder is "
                                f"{self.encoder[:32]!r}, expected {encoder}. Run adain styles with "
@@ -96,8 +100,9 @@ class StyleBank:
 
     @cached_property
     def digest(self) -> str:
-        """Hexadecimal digest of the names and the encoder."""
-        return names_digest(self.names(), self.encoder)
+        """Hexadecimal digest of the names, the encoder and the tuning."""
+        tuned = f" tuned {self.tune}" if self.tune else ""
+        return names_digest(self.names(), self.encoder + tuned)
 
 
 def names_digest(names: Iterable[str], encoder: str) -> str:
@@ -109,12 +114,13 @@ def names_digest(names: Iterable[str], encoder: str) -> str:
 
 
 def write_bank(path: str | Path, names: Iterable[str], means: np.ndarray, stds: np.ndarray,
-               encoder: str, style_size: int | None) -> None:
+               encoder: str, style_size: int | None, tune: int = 0) -> None:
     """Write a bank; means and stds may be maps of files, which are not read at once.
 
     Args:
         names: sorted, one for each row.
         style_size: pixels; None: paintings were not shrunk.
+        tune: iterations that tuned each style.
     """
     blob, ends = bytearray(), []
     for name in names:
@@ -123,4 +129,4 @@ def write_bank(path: str | Path, names: Iterable[str], means: np.ndarray, stds: 
     with atomic_file(path, WeightsError) as file:
         np.savez(file, means=means, stds=stds, names=np.frombuffer(bytes(blob), np.uint8),
                  ends=np.array(ends, np.int64), encoder=np.array(encoder),
-                 style_size=np.array(style_size or 0, np.int64))
+                 style_size=np.array(style_size or 0, np.int64), tune=np.array(tune, np.int64))

@@ -83,6 +83,20 @@ def test_a_second_run_updates_the_bank(paintings, tmp_path, stylizer):
         np.testing.assert_array_equal(bank.style(index), stylizer.encode_style(paintings / name))
 
 
+def test_tuned_styles_are_not_mixed_with_others(paintings, tmp_path, stylizer):
+    plain, tuned = tmp_path / "plain.npz", tmp_path / "tuned.npz"
+    for path in (paintings / "b.png", paintings / "c.png"):
+        path.unlink()
+    make_bank(Pictures(paintings), plain, stylizer)
+    make_bank(Pictures(paintings), tuned, stylizer, tune=1)
+    banks = StyleBank(plain), StyleBank(tuned)
+    assert [bank.tune for bank in banks] == [0, 1] and banks[0].digest != banks[1].digest
+    np.testing.assert_array_equal(
+        banks[1].style(0), stylizer.encode_style(paintings / "a" / "a.png", tune=1))
+    with pytest.raises(WeightsError, match="`tune=1`; received 0: name another file"):
+        make_bank(Pictures(paintings), tuned, stylizer)
+
+
 def test_bad_paintings_are_reported_and_the_rest_is_used(paintings, tmp_path, capsys):
     (paintings / "bad.jpg").write_text("nonsense")
     assert styles.main([str(paintings), str(tmp_path / "bank.npz"), "--model", "compact"]) == 1
