@@ -115,7 +115,7 @@ def _existing(path: str | Path, stylizer: Stylizer, tune: int) -> StyleBank | No
     """Return the bank at `path`, or None if there is no file.
 
     Raises:
-        WeightsError: the file is not a bank, or was made with another encoder, style size or tuning.
+        WeightsError: the file is not a bank, or was made with another encoder, size or tuning.
     """
     if not Path(path).exists():
         return None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from adain.methods.gatys.config import GatysConfig
-from adain.networks.openvino import gradients
+from adain.networks.openvino import gram_gradients
 from adain.networks.openvino.compiled import CompiledGraph, Turns, compile_graph
 from adain.networks.openvino.graphs import activations_graph
 from adain.networks.weights import load_encoder
@@ -36,11 +36,11 @@ class TileLosses:
 
     @cached_property
     def _gram_matrices(self) -> CompiledGraph:
-        return self._compiled(gradients.gram_graph(self._weights, self.config.style_layers))
+        return self._compiled(gram_gradients.gram_graph(self._weights, self.config.style_layers))
 
     @cached_property
     def _gradient_graph(self) -> CompiledGraph:
-        return self._compiled(gradients.gram_gradient_graph(
+        return self._compiled(gram_gradients.gram_gradient_graph(
             self._weights, self.config.content_layers, self.config.style_layers))
 
     def features(self, window: np.ndarray, core: np.ndarray) -> Arrays:

@@ -2,8 +2,8 @@
 
 OpenVINO has no automatic differentiation, so backpropagation is written out here. The content loss
 compares VGG19 activations at relu4_1; the style loss compares channel means and standard deviations
-(or Gram matrices) at relu1_1 .. relu4_1. Only these statistics depend on the whole picture. If they
-are known, the gradient of the style loss with respect to an activation is
+at relu1_1 .. relu4_1 (in gram_gradients.py Gram matrices). Only these statistics depend on the
+whole picture. If they are known, the gradient of the style loss with respect to an activation is
 activation * scale + shift, with one scale and one shift per channel.
 
 From the activations the gradient goes back to the pixels through the adjoint of each layer:
@@ -65,9 +65,9 @@ def picture_graph(weights: Weights) -> openvino.Model:
         gradient (1, rows, columns, 3): of the weighted sum of both losses
     """
 
-    image, activations = _forward(weights)
+    image, activations = encode_input(weights)
     targets, content_loss, style_loss, gradients = compare(weights, activations)
-    return model([content_loss, style_loss, _backward(weights, activations, gradients)],
+    return model([content_loss, style_loss, pixel_gradient(weights, activations, gradients)],
                   [image, *targets])
 
 
@@ -92,12 +92,12 @@ def compare(weights: Weights, activations: Mapping[str, Tensor],
                                             *(_split(vector, weights) for vector in statistics)):
         x = activations[name]
         mean = op.reduce_mean(x, _ROWS_AND_COLUMNS, keep_dims=True)
-        variance = op.reduce_mean(_square(op.subtract(x, mean)), _ROWS_AND_COLUMNS, keep_dims=True)
+        variance = op.reduce_mean(square(op.subtract(x, mean)), _ROWS_AND_COLUMNS, keep_dims=True)
         std = op.sqrt(op.add(variance, np.float32(EPSILON)))
         mean_error, std_error = (
             op.subtract(value, op.reshape(target, np.array([1, -1, 1, 1]), False))
             for value, target in zip((mean, std), targets))
-        losses.append(op.multiply(op.add(_sum(_square(mean_error)), _sum(_square(std_error))),
+        losses.append(op.multiply(op.add(total(square(mean_error)), total(square(std_error))),
                                   np.float32(layer_weight)))
         # d mean / d x = 1 / pixels, and d std / d x = (x - mean) / (std * pixels).
         share = op.divide(op.multiply(style_weight, np.float32(2 * layer_weight)),
@@ -105,12 +105,12 @@ def compare(weights: Weights, activations: Mapping[str, Tensor],
         factor = op.divide(op.multiply(std_error, share), std)
         offset = op.subtract(op.multiply(mean_error, share), op.multiply(mean, factor))
         gradients[name] = op.add(op.multiply(x, factor), offset)
-    difference = op.subtract(activations[CONTENT_LAYER], _transpose(content, (0, 3, 1, 2)))
+    difference = op.subtract(activations[CONTENT_LAYER], transpose(content, (0, 3, 1, 2)))
     count = _size(difference, np.array([1, 2, 3]))
     share = op.divide(op.multiply(content_weight, np.float32(2)), count)
     gradients[CONTENT_LAYER] = op.add(gradients[CONTENT_LAYER], op.multiply(difference, share))
     return ([content, *statistics, content_weight, style_weight],
-            op.divide(_sum(_square(difference)), count), _add_up(losses), gradients)
+            op.divide(total(square(difference)), count), add_up(losses), gradients)
 
 
 def tile_graph(weights: Weights) -> openvino.Model:
@@ -131,127 +131,41 @@ def tile_graph(weights: Weights) -> openvino.Model:
     """
     from adain.networks.openvino.runtime import op
 
-    image, activations = _forward(weights)
+    image, activations = encode_input(weights)
     content = op.parameter([1, -1, -1, *widths(weights, [CONTENT_LAYER])], np.float32)
     core, regions = op.parameter([-1, -1], np.float32), op.parameter([-1, -1, -1], np.float32)
     tables = [op.parameter([-1, sum(widths(weights))], np.float32) for _ in range(2)]
     content_scale = op.parameter([], np.float32)
     gradients = {}
     for name, *pair in zip(STYLE_LAYERS, *(_split(table, weights) for table in tables)):
-        shares = _transpose(_shrink(regions, name), (0, 2, 3, 1))
-        factor, offset = (_transpose(op.matmul(shares, table, False, False), (0, 3, 1, 2))
+        shares = transpose(shrink(regions, name), (0, 2, 3, 1))
+        factor, offset = (transpose(op.matmul(shares, table, False, False), (0, 3, 1, 2))
                           for table in pair)
         gradients[name] = op.add(op.multiply(activations[name], factor), offset)
-    inside = _shrink(op.unsqueeze(core, np.array(0)), CONTENT_LAYER)
+    inside = shrink(op.unsqueeze(core, np.array(0)), CONTENT_LAYER)
     difference = op.multiply(
-        op.subtract(activations[CONTENT_LAYER], _transpose(content, (0, 3, 1, 2))), inside)
+        op.subtract(activations[CONTENT_LAYER], transpose(content, (0, 3, 1, 2))), inside)
     gradients[CONTENT_LAYER] = op.add(gradients[CONTENT_LAYER],
                                       op.multiply(difference, content_scale))
-    return model([_sum(_square(difference)), _backward(weights, activations, gradients)],
+    return model([total(square(difference)), pixel_gradient(weights, activations, gradients)],
                   [image, content, core, regions, *tables, content_scale])
 
 
-def gram_graph(weights: Weights, style_layers: Sequence[str]) -> openvino.Model:
-    """Return an openvino.Model of the Gram matrices of one tile.
-
-    Inputs, float32: image and core, as of tile_graph().
-    Outputs, float32: for each style layer (1, channels, channels), the products of each pair of
-        channels, averaged over the core.
-    """
+def add_up(terms: Sequence[Tensor]) -> Tensor:
     from adain.networks.openvino.runtime import op
 
-    image, activations = _forward(weights)
-    core = op.parameter([-1, -1], np.float32)
-    return model([_gram(activations[name], core, name)[0] for name in style_layers], [image, core])
-
-
-def gram_gradient_graph(weights: Weights, content_layers: Sequence[str],
-                        style_layers: Sequence[str]) -> openvino.Model:
-    """Return an openvino.Model like tile_graph(), but with Gram matrices (Gatys et al. 2016).
-
-    Inputs, float32:
-        image, core: as of tile_graph()
-        share (): area of the core divided by the area of the picture
-        content_weight, style_weight (): factors of the losses
-        for each content layer (1, rows, columns, channels): target activations
-        for each style layer two of (1, channels, channels): the contribution of all other tiles to
-            the picture's Gram matrix, and the target Gram matrix
-    Outputs, float32:
-        content loss (): contribution of the core to that of the picture
-        style loss (): of the whole picture
-        gradient (1, rows, columns, 3): summed over all tiles, that of the whole picture
-    """
-    from adain.networks.openvino.runtime import op
-
-    image, activations = _forward(weights)
-    core = op.parameter([-1, -1], np.float32)
-    share, *loss_weights = scalars = [op.parameter([], np.float32) for _ in range(3)]
-    contents: list[Tensor] = []
-    grams: list[Tensor] = []
-    content_losses: list[Tensor] = []
-    style_losses: list[Tensor] = []
-    gradients: dict[str, Tensor] = {}
-    for name in content_layers:
-        channels = widths(weights, [name])[0]
-        contents.append(op.parameter([1, -1, -1, channels], np.float32))
-        inside, count = _inside(core, name)
-        difference = op.multiply(
-            op.subtract(activations[name], _transpose(contents[-1], (0, 3, 1, 2))), inside)
-        part = op.divide(share, op.multiply(count, np.float32(channels)))
-        content_losses.append(op.multiply(_sum(_square(difference)), part))
-        factor = op.multiply(op.multiply(part, loss_weights[0]), np.float32(2))
-        gradients[name] = op.multiply(difference, factor)
-    for name in style_layers:
-        channels = widths(weights, [name])[0]
-        grams += [op.parameter([1, channels, channels], np.float32) for _ in range(2)]
-        gram, flat, count = _gram(activations[name], core, name)
-        error = op.subtract(op.add(grams[-2], op.multiply(gram, share)), grams[-1])
-        squares = op.reduce_sum(_square(error), np.array([0, 1, 2]), keep_dims=False)
-        style_losses.append(op.divide(squares, np.float32(channels)))
-        factor = op.divide(op.multiply(op.multiply(share, loss_weights[1]),
-                                       np.float32(4 / channels)), count)
-        gradient = op.reshape(op.matmul(op.multiply(error, factor), flat, False, False),
-                           op.shape_of(activations[name]), False)
-        gradients[name] = op.add(gradients[name], gradient) if name in gradients else gradient
-    return model([_add_up(content_losses), _add_up(style_losses),
-                   _backward(weights, activations, gradients)],
-                  [image, core, *scalars, *contents, *grams])
-
-
-def _gram(x: Tensor, core: Tensor, name: str) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the Gram matrix of an activation in the core, the activation (0 in the halo), flat,
-    and the number of its pixels in the core.
-    """
-    from adain.networks.openvino.runtime import op
-
-    inside, count = _inside(core, name)
-    flat = op.reshape(op.multiply(x, inside), np.array([0, 0, -1]), True)  # 0: as it is
-    return op.divide(op.matmul(flat, flat, False, True), count), flat, count
-
-
-def _inside(core: Tensor, name: str) -> tuple[Tensor, Tensor]:
-    """Return the core at the resolution of an activation, and its number of pixels there."""
-    from adain.networks.openvino.runtime import op
-
-    inside = _shrink(op.unsqueeze(core, np.array(0)), name)
-    return inside, _sum(inside)
-
-
-def _add_up(terms: Sequence[Tensor]) -> Tensor:
-    from adain.networks.openvino.runtime import op
-
-    total = terms[0]
+    result = terms[0]
     for term in terms[1:]:
-        total = op.add(total, term)
-    return total
+        result = op.add(result, term)
+    return result
 
 
-def _forward(weights: Weights) -> tuple[Tensor, dict[str, Tensor]]:
+def encode_input(weights: Weights) -> tuple[Tensor, dict[str, Tensor]]:
     """Return an input for a picture (1, rows, columns, 3), and its activations."""
     from adain.networks.openvino.runtime import op
 
     image = op.parameter([1, -1, -1, 3], np.float32)
-    return image, encode(weights, _transpose(image, (0, 3, 1, 2)))
+    return image, encode(weights, transpose(image, (0, 3, 1, 2)))
 
 
 def encode(weights: Weights, picture: Tensor) -> dict[str, Tensor]:
@@ -271,10 +185,10 @@ def encode(weights: Weights, picture: Tensor) -> dict[str, Tensor]:
     return activations
 
 
-def _backward(weights: Weights, activations: Mapping[str, Tensor],
-              gradients: Mapping[str, Tensor]) -> Tensor:
+def pixel_gradient(weights: Weights, activations: Mapping[str, Tensor],
+                   gradients: Mapping[str, Tensor]) -> Tensor:
     """Return the gradient (1, rows, columns, 3) of the pixels, given those of activations."""
-    return _transpose(backpropagate(weights, activations, gradients), (0, 2, 3, 1))
+    return transpose(backpropagate(weights, activations, gradients), (0, 2, 3, 1))
 
 
 def backpropagate(weights: Weights, activations: Mapping[str, Tensor],
@@ -333,7 +247,7 @@ def _pool(activation: str) -> str:
     return f"{activation} pooled"
 
 
-def _shrink(maps: Tensor, name: str) -> Tensor:
+def shrink(maps: Tensor, name: str) -> Tensor:
     """Return maps (count, rows, columns), averaged to the resolution of an activation.
 
     The result is (1, count, rows / scale, columns / scale).
@@ -361,19 +275,19 @@ def _size(x: Tensor, axes: np.ndarray) -> Tensor:
     return op.convert(op.reduce_prod(sides, np.array([0]), keep_dims=False), np.float32)
 
 
-def _square(x: Tensor) -> Tensor:
+def square(x: Tensor) -> Tensor:
     from adain.networks.openvino.runtime import op
 
     return op.power(x, np.float32(2))
 
 
-def _sum(x: Tensor) -> Tensor:
+def total(x: Tensor) -> Tensor:
     from adain.networks.openvino.runtime import op
 
     return op.reduce_sum(x, np.array([0, 1, 2, 3]), keep_dims=False)
 
 
-def _transpose(x: Tensor, order: tuple[int, ...]) -> Tensor:
+def transpose(x: Tensor, order: tuple[int, ...]) -> Tensor:
     from adain.networks.openvino.runtime import op
 
     return op.transpose(x, np.array(order))
