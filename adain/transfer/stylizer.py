@@ -15,7 +15,7 @@ from adain.errors import ImageError, OptionError, WeightsError
 from adain.files import images
 from adain.files.pixels import to_float, to_integers
 from adain.networks import engine as engines
-from adain.networks.architecture import DEFAULT_PRESET, STRIDE
+from adain.networks.architecture import DEFAULT_PRESET, STRIDE, preset
 from adain.networks.networks import Networks
 from adain.networks.stats import ChannelStats, join
 from adain.progress import StopRequest, checked
@@ -129,10 +129,10 @@ class Stylizer:
     def _tuner(self) -> StyleTuner:
         from adain.transfer import tuning
 
-        limit = self._memory.limit
-        if limit is not None and limit < tuning.BYTES:
-            raise OptionError(f"tuning a style needs about {tuning.BYTES // 1_000_000} MB, the "
-                              f"limit is {limit // 1_000_000} MB: leave `tune` out.")
+        limit, needed = self._memory.limit, preset(self.model).base_bytes + tuning.BYTES
+        if limit is not None and limit < needed:
+            raise OptionError(f"tuning a style needs about {needed // 1_000_000} MB, the limit is "
+                              f"{limit // 1_000_000} MB: leave `tune` out.")
         return tuning.StyleTuner(self._load_networks(), self._refiner.vgg, self._precision)
 
     @cached_property
