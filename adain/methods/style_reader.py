@@ -69,11 +69,14 @@ class StyleReader:
 
     def _encode_file(self, path: Path) -> ChannelStats:
         if path.suffix == stylefile.SUFFIX:
+            if self._tune:
+                logger.warning("the style %s is encoded already, so it is not tuned", path.name)
             return self._checked(path, self._encode)
         cached = self._pictures.peek(path)
         picture = self._shrunk(path) if cached is None else cached
         if self._tune:
-            logger.info("tunes the style %s in %d iterations", path.name, self._tune)
+            logger.info("tunes the style %s in %d iteration%s", path.name, self._tune,
+                        "" if self._tune == 1 else "s")
         return self._encode(picture, self._tune)
 
     def _encode(self, style: Path | np.ndarray, tune: int = 0) -> ChannelStats:

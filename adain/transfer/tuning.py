@@ -34,9 +34,8 @@ REFERENCES = MODELS / "references"  # photographs, 256 x 256
 LOSS_WEIGHTS = LossWeights(content=1.0, style=7e-3, tv=0.0)
 PER_STEP = 2  # references of each iteration, in turn
 RATE = 0.04  # of the first step, in deviations of the style
-_BETA_1, _BETA_2 = 0.9, 0.99
+_BETA_1, _BETA_2 = 0.9, 0.99  # of Adam
 BYTES = 700_000_000  # of memory beside the preset's base_bytes, measured in float32
-
 
 Losses = Callable[[int, ChannelStats], tuple[float, np.ndarray]]
 

@@ -127,5 +127,9 @@ def test_the_command_tunes_each_style_once(small, tmp_path, capsys):
     expected = small.stylize(tmp_path / "content" / "b.png",
                              small.encode_style(tmp_path / "style.png", tune=2))
     np.testing.assert_array_equal(images.read(tmp_path / "out" / "b__style.png"), expected)
+    small.save_style(tmp_path / "style.npz", tmp_path / "style.png")
+    command[command.index(str(tmp_path / "style.png"))] = str(tmp_path / "style.npz")
+    assert stylize.main([*command, "--overwrite"]) == 0
+    assert "style.npz is encoded already, so it is not tuned" in capsys.readouterr().err
     with pytest.raises(OptionError, match="`tune` must be at least 0; received -2"):
         stylize.main([*command[:-1], "-2"])

@@ -148,7 +148,7 @@ def test_the_command_stylizes_a_clip(tmp_path, capsys):
     assert len(videos.frames(tmp_path / "out" / "a__style.mp4")) == 3
     tuned = [*command[:-1], str(tmp_path / "tuned.mp4"), "--tune", "1"]
     assert stylize.main(tuned) == 0
-    assert "tunes the style style.png in 1 iterations" in capsys.readouterr().err
+    assert "tunes the style style.png in 1 iteration\n" in capsys.readouterr().err
     for option in (["--passes", "2"], ["--sheet", "sheet.jpg"], ["--json"], ["--format", "png"]):
         with pytest.raises(OptionError, match=f"{option[0]} is not supported, .* is a video"):
             stylize.main([*command, *option])
