@@ -196,6 +196,8 @@ class Stylizer:
             with self.engine.session():
                 self.engine.release_memory()
             encoded = tuner.tune(encoded, target, tune, stop=stop)
+            if self._memory.limit is not None:  # what it loaded would exceed it while painting
+                del tuner, self._tuner, self._refiner
         return join(encoded, target) if refine else encoded
 
     def shrink_style(self, image: np.ndarray) -> np.ndarray:
