@@ -98,6 +98,7 @@ class Preset(NamedTuple):
     adain_layers: tuple[str, ...]  # encoder activations that go through AdaIN to the decoder
     negative_slope: float  # of the ReLUs: the share of a negative value that passes
     trains_encoder: bool  # False: the encoder is the frozen ImageNet VGG19
+    tuning_weight: float  # of the style loss when a style is tuned; content losses do not rise
     tile_size: int  # pixels; larger pictures are computed in tiles, which bounds the memory
     # Memory, measured in float32 by tools/measure_memory.py:
     tile_bytes: int  # for each pixel of a tile and its halo
@@ -108,8 +109,8 @@ class Preset(NamedTuple):
 PRESETS = {
     # The published system.
     "vgg19": Preset((64, 128, 256, 512), VGG19_DEPTHS, ("relu4_1",), negative_slope=0.0,
-                    trains_encoder=False, tile_size=768, tile_bytes=1300, base_bytes=300_000_000,
-                    start_bytes=450_000_000),
+                    trains_encoder=False, tuning_weight=4e-3, tile_size=768, tile_bytes=1300,
+                    base_bytes=300_000_000, start_bytes=450_000_000),
     # A quarter to a half of the width, fewer convolutions: those left out are slow, being at high
     # resolution, and learnt no faster. What so few channels lose at an eighth of the resolution
     # comes back from finer activations, which go through AdaIN too and are added where the decoder
@@ -117,8 +118,8 @@ PRESETS = {
     # run needs; a leaky one always has a gradient. Of two wider networks that take 1.6 times as
     # long, this one learnt faster than (16, 32, 64, 224) with two convolutions in the last block.
     "compact": Preset((16, 32, 96, 256), (1, 2, 3, 1), ("relu2_2", "relu3_3", "relu4_1"),
-                      negative_slope=0.2, trains_encoder=True, tile_size=640, tile_bytes=400,
-                      base_bytes=200_000_000, start_bytes=300_000_000),
+                      negative_slope=0.2, trains_encoder=True, tuning_weight=7e-3, tile_size=640,
+                      tile_bytes=400, base_bytes=200_000_000, start_bytes=300_000_000),
 }
 DEFAULT_PRESET = "vgg19"
 

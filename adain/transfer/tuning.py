@@ -18,6 +18,7 @@ import numpy as np
 
 from adain.files import images
 from adain.files.pixels import to_float
+from adain.networks.architecture import preset
 from adain.networks.networks import Networks
 from adain.networks.openvino import graphs
 from adain.networks.openvino.compiled import CompiledGraph, compile_options
@@ -25,13 +26,12 @@ from adain.networks.openvino.style_gradients import style_gradient_graph
 from adain.networks.stats import EPSILON, ChannelStats
 from adain.networks.weights import MODELS
 from adain.progress import StopRequest, checked
-from adain.transfer.objective import LossWeights, Perception
+from adain.transfer.objective import Perception
 from adain.transfer.tiling import Progress
 
 logger = logging.getLogger(__name__)
 
 REFERENCES = MODELS / "references"  # photographs, 256 x 256
-LOSS_WEIGHTS = LossWeights(content=1.0, style=7e-3, tv=0.0)
 PER_STEP = 2  # references of each iteration, in turn
 RATE = 0.04  # of the first step, in deviations of the style
 _BETA_1, _BETA_2 = 0.9, 0.99  # of Adam
@@ -44,7 +44,7 @@ class StyleTuner:
     """Tunes styles for one pair of networks; several threads may share it, and take turns.
 
     Args:
-        networks: an encoder and a decoder.
+        networks: an encoder and a decoder of a preset.
         vgg: compares pictures.
         precision: "auto", "float32" or "bfloat16", see Stylizer; "int8" counts as "auto".
     """
@@ -52,6 +52,7 @@ class StyleTuner:
     def __init__(self, networks: Networks, vgg: Perception, precision: str = "auto") -> None:
         options = compile_options("auto" if precision == "int8" else precision)
         self._vgg, self._lock = vgg, threading.Lock()
+        self._style_weight = preset(networks.name).tuning_weight
         encode = CompiledGraph(partial(graphs.activations_graph, networks.encoder,
                                        networks.adain_layers, networks.negative_slope), options)
         self._references = [self._reference(encode, path)
@@ -90,10 +91,8 @@ class StyleTuner:
         for number in range(PER_STEP * step, PER_STEP * (step + 1)):
             *features, content = self._references[number % len(self._references)]
             content_loss, style_loss, *gradients = self._gradient(
-                *style, *features, content, *target, np.float32(LOSS_WEIGHTS.content),
-                np.float32(LOSS_WEIGHTS.style))
-            loss += (LOSS_WEIGHTS.content * float(content_loss)
-                     + LOSS_WEIGHTS.style * float(style_loss)) / PER_STEP
+                *style, *features, content, *target, np.float32(1), np.float32(self._style_weight))
+            loss += (float(content_loss) + self._style_weight * float(style_loss)) / PER_STEP
             gradient += np.stack(gradients) / PER_STEP
         return loss, gradient
 
