@@ -70,7 +70,8 @@ def load(path: Path, fingerprint: Mapping[str, Any]) -> Arrays:
     if not path.exists():
         raise OptionError(f"there is no state {path} to continue from; leave out `restore`.")
     try:
-        stored = parse_json(str(read_arrays(path, KIND, {"fingerprint": TEXT})["fingerprint"]))
+        text = read_arrays(path, KIND, {"fingerprint": TEXT}, limit=_LARGEST)["fingerprint"]
+        stored = parse_json(str(text))
     except ValueError as error:
         raise WeightsError(f"{path} is not {KIND}: {error}.") from None
     expected = json.loads(json.dumps(fingerprint))  # lists instead of tuples, as in the file
