@@ -33,6 +33,10 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument("--static", metavar="DIR",
                       help="instead write the page to a folder that any static host can serve; it "
                            "computes in the browser, with the model compact")
+    root.add_argument("--tune", type=int, nargs="?", const=30, default=0, metavar="N",
+                      help="with --static: optimize the style of each painting for N iterations "
+                           "(30 without a value), which takes seconds: results come nearer to it, "
+                           "and take no longer (default 0)")
     add(root, Limits, "max_pixels", "max_seconds")
     return root
 
@@ -45,12 +49,14 @@ def main(arguments: list[str] | None = None) -> None:
     if options.style_path is None and not shipped("styles"):
         print("the page offers no paintings, as only a checkout of the repository has some: add "
               "yours with --style-path", file=sys.stderr)
+    if options.tune and options.static is None:
+        raise OptionError("--tune is for the paintings of a page that --static writes.")
     if options.static is not None:
         if options.model != "compact":
             raise OptionError(f"--static supports only --model compact; received {options.model}.")
         from adain.web import static
 
-        size = static.write(Path(options.static), options.style_path)
+        size = static.write(Path(options.static), options.style_path, options.tune)
         print(f"the page -> {options.static} ({size / 1e6:.0f} MB): a static host can serve it")
         return
     from adain.web.server import open_browser, serve

@@ -37,12 +37,13 @@ POLICY = HEADERS["Content-Security-Policy"].replace(
     "script-src 'self'", "script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'")
 
 
-def write(folder: Path, style_path: Sequence[str | Path] | None = None) -> int:
+def write(folder: Path, style_path: Sequence[str | Path] | None = None, tune: int = 0) -> int:
     """Write the page to a folder.
 
     Args:
         folder: a folder that does not exist, is empty, or holds such a page, which is replaced.
         style_path: paintings that the page offers; None: those of the repository.
+        tune: iterations that tune each of them, see Stylizer.encode_style().
 
     Returns:
         The number of bytes written.
@@ -63,7 +64,7 @@ def write(folder: Path, style_path: Sequence[str | Path] | None = None) -> int:
         for name in (*RUNTIME, *GPU_RUNTIME):
             shutil.copyfile(runtime / name, made / "ort" / name)
         _write_networks(made / "models")
-        _write_pictures(made, shipped("styles") if style_path is None else style_path)
+        _write_pictures(made, shipped("styles") if style_path is None else style_path, tune)
         _write_worker(made)
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
@@ -132,12 +133,12 @@ def _check(networks: Networks) -> dict[str, Any]:
             "tile": tile.ravel().tolist(), "stylized": stylized.ravel().tolist()}
 
 
-def _write_pictures(folder: Path, style_path: Sequence[str | Path]) -> None:
+def _write_pictures(folder: Path, style_path: Sequence[str | Path], tune: int) -> None:
     """Write paintings with their encoded styles, and sample photographs."""
     stylizer = Stylizer(MODEL, precision="float32")
     styles = []
     for entry, picture in _pictures(folder, "styles", style_path, STYLE_SIZE):
-        stats = stylizer.encode_style(picture)
+        stats = stylizer.encode_style(picture, tune=tune)
         styles.append({**entry, "mean": stats.mean.tolist(), "std": stats.std.tolist()})
     samples = [entry for entry, _ in _pictures(folder, "samples", shipped("inputs"), SAMPLE_SIZE)]
     (folder / "pictures.json").write_text(json.dumps({"styles": styles, "samples": samples}))

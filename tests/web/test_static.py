@@ -18,6 +18,7 @@ pytest.importorskip("onnx", reason="needs the extra export")
 
 from web_server import KEEP_MASKS, chromium, cutout, masks, stroke
 
+from adain import Stylizer
 from adain.commands import web
 from adain.errors import OptionError
 from adain.files import images
@@ -381,6 +382,18 @@ def test_a_folder_with_other_files_is_not_replaced(page, tmp_path):
         static.write(tmp_path)
     version = json.loads((page[0] / "models" / "networks.json").read_text())
     assert version["channels"] == 384
+
+
+def test_paintings_may_be_tuned(tmp_path):
+    """They are saved losslessly, and have the page's size already."""
+    painting = save(tmp_path / "mosaic.png", 64, 80, 10)
+    (tmp_path / "page").mkdir()
+    static._write_pictures(tmp_path / "page", [painting], 1)
+    [written] = json.loads((tmp_path / "page" / "pictures.json").read_text())["styles"]
+    tuned = Stylizer("compact", precision="float32").encode_style(painting, tune=1)
+    np.testing.assert_array_equal(np.float32([written["mean"], written["std"]]), tuned)
+    with pytest.raises(OptionError, match="--tune is for the paintings of a page that --static"):
+        web.main(["--tune"])
 
 
 @pytest.mark.parametrize("checkout, command", [
