@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from adain import Stylizer
+from adain.files import images
 from adain.networks.architecture import (
     VGG19_DEPTHS,
     convolutions,
@@ -23,6 +24,7 @@ from adain.networks.architecture import (
     encoder_plan,
 )
 from adain.networks.networks import Networks
+from adain.transfer import tuning
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ["ADAIN_CACHE"] = ""  # nothing outlives the tests, nor reaches them
@@ -98,6 +100,15 @@ def write_folders(root):
         for index in range(2):
             Image.fromarray(picture(40 + 8 * index, 56, seed + index)).save(
                 root / kind / f"{kind}{index}.png")
+
+
+@pytest.fixture
+def small_references(monkeypatch, tmp_path_factory):
+    """Photographs of 32 x 32 pixels to tune styles on, so that an iteration takes milliseconds."""
+    folder = tmp_path_factory.mktemp("references")
+    for path in tuning.REFERENCES.glob("*.jpg"):
+        images.write(folder / path.name, images.resize(images.read(path), 32, 32), quality=95)
+    monkeypatch.setattr(tuning, "REFERENCES", folder)
 
 
 @pytest.fixture

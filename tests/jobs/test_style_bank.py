@@ -83,7 +83,8 @@ def test_a_second_run_updates_the_bank(paintings, tmp_path, stylizer):
         np.testing.assert_array_equal(bank.style(index), stylizer.encode_style(paintings / name))
 
 
-def test_tuned_styles_are_not_mixed_with_others(paintings, tmp_path, stylizer):
+def test_tuned_styles_are_not_mixed_with_others(paintings, tmp_path, stylizer,
+                                                 small_references):
     plain, tuned = tmp_path / "plain.npz", tmp_path / "tuned.npz"
     for path in (paintings / "b.png", paintings / "c.png"):
         path.unlink()

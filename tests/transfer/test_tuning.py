@@ -22,11 +22,8 @@ def stylizer():
 
 
 @pytest.fixture
-def small(monkeypatch, tmp_path, stylizer):
-    """References of 32 x 32 pixels, so that an iteration takes milliseconds."""
-    for path in tuning.REFERENCES.glob("*.jpg"):
-        images.write(tmp_path / path.name, images.resize(images.read(path), 32, 32), quality=95)
-    monkeypatch.setattr(tuning, "REFERENCES", tmp_path)
+def small(small_references, stylizer):
+    """A Stylizer that tunes on small photographs."""
     stylizer.__dict__.pop("_tuner", None)
     yield stylizer
     stylizer.__dict__.pop("_tuner", None)

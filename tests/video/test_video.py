@@ -138,7 +138,7 @@ def test_importing_the_module_needs_no_pyav():
     assert done.stdout == "videos need PyAV: pip install -e '.[video]'\n"
 
 
-def test_the_command_stylizes_a_clip(tmp_path, capsys):
+def test_the_command_stylizes_a_clip(tmp_path, capsys, small_references):
     videos.write(tmp_path / "a.mp4", [picture(48, 64)] * 3)
     images.write(tmp_path / "style.png", picture(64, 64, 9))
     command = ["--model", "compact", "--content-path", str(tmp_path / "a.mp4"), "--style-path",

@@ -384,7 +384,7 @@ def test_a_folder_with_other_files_is_not_replaced(page, tmp_path):
     assert version["channels"] == 384
 
 
-def test_paintings_may_be_tuned(tmp_path):
+def test_paintings_may_be_tuned(tmp_path, small_references):
     """They are saved losslessly, and have the page's size already."""
     painting = save(tmp_path / "mosaic.png", 64, 80, 10)
     (tmp_path / "page").mkdir()
