@@ -8,10 +8,11 @@ import time
 
 from adain import memory
 from adain.commands import print_error, progress, show_log
-from adain.commands.options import add_engine
+from adain.commands.options import add, add_engine
 from adain.errors import OptionError
 from adain.files.storage import Pictures
 from adain.jobs.style_bank import make_bank
+from adain.methods.recipe import Recipe
 from adain.networks.architecture import DEFAULT_PRESET, PRESETS
 from adain.progress import stop_on_signals
 from adain.transfer.style_file import SUFFIX
@@ -33,10 +34,9 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument("--style-size", type=int, default=STYLE_SIZE, metavar="PIXELS",
                       help="shrink paintings to this shorter side; smaller ones give smaller "
                            "strokes (default %(default)s; 0: never shrink)")
-    root.add_argument("--tune", type=int, nargs="?", const=30, default=0, metavar="N",
-                      help="optimize each style for N iterations (30 without a value), which takes "
-                           "seconds: results come nearer to the style, and take no longer "
-                           "(default 0)")
+    add(root, Recipe, "tune",
+        help="optimize each style for N iterations (30 without a value), which takes seconds: "
+             "results come nearer to the style, and take no longer (default 0)")
     add_engine(root)
     return root
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from adain.commands.options import add
 from adain.errors import OptionError
+from adain.methods.recipe import Recipe
 from adain.networks.architecture import PRESETS
 from adain.web.gallery import shipped
 from adain.web.limits import Limits
@@ -33,10 +34,10 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument("--static", metavar="DIR",
                       help="instead write the page to a folder that any static host can serve; it "
                            "computes in the browser, with the model compact")
-    root.add_argument("--tune", type=int, nargs="?", const=30, default=0, metavar="N",
-                      help="with --static: optimize the style of each painting for N iterations "
-                           "(30 without a value), which takes seconds: results come nearer to it, "
-                           "and take no longer (default 0)")
+    add(root, Recipe, "tune",
+        help="with --static: optimize the style of each painting for N iterations (30 without a "
+             "value), which takes seconds: results come nearer to it, and take no longer "
+             "(default 0)")
     add(root, Limits, "max_pixels", "max_seconds")
     return root
 

@@ -197,7 +197,9 @@ class Stylizer:
                 self.engine.release_memory()
             encoded = tuner.tune(encoded, target, tune, stop=stop)
             if self._memory.limit is not None:  # what it loaded would exceed it while painting
-                del tuner, self._tuner, self._refiner
+                del tuner
+                for name in ("_tuner", "_refiner"):  # another thread may have removed it
+                    self.__dict__.pop(name, None)
         return join(encoded, target) if refine else encoded
 
     def shrink_style(self, image: np.ndarray) -> np.ndarray:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import math
-import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -27,7 +26,6 @@ from adain.networks.stats import EPSILON, ChannelStats
 from adain.networks.weights import MODELS
 from adain.progress import StopRequest, checked
 from adain.transfer.objective import Perception
-from adain.transfer.tiling import Progress
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +39,7 @@ Losses = Callable[[int, ChannelStats], tuple[float, np.ndarray]]
 
 
 class StyleTuner:
-    """Tunes styles for one pair of networks; several threads may share it, and take turns.
+    """Tunes styles for one pair of networks; threads take turns in the session of `vgg`.
 
     Args:
         networks: an encoder and a decoder of a preset.
@@ -51,7 +49,7 @@ class StyleTuner:
 
     def __init__(self, networks: Networks, vgg: Perception, precision: str = "auto") -> None:
         options = compile_options("auto" if precision == "int8" else precision)
-        self._vgg, self._lock = vgg, threading.Lock()
+        self._vgg = vgg
         self._style_weight = preset(networks.name).tuning_weight
         encode = CompiledGraph(partial(graphs.activations_graph, networks.encoder,
                                        networks.adain_layers, networks.negative_slope), options)
@@ -67,19 +65,17 @@ class StyleTuner:
             return [*map(_normalized, encode(picture[None])), self._vgg.content(picture)]
 
     def tune(self, style: ChannelStats, target: ChannelStats, iterations: int,
-             progress: Progress = iter, stop: StopRequest | None = None) -> ChannelStats:
+             stop: StopRequest | None = None) -> ChannelStats:
         """Return the tuned statistics of a style.
 
         Args:
             style: measured by the networks' encoder, (channels,).
             target: the style's statistics in VGG19, see Refiner.measure().
             iterations: number of steps of Adam (Kingma & Ba 2015), whose rate falls to 0.
-            progress: called with the range of iterations; yields them, like tqdm.
             stop: asks to end early, by raising Stopped.
         """
-        with self._lock, self._vgg.session():
-            tuned = _descend(style, iterations, partial(self._losses, target=target),
-                             lambda steps: checked(progress(steps), stop))
+        with self._vgg.session():
+            tuned = _descend(style, iterations, partial(self._losses, target=target), stop)
             self._gradient.release_memory()
             self._vgg.release_memory()
             return tuned
@@ -106,14 +102,14 @@ def _normalized(features: np.ndarray) -> np.ndarray:
 
 
 def _descend(style: ChannelStats, iterations: int, losses: Losses,
-             progress: Progress = iter) -> ChannelStats:
+             stop: StopRequest | None = None) -> ChannelStats:
     """Return the statistics after that many steps of Adam, or the last ones of a finite loss.
 
     losses: returns the loss of a step's statistics and its gradient, (2, channels).
     """
     change, first, second = np.zeros((3, 2, style.mean.size), np.float32)
     tuned = finite = style
-    for step in progress(range(iterations)):
+    for step in checked(range(iterations), stop):
         loss, gradient = losses(step, tuned)
         if not math.isfinite(loss + float(np.vdot(gradient, gradient))):
             logger.warning("tuning the style stopped at iteration %d, because the loss became %s: "

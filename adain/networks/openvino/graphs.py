@@ -59,7 +59,7 @@ def statistics_graph(networks: Networks) -> openvino.Model:
         mean = op.reduce_sum(op.multiply(activations[name], shares), axes, keep_dims=True)
         squares = op.power(op.subtract(activations[name], mean), np.float32(2))
         moments.append((mean, op.reduce_sum(op.multiply(squares, shares), axes, keep_dims=True)))
-    return _model([*map(_row, zip(*moments))], [image, pixels])
+    return _model([*map(row, zip(*moments))], [image, pixels])
 
 
 def transfer_graph(networks: Networks) -> openvino.Model:
@@ -84,14 +84,14 @@ def transfer(networks: Networks, encoder: Convolutions, decoder: Convolutions
 
     def split(vector: Tensor) -> list[Tensor]:
         return [op.reshape(part, np.array([1, -1, 1, 1]), False)
-                for part in _split(vector, networks)]
+                for part in split_layers(vector, networks)]
 
     names = networks.adain_layers
     image, activations = _encode(encoder, names, networks.negative_slope)
     style_mean, style_std, mean, std = (
         op.parameter([networks.channels], np.float32) for _ in range(4))
     alpha, own_weight = op.parameter([], np.float32), op.parameter([], np.float32)
-    own_mean, own_variance = map(_row, zip(*(_moments(activations[name]) for name in names)))
+    own_mean, own_variance = map(row, zip(*(_moments(activations[name]) for name in names)))
     own_std = op.sqrt(op.add(own_variance, np.float32(EPSILON)))
     content = ChannelStats(blend(mean, own_mean, own_weight), blend(std, own_std, own_weight))
     target = ChannelStats(blend(content.mean, style_mean, alpha),
@@ -113,7 +113,7 @@ def regions_graph(networks: Networks) -> openvino.Model:
     levels = _levels(regions, names)
     tables = [op.parameter([-1, networks.channels], np.float32) for _ in range(2)]
     restyled = {}
-    for name, *pair in zip(names, *(_split(table, networks) for table in tables)):
+    for name, *pair in zip(names, *(split_layers(table, networks) for table in tables)):
         shares = _transpose(levels[name], (0, 2, 3, 1))
         factor, offset = (_transpose(op.matmul(shares, table, False, False), (0, 3, 1, 2))
                           for table in pair)
@@ -135,7 +135,7 @@ def _levels(maps: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
     return pyramid
 
 
-def _split(table: Tensor, networks: Networks) -> list[Tensor]:
+def split_layers(table: Tensor, networks: Networks) -> list[Tensor]:
     """Return (..., channels of all AdaIN layers) cut into one of each layer."""
     from adain.networks.openvino.runtime import op
 
@@ -153,7 +153,7 @@ def _moments(features: Tensor) -> tuple[Tensor, Tensor]:
     return mean, op.reduce_mean(squares, axes, keep_dims=True)
 
 
-def _row(vectors: Iterable[Tensor]) -> Tensor:
+def row(vectors: Iterable[Tensor]) -> Tensor:
     """Return vectors of shape (1, channels, 1, 1) one after the other, (all channels,)."""
     from adain.networks.openvino.runtime import op
 
@@ -169,7 +169,7 @@ def _encode(convolutions: Convolutions, names: Sequence[str], negative_slope: fl
     activations: dict[str, Tensor] = {}
 
     def convolve(x: Tensor, layer: str) -> Tensor:
-        return _relu(convolutions(x, layer), negative_slope)
+        return leaky_relu(convolutions(x, layer), negative_slope)
 
     def pool(x: Tensor, layer: str) -> Tensor:
         wanted = any(x is activation for activation in activations.values())
@@ -192,7 +192,7 @@ def _decode(convolutions: Convolutions, restyled: Mapping[str, Tensor],
     def convolve(x: Tensor, layer: str) -> Tensor:
         x = (convolutions.after_upsampling(x, layer) if layer in upsampled
              else convolutions(x, layer))
-        return x if layer == DECODER_OUTPUT else _relu(x, negative_slope)
+        return x if layer == DECODER_OUTPUT else leaky_relu(x, negative_slope)
 
     def resample(x: Tensor, layer: str) -> Tensor:
         if relu(layer) in restyled:  # is added to what was upsampled
@@ -217,7 +217,7 @@ def _transpose(x: Tensor, order: tuple[int, ...]) -> Tensor:
     return op.transpose(x, np.array(order))
 
 
-def _relu(x: Tensor, negative_slope: float) -> Tensor:
+def leaky_relu(x: Tensor, negative_slope: float) -> Tensor:
     from adain.networks.openvino.runtime import op
 
     return op.prelu(x, np.array([negative_slope], np.float32)) if negative_slope else op.relu(x)

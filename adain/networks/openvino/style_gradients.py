@@ -26,6 +26,7 @@ from adain.networks.architecture import (
 from adain.networks.networks import Networks, Weights
 from adain.networks.openvino import gradients
 from adain.networks.openvino.convolutions import Convolutions, upsample
+from adain.networks.openvino.graphs import leaky_relu, row, split_layers
 
 if TYPE_CHECKING:
     import openvino
@@ -50,16 +51,13 @@ def style_gradient_graph(networks: Networks, vgg: Weights) -> openvino.Model:
     """
     from adain.networks.openvino.runtime import op
 
-    names, widths = networks.adain_layers, networks.widths
+    names = networks.adain_layers
     vectors = [op.parameter([networks.channels], np.float32) for _ in range(2)]
-    features = [op.parameter([1, -1, -1, width], np.float32) for width in widths]
-    normalized = {name: op.transpose(x, np.array([0, 3, 1, 2]))
-                  for name, x in zip(names, features)}
+    features = [op.parameter([1, -1, -1, width], np.float32) for width in networks.widths]
+    normalized = {name: gradients.transpose(x, (0, 3, 1, 2)) for name, x in zip(names, features)}
     restyled = {}
-    for index, name in enumerate(names):
-        mean, std = (op.reshape(op.variadic_split(vector, np.array(-1), np.array(widths))
-                                .output(index), np.array([1, -1, 1, 1]), False)
-                     for vector in vectors)
+    for name, *style in zip(names, *(split_layers(vector, networks) for vector in vectors)):
+        mean, std = (op.reshape(part, np.array([1, -1, 1, 1]), False) for part in style)
         restyled[name] = op.add(op.multiply(normalized[name], std), mean)
     steps = _decode(networks, restyled)
     activations = gradients.encode(vgg, steps[DECODER_OUTPUT])
@@ -76,20 +74,16 @@ def _sums(layers: Sequence[Tensor]) -> Tensor:
     """Return the sum of each channel over rows and columns, those of all layers in a row."""
     from adain.networks.openvino.runtime import op
 
-    sums = [op.reduce_sum(x, np.array([2, 3]), keep_dims=False) for x in layers]
-    return op.reshape(op.concat(sums, 1), np.array([-1]), False)
+    return row(op.reduce_sum(x, np.array([2, 3]), keep_dims=True) for x in layers)
 
 
 def _decode(networks: Networks, restyled: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return what comes out of each convolution of the decoder, by name."""
-    from adain.networks.openvino.runtime import op
-
     convolutions = Convolutions(networks.decoder, "decoder")
-    slope = np.array([networks.negative_slope], np.float32)
 
     def convolve(x: Tensor, layer: str) -> Tensor:
         x = convolutions(x, layer)
-        return x if layer == DECODER_OUTPUT else op.prelu(x, slope)
+        return x if layer == DECODER_OUTPUT else leaky_relu(x, networks.negative_slope)
 
     steps = forward(decoder_plan(depths_of(networks.decoder)), None, convolve,
                     lambda x, _: upsample(x), restyled)
